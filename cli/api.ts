@@ -1,0 +1,147 @@
+// The control socket's vocabulary: HTTP/1.1 and JSON over a Unix socket, spoken by the commands and later by plugins.
+//
+//   GET    /v1/status[?macs=1]            StatusDocument; macs[] only when asked for
+//   GET    /v1/report                     StatusDocument with macs, and everything else the router knows
+//   POST   /v1/connect  {peers:[HOST]}    {results:[{peer, refused?}]}
+//   POST   /v1/forget   {peers:[PEER]}    {results:[{peer, refused?}]}   PEER: name, id, id prefix or HOST
+//   GET    /v1/endpoints                  {endpoints: EndpointStatus[]}
+//   PUT    /v1/endpoints/ID  EndpointRequest   {created, endpoint, warnings}   create, idempotent by id
+//   POST   /v1/endpoints/ID/join {target|netns, ifname}   {endpoint}
+//   POST   /v1/endpoints/ID/leave         {endpoint}
+//   DELETE /v1/endpoints/ID               {existed}
+//   POST   /v1/attach   AttachRequest     {endpoint, warnings}    refused if attached already
+//   POST   /v1/detach   {target, network?, ifname?, ips?}   {detached: EndpointStatus[]}
+//   POST   /v1/expose   {network?, ips:[CIDR]}    {ips}
+//   POST   /v1/hide     {network?, ips?:[CIDR]}   {ips}
+//   POST   /v1/stop     {}                {}    the router exits after the answer; traffic goes on
+//   POST   /v1/reset    {force}           {}    leaves the mesh, removes every trace, exits
+//
+// A refusal is 409 (refused), 400 (malformed) or 500 (our bug) with {error, try?}: a sentence and a command.
+
+export interface EndpointRequest {
+  readonly network?: string;
+  readonly mac?: string;
+  readonly ips?: readonly string[];
+}
+
+export interface AttachRequest extends EndpointRequest {
+  /** A namespace name, a path, a pid, or a container's id or name. */
+  readonly target: string;
+  readonly ifname?: string;
+}
+
+export interface Refusal {
+  readonly error: string;
+  readonly try?: string;
+}
+
+export interface EndpointStatus {
+  readonly id: string;
+  readonly network: string;
+  readonly mac: string;
+  readonly ips: readonly string[];
+  readonly ifname: string;
+  readonly target: string;
+  /** `attached`; `created` (no sandbox yet); `gone` (its sandbox died and is waited for); `conflict` (an address is another's). */
+  readonly state: 'attached' | 'created' | 'gone' | 'conflict';
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export interface PeerStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'alive' | 'suspect' | 'faulty' | 'stopped' | 'left';
+  /** How long it has been so, ms. */
+  readonly sinceMs: number;
+  readonly endpoints: readonly string[];
+  /** `direct`; `via NAME` through the topology; `none`. */
+  readonly reach: string;
+  readonly version: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** This router's relation to one peer. `mtu`: the largest packet that passes inside; bytes counted since the router started. */
+export interface ConnectionStatus {
+  readonly peer: string;
+  readonly name: string;
+  readonly address: string;
+  readonly control: 'up' | 'down';
+  readonly overlay: 'vxlan' | 'sleeve' | 'none';
+  readonly reason: string;
+  readonly remedy: string;
+  readonly rttMs: number | null;
+  readonly mtu: number | null;
+  readonly txBytes: number | null;
+  readonly rxBytes: number | null;
+  readonly sinceMs: number;
+}
+
+/** A dial target that is not (yet) a peer, or one that fails. */
+export interface TargetStatus {
+  readonly target: string;
+  readonly state: 'connected' | 'dialling' | 'waiting' | 'refused';
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** An edge of the graph as its two ends publish it; `from` < `to` by id. */
+export interface EdgeStatus {
+  readonly from: string;
+  readonly to: string;
+  readonly overlay: 'vxlan' | 'sleeve' | 'none';
+  readonly rttMs: number | null;
+  readonly mtu: number | null;
+}
+
+export interface NetworkStatus {
+  readonly name: string;
+  readonly vni: number;
+  readonly mtu: number;
+  readonly range: string;
+  readonly bridge: string;
+  readonly localEndpoints: number;
+  readonly members: number;
+  readonly macs: number;
+}
+
+export interface MacStatus {
+  readonly network: string;
+  readonly mac: string;
+  readonly ips: readonly string[];
+  readonly peer: string;
+  readonly name: string;
+  readonly local: boolean;
+}
+
+export interface Problem {
+  readonly what: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export interface StatusDocument {
+  readonly schema: 1;
+  readonly version: string;
+  readonly self: {
+    readonly id: string;
+    readonly name: string;
+    readonly incarnation: number;
+    readonly port: number;
+    readonly endpoints: readonly string[];
+    readonly uptimeMs: number;
+    readonly overlay: 'auto' | 'vxlan';
+    readonly stateDir: string;
+  };
+  readonly peers: readonly PeerStatus[];
+  readonly connections: readonly ConnectionStatus[];
+  readonly targets: readonly TargetStatus[];
+  readonly edges: readonly EdgeStatus[];
+  readonly networks: readonly NetworkStatus[];
+  readonly endpoints: readonly EndpointStatus[];
+  readonly exposed: readonly { readonly network: string; readonly ips: readonly string[] }[];
+  readonly macs?: readonly MacStatus[];
+  readonly problems: readonly Problem[];
+  readonly counters: Readonly<Record<string, number>>;
+}

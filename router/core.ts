@@ -1,0 +1,11 @@
+import type { Millis } from './types.js';
+
+/** A protocol core: the same inputs give the same outputs. It owns no clock, socket or randomness. */
+export interface Core<Ev, Fx> {
+  handle(ev: Ev, now: Millis): readonly Fx[];
+  /** Earliest time a tick is wanted. A tick that comes early, or twice, does nothing. */
+  nextDeadline(): Millis | undefined;
+}
+
+/** The only source of chance for a core; seeded in tests. Uniform in [0, 1). */
+export type Random = () => number;

@@ -1,0 +1,87 @@
+// The words both planes speak: branded ids and the forwarding table, which is all that crosses between router and datapath.
+
+declare const brand: unique symbol;
+type Brand<T, B extends string> = T & { readonly [brand]: B };
+
+/** A router's identity: 32 lower-case hex digits, the first 16 bytes of SHA-256 of its Ed25519 public key. */
+export type PeerId = Brand<string, 'PeerId'>;
+/** An Ethernet address in lower case with colons: `02:6d:00:00:00:01`. */
+export type Mac = Brand<string, 'Mac'>;
+/** An IPv4 address as four decimals, or an IPv6 address as RFC 5952 writes it. */
+export type Ip = Brand<string, 'Ip'>;
+/** An address with its prefix length: `10.32.0.7/12`. The host bits are kept. */
+export type Cidr = Brand<string, 'Cidr'>;
+/** VXLAN network identifier, 1 .. 2^24-1. */
+export type Vni = Brand<number, 'Vni'>;
+/** The name of a network: 1 to 32 of `a-z 0-9 -`, beginning with a letter. */
+export type NetworkName = Brand<string, 'NetworkName'>;
+/** Identifies an endpoint on its host: 1 to 64 of `A-Z a-z 0-9 . _ -`. */
+export type EndpointId = Brand<string, 'EndpointId'>;
+/** A kernel interface index. */
+export type LinkIndex = Brand<number, 'LinkIndex'>;
+/** A monotonic clock reading in milliseconds; only differences mean anything, and only on one host. */
+export type Millis = Brand<number, 'Millis'>;
+
+/** Where a socket listens in the underlay. */
+export interface SocketAddress {
+  readonly ip: Ip;
+  readonly port: number;
+}
+
+/** A network as the datapath builds it. `mtu` is the largest IP packet a container may send, bytes. */
+export interface NetworkForward {
+  readonly vni: Vni;
+  readonly mtu: number;
+}
+
+/** Where a peer's vxlan listens, for each address family it can be reached over. At least one is set. */
+export interface PeerForward {
+  readonly name: string;
+  readonly v4?: SocketAddress;
+  readonly v6?: SocketAddress;
+}
+
+/**
+ * One change to the forwarding table. The table is the sum of all deltas; applying one twice changes nothing.
+ *  - `network`: a network this host takes part in, or (undefined) no longer does.
+ *  - `peer`: how a remote peer is reached.
+ *  - `member`: `peer` has an endpoint in `network`, so broadcast goes to it.
+ *  - `mac`: `mac` lives with remote `peer`; undefined when it lives nowhere or on this host.
+ *  - `neigh`: `ip` answers at `mac`, for remote and local endpoints alike.
+ */
+export type ForwardingDelta =
+  | { readonly kind: 'network'; readonly network: NetworkName; readonly value: NetworkForward | undefined }
+  | { readonly kind: 'peer'; readonly peer: PeerId; readonly value: PeerForward | undefined }
+  | { readonly kind: 'member'; readonly network: NetworkName; readonly peer: PeerId; readonly value: boolean }
+  | { readonly kind: 'mac'; readonly network: NetworkName; readonly mac: Mac; readonly value: PeerId | undefined }
+  | { readonly kind: 'neigh'; readonly network: NetworkName; readonly ip: Ip; readonly value: Mac | undefined };
+
+/** What carries Ethernet between two peers. `none`: nothing does at present. */
+export type Overlay = 'vxlan' | 'sleeve' | 'none';
+
+/** A path as the datapath measured it. Durations in ms; `mtu` is the largest inner IP packet that passes, bytes. */
+export interface PathReport {
+  readonly peer: PeerId;
+  readonly overlay: Overlay;
+  readonly state: 'up' | 'down' | 'probing';
+  /** A short code and sentence, empty when all is well: `probes lost (is UDP 6785 open both ways?)`. */
+  readonly reason: string;
+  /** What a person can do about it; empty when nothing need be done. */
+  readonly remedy: string;
+  readonly rttMs: number | undefined;
+  readonly mtu: number | undefined;
+  /** VXLAN bytes counted by nft since the router started; undefined where nft is not there. */
+  readonly txBytes: number | undefined;
+  readonly rxBytes: number | undefined;
+}
+
+/** What the datapath tells the router. */
+export type DatapathReport =
+  | { readonly kind: 'path'; readonly path: PathReport }
+  /** The veth of a joined endpoint is gone, or its sandbox is. */
+  | { readonly kind: 'endpointGone'; readonly id: EndpointId }
+  /** A MAC seen on (or aged out of) a port that someone added to the bridge by hand. */
+  | { readonly kind: 'portMac'; readonly network: NetworkName; readonly mac: Mac; readonly present: boolean };
+
+/** `a1b2c3d4`: enough of an id for a person. */
+export const shortPeer = (id: PeerId): string => id.slice(0, 8);
