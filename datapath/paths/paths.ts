@@ -1,0 +1,28 @@
+// What the rest of the datapath may ask of path probing, traffic counting and announcements to local containers.
+import type { Ip, LinkIndex, Mac, PathReport, PeerForward, PeerId } from '../../router/types.js';
+import type { Capability } from '../datapath.js';
+
+/**
+ * Watches the vxlan path to every peer and reports it through `DatapathConfig.onReport`; nothing here carries data, so
+ * whatever fails in it costs knowledge and never traffic. Owns the probe devices, the `mesh_PORT` nft table, the accept
+ * rules in the host's forward chains, and the gratuitous ARP and NA that local containers need.
+ */
+export interface Paths {
+  /** Makes or adopts the probe device. A host that refuses it is a `Capability` with a reason, not an error. */
+  start(): Promise<void>;
+  /** Sets how a peer is reached, or (undefined) forgets it. Idempotent. */
+  setPeer(peer: PeerId, value: PeerForward | undefined): void;
+  /** One report per peer, in the order in which they came. */
+  paths(): readonly PathReport[];
+  capabilities(): readonly Capability[];
+  /** Probe drops by reason, repairs, announcements: names begin with `probe-`, `nft-`, `forward-`, `announce-`. */
+  counters(): Readonly<Record<string, number>>;
+  /** Tells the containers behind `bridge` that each `ip` is now at `mac` (gratuitous ARP, unsolicited NA). Queued, rate bounded. */
+  announce(bridge: LinkIndex, entries: readonly { ip: Ip; mac: Mac }[]): void;
+  /** The bridges that forward among containers. Their MTU bounds the probes; the host's forward chains must let them through. */
+  setBridges(names: readonly string[]): void;
+  /** Stops probing and watching. Device, rules and counters stay, for the router that comes next. Idempotent. */
+  stop(): void;
+  /** Stops, and removes the device, the table and the rules. Idempotent. */
+  reset(): Promise<void>;
+}
