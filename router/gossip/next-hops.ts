@@ -1,0 +1,41 @@
+// Shortest paths by hop count, after what Weave Net's mesh does, with ties broken so that the answer is a function of the graph.
+import type { PeerId } from '../types.js';
+
+export interface Route {
+  /** The neighbour to hand a message to; the destination itself when it is one. */
+  readonly via: PeerId;
+  /** Connections on the way, 1 or more. */
+  readonly hops: number;
+}
+
+export interface Graph {
+  /** Peers with an edge to `of`, in any order; each edge is seen from both ends. */
+  neighbours(of: PeerId): Iterable<PeerId>;
+  /** May others be reached through it? */
+  relays(peer: PeerId): boolean;
+  /** How many peers there are at most, `self` included; the search ends when it has found so many. */
+  readonly size: number;
+}
+
+/**
+ * Breadth first from `self`, each level in order of id: a peer is reached by way of the first in it.
+ * A route's next hop is one connection nearer to the destination, so routers that see the same graph make no loop,
+ * whatever their ties.
+ * @returns a route to every peer that can be reached, `self` not included
+ */
+export function nextHops(self: PeerId, graph: Graph): ReadonlyMap<PeerId, Route> {
+  const routes = new Map<PeerId, Route>();
+  let level: PeerId[] = [self];
+  for (let hops = 1; level.length > 0 && routes.size + 1 < graph.size; hops++) {
+    const found: PeerId[] = [];
+    for (const peer of level)
+      if (peer === self || graph.relays(peer))
+        for (const next of graph.neighbours(peer)) {
+          if (next === self || routes.has(next)) continue;
+          routes.set(next, { via: routes.get(peer)?.via ?? next, hops });
+          found.push(next);
+        }
+    level = found.sort();
+  }
+  return routes;
+}

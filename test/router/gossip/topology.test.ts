@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Topology } from '../../../router/gossip/topology.js';
+import type { PeerId } from '../../../router/types.js';
+
+const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
+type Edges = readonly (readonly [number, number])[];
+
+/** The view of router `self` when all publish these edges. */
+function viewOf(self: number, count: number, edges: Edges, hidden: readonly number[] = []): Topology {
+  const t = new Topology(id(self));
+  for (let p = 0; p < count; p++)
+    t.setEdges(
+      id(p),
+      edges.flatMap(([a, b]) => (a === p ? [id(b)] : b === p ? [id(a)] : [])),
+    );
+  for (const p of hidden) t.hidden(id(p), true);
+  return t;
+}
+
+const line: Edges = [
+  [0, 1],
+  [1, 2],
+  [2, 3],
+  [3, 4],
+];
+const anyMesh = fc.integer({ min: 1, max: 12 }).chain((count) => {
+  const peer = fc.nat(count - 1);
+  return fc.record({
+    count: fc.constant(count),
+    edges: fc.array(fc.tuple(peer, peer), { maxLength: 30 }),
+    hidden: fc.array(peer, { maxLength: 3 }),
+  });
+});
+
+test('in a line each host is reached through the next, both ways', () => {
+  const t = viewOf(1, 5, line);
+  assert.deepEqual([0, 1, 2, 3, 4].map((p) => t.nextHop(id(p))), [id(0), undefined, id(2), id(2), id(2)]); // prettier-ignore
+  assert.deepEqual([0, 1, 2, 3, 4].map((p) => t.distance(id(p))), [1, 0, 1, 2, 3]); // prettier-ignore
+});
+
+test('a message that follows next hops reaches every peer in as many steps as the distance, when all share a view', () => {
+  fc.assert(
+    fc.property(anyMesh, ({ count, edges, hidden }) => {
+      const views = Array.from({ length: count }, (_, p) => viewOf(p, count, edges, hidden));
+      for (let from = 0; from < count; from++)
+        for (const to of views[from]!.reachable()) {
+          let [at, steps] = [id(from), 0];
+          for (; at !== to; steps++) {
+            at = views[parseInt(at, 16)]!.nextHop(to)!;
+            assert.ok(steps < count, 'a loop');
+          }
+          assert.equal(steps, views[from]!.distance(to));
+        }
+    }),
+  );
+});
+
+test('every peer that is connected is reached, and no other', () => {
+  fc.assert(
+    fc.property(anyMesh, ({ count, edges }) => {
+      const linked = Array.from({ length: count }, (_, p) => p);
+      for (let round = 0; round < count; round++)
+        for (const [a, b] of edges) linked[a] = linked[b] = Math.min(linked[a]!, linked[b]!);
+      const t = viewOf(0, count, edges);
+      const want = linked.flatMap((root, p) => (root === 0 && p !== 0 ? [id(p)] : []));
+      assert.deepEqual(t.reachable(), want);
+      assert.equal(t.components().length, new Set(linked).size);
+      assert.deepEqual(t.components()[0], [id(0), ...want]);
+      assert.deepEqual(
+        t.components().flat().sort(),
+        linked.map((_, p) => id(p)),
+      );
+    }),
+  );
+});
+
+test('the order in which edges were heard alters nothing', () => {
+  fc.assert(
+    fc.property(anyMesh, fc.infiniteStream(fc.nat()), ({ count, edges, hidden }, dice) => {
+      const shuffled = [...edges].map((e) => [dice.next().value as number, e] as const).sort(([a], [b]) => a - b);
+      const [a, b] = [viewOf(0, count, edges, hidden), viewOf(0, count, shuffled.map(([, e]) => e), hidden)]; // prettier-ignore
+      for (let p = 0; p < count; p++) assert.equal(a.nextHop(id(p)), b.nextHop(id(p)));
+      assert.deepEqual(a.components(), b.components());
+    }),
+  );
+});
+
+test('an edge of others counts only when both ends publish it', () => {
+  const t = viewOf(0, 2, [[0, 1]]);
+  t.setEdges(id(2), [id(1)]);
+  assert.equal(t.nextHop(id(2)), undefined);
+  t.setEdges(id(1), [id(0), id(2)]);
+  assert.equal(t.nextHop(id(2)), id(1));
+});
+
+test('our own word is enough for the first hop, and needed for it', () => {
+  const t = new Topology(id(0));
+  t.setSelf([id(1)]);
+  assert.equal(t.nextHop(id(1)), id(1), 'before the other has published anything');
+  t.setEdges(id(2), [id(0)]);
+  assert.equal(t.nextHop(id(2)), undefined, 'the other says so, we do not');
+});
+
+test('a hidden peer is reached, and nothing is reached through it', () => {
+  const t = viewOf(0, 5, line);
+  t.hidden(id(2), true);
+  assert.deepEqual(t.reachable(), [id(1), id(2)]);
+  assert.deepEqual(t.components(), [[id(0), id(1), id(2)], [id(3), id(4)]]); // prettier-ignore
+  t.hidden(id(2), false);
+  assert.equal(t.nextHop(id(4)), id(1));
+});
+
+test('a removed peer takes its edges along', () => {
+  const t = viewOf(0, 5, line);
+  t.removePeer(id(1));
+  t.setSelf([]);
+  assert.deepEqual(t.components(), [[id(0)], [id(2), id(3), id(4)]]);
+});
+
+test('among equal ways the one through the lowest ids is taken', () => {
+  const t = viewOf(9, 10, [[9, 5], [9, 3], [5, 1], [3, 1], [1, 0]]); // prettier-ignore
+  assert.equal(t.nextHop(id(0)), id(3));
+});
+
+test('the version rises with a change and with nothing else', () => {
+  const t = viewOf(0, 5, line);
+  const { version } = t;
+  t.setEdges(id(1), [id(2), id(0), id(2)]);
+  t.hidden(id(3), false);
+  t.removePeer(id(77));
+  assert.equal(t.version, version);
+  t.setEdges(id(1), [id(2)]);
+  assert.equal(t.version, version + 1);
+});
+
+test('a full mesh of 1,000 is searched once per change at most, and not at all for neighbours', () => {
+  const all = Array.from({ length: 1_000 }, (_, p) => id(p));
+  let looks = 0;
+  const counted = (edges: readonly PeerId[]): Iterable<PeerId> => ({
+    *[Symbol.iterator]() {
+      for (const e of edges) {
+        looks++;
+        yield e;
+      }
+    },
+  });
+  const t = new Topology(id(0));
+  for (const p of all) t.setEdges(p, counted(all));
+  assert.equal(looks, 1_000_000, 'each published edge is read once, when it is set');
+  for (const p of all.slice(1)) assert.equal(t.nextHop(p), p);
+  assert.equal(t.reachable().length, 999);
+  assert.equal(t.components().length, 1);
+});
