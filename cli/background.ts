@@ -1,0 +1,81 @@
+// `mesh launch --detach`: the same program in the background, its output in the state directory.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from './client.js';
+import { EXIT, Failure, type Io } from './command.js';
+import { launchArgv, type LaunchConfig } from './options.js';
+
+const POLL_MS = 25;
+/** A router with 100,000 rows to read back takes some seconds. */
+const START_DEADLINE_MS = 30_000;
+
+/**
+ * Starts the router in a session of its own and waits until its socket answers.
+ * @returns 0, or the code with which the child ended, its last error line having been printed
+ * @throws Failure if a router is there already, the log cannot be written, or the socket stays silent
+ */
+export async function launchInBackground(config: LaunchConfig, io: Io): Promise<number> {
+  if (await answers(config.socket)) throw new Failure(EXIT.refused, 'a router is running already', 'mesh status');
+  const log = openLog(config.stateDir);
+  const child = spawn(process.execPath, [process.argv[1]!, ...launchArgv(config)], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  closeSync(log.fd);
+  let ended: number | undefined;
+  child.on('exit', (code) => (ended = code ?? EXIT.bug)).on('error', () => (ended = EXIT.bug));
+  for (let waitedMs = 0; waitedMs < START_DEADLINE_MS; waitedMs += POLL_MS) {
+    await sleep(POLL_MS);
+    if (ended !== undefined) {
+      io.err(
+        lastWords(readFileSync(log.path).subarray(log.start).toString()) ?? `mesh: the router ended, see ${log.path}`,
+      );
+      return ended === 0 ? EXIT.refused : ended;
+    }
+    if (!(await answers(config.socket))) continue;
+    io.err(`mesh: the router runs as process ${child.pid}, its log is ${log.path}`);
+    child.unref();
+    return EXIT.done;
+  }
+  child.kill('SIGTERM');
+  throw new Failure(
+    EXIT.refused,
+    `the router did not serve its socket within ${START_DEADLINE_MS / 1000} s`,
+    `tail ${log.path}`,
+  );
+}
+
+const answers = (socket: string): Promise<boolean> =>
+  createClient(socket)
+    .status()
+    .then(
+      () => true,
+      () => false,
+    );
+
+function openLog(stateDir: string): { readonly fd: number; readonly path: string; readonly start: number } {
+  const path = join(stateDir, 'router.log');
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const fd = openSync(path, 'a', 0o600);
+    return { fd, path, start: statSync(path).size };
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const denied = code === 'EACCES' || code === 'EPERM';
+    throw new Failure(
+      EXIT.refused,
+      `cannot write to the state directory "${stateDir}": ${denied ? 'permission denied' : message}`,
+      denied ? 'sudo mesh launch --detach' : undefined,
+    );
+  }
+}
+
+/** The last complaint in a log with the `try:` line that follows it; without one, the last line. */
+export function lastWords(log: string): string | undefined {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const at = lines.findLastIndex((line) => line.startsWith('mesh: '));
+  if (at < 0) return lines.at(-1);
+  return lines.slice(at, lines[at + 1]?.startsWith('  try: ') ? at + 2 : at + 1).join('\n');
+}

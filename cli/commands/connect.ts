@@ -1,0 +1,23 @@
+import { EXIT, sentence, type Command, type Io } from '../command.js';
+import type { PeerResult } from '../client.js';
+import { peerArgument } from '../options.js';
+
+export const connect: Command = {
+  name: 'connect',
+  verb: 'connect to',
+  args: '<peer...>',
+  help: 'Join with PEERs, each HOST, HOST:PORT or [IPV6]:PORT. They are dialled again until they are forgotten, also after a restart.',
+  options: [],
+  examples: ['sudo mesh connect 10.0.0.2', 'sudo mesh connect db1.example.com:6783 "[fd00::2]:6783"'],
+  async run(input, { io, router }) {
+    const peers = input.args.map(peerArgument);
+    return reportRefusals(await (await router()).connect(peers), 'connect to', 'mesh status connections', io);
+  },
+};
+
+/** One sentence for each peer that was refused. @returns the exit code */
+export function reportRefusals(results: readonly PeerResult[], verb: string, remedy: string, io: Io): number {
+  const refused = results.filter((result) => result.refused !== undefined);
+  for (const { peer, refused: why = '' } of refused) io.err(sentence(`${verb} "${peer}"`, why, remedy));
+  return refused.length > 0 ? EXIT.refused : EXIT.done;
+}

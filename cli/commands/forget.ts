@@ -1,0 +1,17 @@
+import { UsageError, type Command } from '../command.js';
+import { reportRefusals } from './connect.js';
+
+export const forget: Command = {
+  name: 'forget',
+  verb: 'forget',
+  args: '<peer...>',
+  help:
+    'Stop dialling PEERs, and purge what is known of those that are faulty, stopped or gone. A PEER is a name, an id, ' +
+    'the beginning of an id, or an address. One that is alive is not purged.',
+  options: [],
+  examples: ['sudo mesh forget db1'],
+  async run(input, { io, router }) {
+    if (input.args.includes('')) throw new UsageError('peer "" is malformed, a peer is a name, an id or an address');
+    return reportRefusals(await (await router()).forget(input.args), 'forget', 'mesh status peers', io);
+  },
+};

@@ -1,0 +1,193 @@
+// Values from the command line, checked before anyone acts on them. Each complaint names the flag, the value and what is allowed.
+import {
+  cidrIp,
+  cidrLength,
+  ipBytes,
+  isUnusable,
+  parseCidr,
+  parseEndpointId,
+  parseHostPort,
+  parseIp,
+  parseMac,
+  parseNetworkName,
+} from '../router/address.js';
+import type { Cidr, EndpointId, Ip, Mac, NetworkName } from '../router/types.js';
+import { EXIT, Failure, UsageError, type Input, type Io } from './command.js';
+import { socketPath, stateDir } from './paths.js';
+
+/** First of the three ports: control on it (tcp and udp), the sleeve on the next, vxlan on the one after. */
+export const DEFAULT_PORT = 6783;
+const MAX_PORT = 65533;
+const MIN_MTU = 576; // RFC 791: what every IPv4 host must take
+const MAX_MTU = 65000;
+const MAX_IFNAME_BYTES = 15; // linux/if.h IFNAMSIZ less its NUL
+const MAX_NAME = 63;
+
+/** What `mesh launch` was told. */
+export interface LaunchConfig {
+  /** A label for people: 1 to 63 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. */
+  readonly name: string;
+  /** Undefined: every address of the host, IPv4 and IPv6. */
+  readonly listen: Ip | undefined;
+  /** Addresses to tell the others; empty: those that the host has. */
+  readonly advertise: readonly Ip[];
+  /** 1 .. 65533: control; port+1 is the sleeve's, port+2 vxlan's. */
+  readonly port: number;
+  /** Absolute paths. */
+  readonly stateDir: string;
+  readonly socket: string;
+  /** Host bits are zero. */
+  readonly range: Cidr | undefined;
+  /** Of what a container may send, bytes; undefined: the underlay's less 124. */
+  readonly mtu: number | undefined;
+  readonly overlay: 'auto' | 'vxlan';
+  readonly logFormat: 'text' | 'json';
+  /** `HOST[:PORT]` as typed, well-formed. */
+  readonly peers: readonly string[];
+}
+
+/** @throws UsageError for the first value that will not do; Failure for what is not built yet */
+export function launchConfig(input: Input, io: Io, hostname: string): LaunchConfig {
+  return {
+    name: nameOption(input, hostname),
+    listen: listenOption(input),
+    advertise: input.list('advertise').map(advertised),
+    port: integer(input, 'port', 1, MAX_PORT, `a port and the two after it must fit: 1 to ${MAX_PORT}`) ?? DEFAULT_PORT,
+    stateDir: stateDir(input, io.env),
+    socket: socketPath(input, io.env),
+    range: rangeOption(input),
+    mtu: integer(input, 'mtu', MIN_MTU, MAX_MTU, `an MTU is ${MIN_MTU} to ${MAX_MTU} bytes`),
+    overlay: overlayOption(input),
+    logFormat: choice(input, 'log-format', ['text', 'json']) ?? 'text',
+    peers: input.args.map(peerArgument),
+  };
+}
+
+/** The command line that gives the same configuration again: for the background child. */
+export function launchArgv(c: LaunchConfig): readonly string[] {
+  const flag = (name: string, value: string | number | undefined): string[] =>
+    value === undefined ? [] : [`--${name}=${value}`];
+  return [
+    'launch',
+    ...flag('name', c.name),
+    ...flag('listen', c.listen),
+    ...c.advertise.flatMap((ip) => flag('advertise', ip)),
+    ...flag('port', c.port),
+    ...flag('state-dir', c.stateDir),
+    ...flag('socket', c.socket),
+    ...flag('range', c.range),
+    ...flag('mtu', c.mtu),
+    ...flag('overlay', c.overlay),
+    ...flag('log-format', c.logFormat),
+    ...c.peers,
+  ];
+}
+
+/** A dial target as typed, its form checked. */
+export function peerArgument(text: string): string {
+  const host = parseHostPort(text, DEFAULT_PORT)?.host ?? '';
+  // A name of digits and dots alone is a mistyped address: no top-level domain is a number (RFC 3696 §2).
+  const isName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/.test(host) && !/^[\d.]+$/.test(host);
+  if (parseIp(host) !== undefined || isName) return text;
+  throw new UsageError(`peer "${text}" is malformed, a peer is HOST, HOST:PORT or [IPV6]:PORT`);
+}
+
+/** The values of --ip: addresses with a prefix length, each usable by a container. */
+export function ipOption(input: Input): readonly Cidr[] {
+  return input.list('ip').map((text) => {
+    const cidr = parseCidr(text);
+    if (cidr === undefined) throw new UsageError(`--ip "${text}" is malformed, it is ADDRESS/LENGTH, as 10.32.0.7/12`);
+    if (isUnusable(cidrIp(cidr))) throw new UsageError(`--ip "${text}" is not an address that a host can have`);
+    return cidr;
+  });
+}
+
+export function macOption(input: Input): Mac | undefined {
+  return parsed(input, 'mac', parseMac, 'six hex pairs as 02:6d:00:00:00:01, not a group address');
+}
+
+export function networkOption(input: Input): NetworkName | undefined {
+  return parsed(input, 'network', parseNetworkName, 'a letter, then up to 31 of a-z 0-9 -');
+}
+
+export function idOption(input: Input): EndpointId | undefined {
+  return parsed(input, 'id', parseEndpointId, '1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit');
+}
+
+/** The kernel's own rule (dev_valid_name): 1 to 15 bytes, no slash, colon or space, not `.` or `..`. */
+export function ifnameOption(input: Input): string | undefined {
+  const valid = (text: string): string | undefined =>
+    /^[^\s/:\p{Cc}]+$/u.test(text) && Buffer.byteLength(text) <= MAX_IFNAME_BYTES && text !== '.' && text !== '..'
+      ? text
+      : undefined;
+  return parsed(input, 'ifname', valid, `1 to ${MAX_IFNAME_BYTES} bytes without slash, colon or space`);
+}
+
+function parsed<T>(input: Input, name: string, parse: (text: string) => T | undefined, allowed: string): T | undefined {
+  const text = input.text(name);
+  if (text === undefined) return undefined;
+  const value = parse(text);
+  if (value === undefined) throw new UsageError(`--${name} "${text}" is malformed, it is ${allowed}`);
+  return value;
+}
+
+function integer(input: Input, name: string, min: number, max: number, allowed: string): number | undefined {
+  const text = input.text(name);
+  if (text === undefined) return undefined;
+  const n = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  if (n >= min && n <= max) return n;
+  throw new UsageError(`--${name} "${text}" will not do, ${allowed}`);
+}
+
+function choice<T extends string>(input: Input, name: string, allowed: readonly T[]): T | undefined {
+  const text = input.text(name);
+  const found = allowed.find((one) => one === text);
+  if (text !== undefined && found === undefined) {
+    throw new UsageError(`--${name} "${text}" is unknown, it is ${allowed.join(' or ')}`);
+  }
+  return found;
+}
+
+const validName = (text: string): string | undefined =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text) && text.length <= MAX_NAME ? text : undefined;
+
+function nameOption(input: Input, hostname: string): string {
+  const allowed = `1 to ${MAX_NAME} of A-Z a-z 0-9 . _ -, beginning with a letter or digit`;
+  const fallback = hostname.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
+  return parsed(input, 'name', validName, allowed) ?? (fallback.slice(0, MAX_NAME) || 'host');
+}
+
+function listenOption(input: Input): Ip | undefined {
+  return parsed(input, 'listen', parseIp, "an IPv4 or IPv6 address of this host's");
+}
+
+function advertised(text: string): Ip {
+  const ip = parseIp(text);
+  if (ip === undefined) throw new UsageError(`--advertise "${text}" is malformed, it is an IPv4 or IPv6 address`);
+  if (isUnusable(ip)) throw new UsageError(`--advertise "${text}" is not an address that another host can reach`);
+  return ip;
+}
+
+function rangeOption(input: Input): Cidr | undefined {
+  const cidr = parsed(input, 'range', parseCidr, 'NETWORK/LENGTH, as 10.32.0.0/12');
+  if (cidr === undefined) return undefined;
+  const bytes = ipBytes(cidrIp(cidr));
+  const hostBits = bytes.length * 8 - cidrLength(cidr);
+  if (hostBits < 2) throw new UsageError(`--range "${cidr}" is too small, it must hold 4 addresses or more`);
+  const beyond = bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, cidrLength(cidr) - i * 8)))) !== 0);
+  if (beyond)
+    throw new UsageError(
+      `--range "${cidr}" is an address inside a network, its bits after /${cidrLength(cidr)} must be 0`,
+    );
+  return cidr;
+}
+
+function overlayOption(input: Input): 'auto' | 'vxlan' {
+  const overlay = choice(input, 'overlay', ['auto', 'vxlan', 'sleeve']) ?? 'auto';
+  if (overlay !== 'sleeve') return overlay;
+  throw new Failure(
+    EXIT.refused,
+    '--overlay "sleeve" is not built yet, only vxlan carries data',
+    'mesh launch --overlay auto',
+  );
+}

@@ -1,0 +1,178 @@
+// The views that are tables. A row that is not as it should be has its reason and remedy on lines of their own below it.
+import { shortPeer, type PeerId } from '../../router/types.js';
+import type { StatusDocument } from '../api.js';
+import {
+  formatBytes,
+  formatRtt,
+  shortDuration,
+  table,
+  type Column,
+  type Look,
+  type Row,
+  type Style,
+} from '../format.js';
+import { byText, labels, notes } from './words.js';
+
+export type TableView = 'peers' | 'connections' | 'macs' | 'networks' | 'endpoints';
+
+interface View {
+  readonly columns: readonly Column[];
+  readonly rows: (doc: StatusDocument, look: Look) => readonly Row[];
+  /** Said instead of an empty table. */
+  readonly none: string;
+}
+
+/** @returns the table, or a line that says that there is nothing to show. */
+export function renderTable(view: TableView, doc: StatusDocument, look: Look): string {
+  const { columns, rows, none } = VIEWS[view];
+  const drawn = rows(doc, look);
+  return drawn.length === 0 ? none : table(columns, drawn, look).join('\n');
+}
+
+const number = (n: number | null): string => (n === null ? '-' : String(n));
+
+const noted = (reason: string, remedy: string, style: Style, look: Look): Pick<Row, 'note'> => ({
+  note: notes(reason, remedy, style, '  ', look),
+});
+
+const PEER_STYLE: Readonly<Record<string, Style>> = { suspect: 'warn', faulty: 'bad', stopped: 'warn', left: 'dim' };
+
+function peerRows(doc: StatusDocument, look: Look): readonly Row[] {
+  const name = labels(doc);
+  const { self } = doc;
+  const first: Row = {
+    cells: [name(self.id), shortPeer(self.id as PeerId), 'here', shortDuration(self.uptimeMs), '-', self.endpoints],
+  };
+  const others = [...doc.peers].sort(byText((peer) => name(peer.id))).map((peer): Row => {
+    const style = PEER_STYLE[peer.status];
+    const version = peer.version !== '' && peer.version !== doc.version ? `runs version ${peer.version}` : '';
+    return {
+      cells: [
+        name(peer.id),
+        shortPeer(peer.id as PeerId),
+        peer.status,
+        shortDuration(peer.sinceMs),
+        peer.reach,
+        peer.endpoints,
+      ],
+      ...(style && { style }),
+      note: [...notes(version, '', 'dim', '  ', look), ...notes(peer.reason, peer.remedy, style ?? 'warn', '  ', look)],
+    };
+  });
+  return [first, ...others];
+}
+
+function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
+  const name = labels(doc);
+  const rows = [...doc.connections].sort(byText((connection) => name(connection.peer))).map((c): Row => {
+    const style = c.overlay === 'none' ? 'bad' : c.control === 'down' || c.reason !== '' ? 'warn' : undefined;
+    return {
+      cells: [
+        name(c.peer),
+        c.address,
+        c.control,
+        c.overlay,
+        formatRtt(c.rttMs),
+        number(c.mtu),
+        formatBytes(c.txBytes),
+        formatBytes(c.rxBytes),
+        shortDuration(c.sinceMs),
+      ],
+      ...(style && { style }),
+      ...noted(c.reason, c.remedy, style ?? 'warn', look),
+    };
+  });
+  const dialled = doc.targets.filter((target) => target.state !== 'connected');
+  return [
+    ...rows,
+    ...dialled.map(({ target, state, reason, remedy }): Row => ({
+      cells: ['-', target, state, '-', '-', '-', '-', '-', '-'],
+      style: 'warn',
+      ...noted(reason, remedy, 'warn', look),
+    })),
+  ];
+}
+
+function macRows(doc: StatusDocument): readonly Row[] {
+  const name = labels(doc);
+  return [...(doc.macs ?? [])].sort(byText((mac) => `${mac.network} ${mac.mac}`)).map((mac): Row => ({
+    cells: [mac.mac, mac.network, mac.local ? `${name(mac.peer)} (here)` : name(mac.peer), mac.ips],
+  }));
+}
+
+const networkRows = (doc: StatusDocument): readonly Row[] =>
+  [...doc.networks].sort(byText((network) => network.name)).map((n): Row => ({
+    cells: [
+      n.name,
+      String(n.vni),
+      String(n.mtu),
+      n.range || '-',
+      n.bridge || '-',
+      String(n.localEndpoints),
+      String(n.members),
+      String(n.macs),
+    ],
+  }));
+
+const ENDPOINT_STYLE: Readonly<Record<string, Style>> = { created: 'dim', gone: 'warn', conflict: 'bad' };
+
+const endpointRows = (doc: StatusDocument, look: Look): readonly Row[] =>
+  [...doc.endpoints].sort(byText((endpoint) => `${endpoint.target} ${endpoint.id}`)).map((e): Row => {
+    const style = ENDPOINT_STYLE[e.state];
+    return {
+      cells: [e.target || e.id, e.network, e.ifname || '-', e.mac, e.ips, e.state],
+      ...(style && { style }),
+      ...noted(e.reason, e.remedy, style ?? 'warn', look),
+    };
+  });
+
+const left = (header: string): Column => ({ header });
+const cut = (header: string): Column => ({ header, shrink: true });
+const right = (header: string): Column => ({ header, right: true });
+
+const VIEWS: Readonly<Record<TableView, View>> = {
+  peers: {
+    columns: [cut('PEER'), left('ID'), left('STATUS'), right('FOR'), cut('REACH'), cut('ADDRESS')],
+    rows: peerRows,
+    none: '',
+  },
+  connections: {
+    columns: [
+      cut('PEER'),
+      cut('ADDRESS'),
+      left('CONTROL'),
+      left('OVERLAY'),
+      right('RTT'),
+      right('MTU'),
+      right('SENT'),
+      right('RECEIVED'),
+      right('FOR'),
+    ],
+    rows: connectionRows,
+    none: 'no connections yet\n  try: mesh connect HOST',
+  },
+  macs: {
+    columns: [left('MAC'), cut('NETWORK'), cut('PEER'), cut('ADDRESSES')],
+    rows: macRows,
+    none: 'no MAC is known yet\n  try: mesh attach TARGET --ip 10.32.0.1/12',
+  },
+  networks: {
+    columns: [
+      cut('NETWORK'),
+      right('VNI'),
+      right('MTU'),
+      cut('RANGE'),
+      left('BRIDGE'),
+      right('HERE'),
+      right('MEMBERS'),
+      right('MACS'),
+    ],
+    rows: networkRows,
+    none: 'this host takes part in no network yet\n  try: mesh attach TARGET --ip 10.32.0.1/12',
+  },
+  endpoints: {
+    columns: [cut('TARGET'), cut('NETWORK'), left('IFNAME'), left('MAC'), cut('ADDRESSES'), left('STATE')],
+    rows: endpointRows,
+    none: 'nothing is attached on this host yet\n  try: mesh attach TARGET --ip 10.32.0.1/12',
+  },
+};
