@@ -1,0 +1,41 @@
+# mesh: `make demo` shows it, `make test` proves it, `make check` is for between edits. All set themselves up.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := check
+MAKEFLAGS += --no-print-directory
+.PHONY: setup build demo test check fuzz bench clean
+
+# What building and testing need: Debian packages and npm packages.
+setup:
+	@scripts/setup.sh
+
+# Compile to dist/, removing what no longer has a source.
+build: setup
+	@scripts/build.sh
+
+# Three hosts on this machine, in network namespaces: the main job in a minute.
+demo: build
+	@scripts/sandbox.sh node dist/cli/main.js demo
+
+# Everything: the fast tests, then real hosts in namespaces, then the package as npm would install it.
+test: build
+	@scripts/test.sh fast netns package
+
+# Format, lint, types and the fast tests; under 30 s.
+check: setup
+	@npx prettier --check --log-level warn .
+	@npx eslint --cache --cache-location node_modules/.cache/eslint/ .
+	@scripts/build.sh
+	@scripts/test.sh fast
+
+# A million inputs for each decoder and each property.
+fuzz: build
+	@MESH_FUZZ=1000000 scripts/test.sh fuzz
+
+# Throughput, latency and convergence against plain VXLAN; writes bench/out/*.json.
+bench: build
+	@scripts/sandbox.sh node dist/bench/main.js
+
+# Remove what was built. node_modules stays.
+clean:
+	@rm -rf dist bench/out *.tgz node_modules/.cache/eslint
