@@ -1,19 +1,303 @@
-// The shell of path probing: owns the timer, the sockets and the children; decides nothing that a core can decide.
-import type { DatapathConfig } from '../datapath.js';
-import type { Kernel } from '../kernel.js';
+// The shell of path probing: owns the clock, the timers, the sockets and the children; what to do is decided by the cores.
+import { readFileSync } from 'node:fs';
+import type { Ip, LinkIndex, Mac, Millis, PathReport, PeerForward, PeerId } from '../../router/types.js';
+import type { Capability, DatapathConfig } from '../datapath.js';
+import type { Kernel, KernelEvent } from '../kernel.js';
+import { VXLAN_OVERHEAD } from '../mtu.js';
+import { closeFd, openPacketSocket, packetSend, SyscallError } from '../syscalls.js';
+import { Announcer, BATCH_MS } from './announce/announcer.js';
+import { Forward } from './nft/forward.js';
+import { Traffic } from './nft/traffic.js';
+import { reportOf, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
+import { ProbeDevice } from './probe/device.js';
+import { decodeProbe, encodeProbe } from './probe/frame.js';
+import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
+import { runTool } from './run-tool.js';
+
+/** Reading the counters and looking at the forward chains: two or three children of 4 ms each. */
+const UPKEEP_MS = 2_000;
+/** A probe device that somebody deletes again and again is made again at most this often. */
+const DEVICE_RETRY_MS = 1_000;
+/** What is probed for while this host is in no network: the MTU of a network founded on 1500. */
+const DEFAULT_CEILING = 1376;
+const MAX_CEILING = 9_000;
 
 /** Nothing is touched before `start`. */
-export function createPaths(_config: DatapathConfig, _kernel: Kernel): Paths {
-  return {
-    start: () => Promise.resolve(),
-    setPeer: () => undefined,
-    paths: () => [],
-    capabilities: () => [],
-    counters: () => ({}),
-    announce: () => undefined,
-    setBridges: () => undefined,
-    stop: () => undefined,
-    reset: () => Promise.resolve(),
-  };
+export const createPaths = (config: DatapathConfig, kernel: Kernel): Paths => new LinuxPaths(config, kernel);
+
+interface Peer {
+  readonly name: string;
+  readonly way: Way | undefined;
+}
+
+class LinuxPaths implements Paths {
+  readonly #config: DatapathConfig;
+  readonly #kernel: Kernel;
+  readonly #counters: Record<string, number> = {};
+  readonly #peers = new Map<PeerId, Peer>();
+  readonly #devices = new Map<Family, ProbeDevice>();
+  readonly #prober: Prober;
+  readonly #traffic: Traffic;
+  readonly #forward: Forward;
+  readonly #announcer: Announcer;
+  /** Sockets for announcements, by bridge. */
+  readonly #bridgeFds = new Map<LinkIndex, number>();
+  #bridges: readonly string[] = [];
+  #ceiling = DEFAULT_CEILING;
+  #unwatch: (() => void) | undefined;
+  #running = false;
+  #probeTimer: NodeJS.Timeout | undefined;
+  #upkeep: { readonly at: Millis; readonly timer: NodeJS.Timeout } | undefined;
+  #deviceTimer: NodeJS.Timeout | undefined;
+  #announceTimer: NodeJS.Timeout | undefined;
+  /** Children and device repairs run one after another, so that a reset is the last. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(config: DatapathConfig, kernel: Kernel) {
+    this.#config = config;
+    this.#kernel = kernel;
+    const count = (name: string): void => void (this.#counters[name] = (this.#counters[name] ?? 0) + 1);
+    this.#prober = new Prober(config.self, this.#ceiling, Math.random);
+    this.#traffic = new Traffic(config.vxlanPort, runTool, count);
+    this.#forward = new Forward(config.vxlanPort, runTool, readProc, count);
+    this.#announcer = new Announcer((link, frame) => this.#sendOn(link, frame), count);
+    const onFrame = (frame: Uint8Array): void => this.#onFrame(frame);
+    for (const family of ['v4', 'v6'] as const) {
+      const local = config.local[family];
+      if (local === undefined) continue;
+      this.#devices.set(family, new ProbeDevice(config.self, local, config.vxlanPort, kernel, { onFrame, count }));
+    }
+  }
+
+  async start(): Promise<void> {
+    this.#running = true;
+    this.#unwatch = this.#kernel.watch((ev) => this.#onKernel(ev));
+    await this.#queue(() => this.#ensureDevices());
+    this.#upkeepSoon(0);
+    this.#arm();
+  }
+
+  setPeer(peer: PeerId, value: PeerForward | undefined): void {
+    const old = this.#peers.get(peer);
+    const way = value === undefined ? undefined : wayTo(this.#config.local, value);
+    if (value === undefined) this.#peers.delete(peer);
+    else this.#peers.set(peer, { name: value.name, way });
+    if (old !== undefined && value !== undefined && sameWay(old.way, way)) return;
+    if (way === undefined || old?.way?.family !== way.family) this.#device(old?.way)?.setPeer(peer, undefined);
+    this.#device(way)?.setPeer(peer, way?.vtep);
+    this.#traffic.setPeer(peer, way?.vtep);
+    this.#step({ kind: 'peer', peer, overheadBytes: way && VXLAN_OVERHEAD[way.family] });
+    if (value !== undefined && way === undefined) this.#report(peer);
+    if (this.#running) this.#upkeepSoon(BATCH_MS);
+  }
+
+  paths(): readonly PathReport[] {
+    const now = clock();
+    return [...this.#peers].map(([peer, p]) => this.#describe(peer, p, now));
+  }
+
+  capabilities(): readonly Capability[] {
+    const probe = [...this.#devices.values()].map((d) => d.refusal()).find((r) => r !== undefined);
+    const nft = this.#traffic.refusal();
+    return [
+      {
+        name: 'probe',
+        ok: probe === undefined,
+        reason: probe ?? '',
+        remedy: probe === undefined ? '' : 'modprobe vxlan',
+      },
+      {
+        name: 'nft',
+        ok: nft === undefined,
+        reason: nft === undefined ? '' : `traffic is not counted: ${nft.reason}`,
+        remedy: nft?.missing === true ? 'apt install nftables' : '',
+      },
+      { name: 'forward', ...this.#forward.state() },
+    ];
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.#counters };
+  }
+
+  announce(bridge: LinkIndex, entries: readonly { ip: Ip; mac: Mac }[]): void {
+    if (!this.#running) return;
+    this.#announcer.add(bridge, entries);
+    this.#announceTimer ??= setTimeout(() => this.#flushAnnouncements(), 0);
+  }
+
+  setBridges(names: readonly string[]): void {
+    this.#bridges = [...names];
+    if (this.#running) this.#upkeepSoon(0);
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    for (const timer of [this.#probeTimer, this.#upkeep?.timer, this.#deviceTimer, this.#announceTimer])
+      clearTimeout(timer);
+    this.#announceTimer = this.#deviceTimer = this.#upkeep = undefined;
+    // The devices stay: they cost nothing, the guard in the nft table stays with them, and the next router adopts both.
+    for (const device of this.#devices.values()) device.close();
+    for (const link of [...this.#bridgeFds.keys()]) this.#closeBridge(link);
+  }
+
+  async reset(): Promise<void> {
+    this.stop();
+    await this.#queue(async () => {
+      for (const device of this.#devices.values()) await device.remove();
+      await this.#forward.remove();
+      await this.#traffic.remove();
+    });
+  }
+
+  #queue(work: () => Promise<void>): Promise<void> {
+    this.#work = this.#work
+      .then(work)
+      .catch((error: unknown) => this.#config.log('paths-failed', { error: String(error) }));
+    return this.#work;
+  }
+
+  #device(way: Way | undefined): ProbeDevice | undefined {
+    return way && this.#devices.get(way.family);
+  }
+
+  async #ensureDevices(): Promise<void> {
+    for (const device of this.#devices.values()) {
+      const before = device.refusal();
+      await device.ensure();
+      if (!this.#running) return device.close();
+      if (device.refusal() !== before) for (const peer of this.#peers.keys()) this.#report(peer);
+    }
+    const refused = [...this.#devices.values()].some((d) => d.refusal() !== undefined);
+    if (refused) this.#devicesSoon(UPKEEP_MS);
+  }
+
+  #devicesSoon(ms: number): void {
+    this.#deviceTimer ??= setTimeout(() => {
+      this.#deviceTimer = undefined;
+      void this.#queue(() => (this.#running ? this.#ensureDevices() : Promise.resolve()));
+    }, ms);
+  }
+
+  #onKernel(ev: KernelEvent): void {
+    if (ev.kind === 'linkGone') this.#closeBridge(ev.index);
+    if (![...this.#devices.values()].some((d) => d.disturbedBy(ev))) return;
+    if (this.#deviceTimer === undefined) this.#counters['probe-repaired'] = (this.#counters['probe-repaired'] ?? 0) + 1;
+    this.#devicesSoon(DEVICE_RETRY_MS);
+  }
+
+  /** Has the upkeep run in `ms`, or sooner when that was asked for already. */
+  #upkeepSoon(ms: number): void {
+    const at = plus(clock(), ms);
+    if (this.#upkeep !== undefined && this.#upkeep.at <= at) return;
+    clearTimeout(this.#upkeep?.timer);
+    const timer = setTimeout(() => {
+      this.#upkeep = undefined;
+      void this.#queue(() => this.#keepUp()).then(() => this.#running && this.#upkeepSoon(UPKEEP_MS));
+    }, ms);
+    this.#upkeep = { at, timer };
+  }
+
+  async #keepUp(): Promise<void> {
+    if (!this.#running) return;
+    await this.#measureBridges();
+    if (this.#peers.size > 0) this.#step({ kind: 'traffic', peers: await this.#traffic.read() });
+    await this.#forward.ensure(this.#bridges);
+  }
+
+  async #measureBridges(): Promise<void> {
+    if (this.#bridges.length === 0) return;
+    const mtus = (await this.#kernel.links()).filter((l) => this.#bridges.includes(l.name)).map((l) => l.mtu);
+    if (mtus.length === 0) return;
+    this.#ceiling = Math.min(MAX_CEILING, Math.max(...mtus));
+    this.#step({ kind: 'ceiling', bytes: this.#ceiling });
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    const frame = decodeProbe(bytes);
+    if (typeof frame === 'string') this.#drop(frame);
+    else this.#step({ kind: 'frame', frame });
+  }
+
+  #step(ev: ProberEvent): void {
+    for (const fx of this.#prober.handle(ev, clock())) this.#perform(fx);
+    this.#arm();
+  }
+
+  #perform(fx: ProberEffect): void {
+    switch (fx.kind) {
+      case 'drop':
+        return this.#drop(fx.reason);
+      case 'news':
+        return this.#report(fx.peer);
+      case 'send': {
+        const refused = this.#device(this.#peers.get(fx.to)?.way)?.send(encodeProbe(fx.to, fx.frame));
+        const name = `probe-send-${refused}`;
+        if (refused !== undefined) this.#counters[name] = (this.#counters[name] ?? 0) + 1;
+      }
+    }
+  }
+
+  #drop(reason: string): void {
+    const name = `probe-drop-${reason}`;
+    this.#counters[name] = (this.#counters[name] ?? 0) + 1;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#probeTimer);
+    const at = this.#prober.nextDeadline();
+    if (!this.#running || at === undefined) return;
+    this.#probeTimer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+  }
+
+  #report(peer: PeerId): void {
+    const p = this.#peers.get(peer);
+    if (p !== undefined) this.#config.onReport({ kind: 'path', path: this.#describe(peer, p, clock()) });
+  }
+
+  #describe(peer: PeerId, { name, way }: Peer, now: Millis): PathReport {
+    const facts = { peer, name, way, path: this.#prober.path(peer), refusal: this.#device(way)?.refusal() };
+    const more = { bytes: this.#traffic.bytes(peer), ceiling: this.#ceiling, port: this.#config.vxlanPort };
+    return reportOf({ ...facts, ...more }, now);
+  }
+
+  #flushAnnouncements(): void {
+    const more = this.#announcer.flush();
+    this.#announceTimer = more ? setTimeout(() => this.#flushAnnouncements(), BATCH_MS) : undefined;
+  }
+
+  #sendOn(link: LinkIndex, frame: Uint8Array): string | undefined {
+    try {
+      const fd = this.#bridgeFds.get(link) ?? openPacketSocket(link, 0);
+      this.#bridgeFds.set(link, fd);
+      return packetSend(fd, frame);
+    } catch (error) {
+      if (error instanceof SyscallError) return error.errno;
+      throw error;
+    }
+  }
+
+  #closeBridge(link: LinkIndex): void {
+    const fd = this.#bridgeFds.get(link);
+    if (fd === undefined) return;
+    this.#bridgeFds.delete(link);
+    closeFd(fd);
+  }
+}
+
+const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
+const clock = (): Millis => performance.now() as Millis;
+
+const sameWay = (a: Way | undefined, b: Way | undefined): boolean =>
+  a?.family === b?.family && a?.vtep.ip === b?.vtep.ip && a?.vtep.port === b?.vtep.port;
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }

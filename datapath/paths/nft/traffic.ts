@@ -1,0 +1,118 @@
+// How much each peer's vxlan carries, by the counters of an nft table that is repaired at every reading.
+import type { PeerId, SocketAddress } from '../../../router/types.js';
+import type { RunTool } from '../run-tool.js';
+import {
+  changeScript,
+  inElement,
+  loadScript,
+  outElement,
+  parseTable,
+  tableName,
+  type Element,
+} from './traffic-table.js';
+
+/** A missing nft is looked for again after this many readings that would have been. */
+const MISSING_PATIENCE = 30;
+
+export interface Bytes {
+  readonly tx: number;
+  readonly rx: number;
+}
+
+interface Counted {
+  readonly in: Element;
+  readonly out: Element;
+  bytes: Bytes;
+}
+
+export class Traffic {
+  readonly #port: number;
+  readonly #run: RunTool;
+  readonly #count: (name: string) => void;
+  readonly #peers = new Map<PeerId, Counted>();
+  /** Element counters at the last reading; only differences are added up, so a flush loses at most two seconds. */
+  #last: ReadonlyMap<Element, number> | undefined;
+  #refusal: { readonly reason: string; readonly missing: boolean } | undefined;
+  #patience = 0;
+
+  constructor(port: number, run: RunTool, count: (name: string) => void) {
+    this.#port = port;
+    this.#run = run;
+    this.#count = count;
+  }
+
+  setPeer(peer: PeerId, vtep: SocketAddress | undefined): void {
+    if (vtep === undefined) this.#peers.delete(peer);
+    else this.#peers.set(peer, { in: inElement(vtep), out: outElement(vtep), bytes: { tx: 0, rx: 0 } });
+  }
+
+  /** Counted since the peer was set; undefined when nft does not count. */
+  bytes(peer: PeerId): Bytes | undefined {
+    return this.#refusal === undefined && this.#last !== undefined ? this.#peers.get(peer)?.bytes : undefined;
+  }
+
+  /** Why nothing is counted; undefined when all is well. `missing`: there is no nft. */
+  refusal(): { readonly reason: string; readonly missing: boolean } | undefined {
+    return this.#refusal;
+  }
+
+  /** Makes the table agree with the peers and reads it. @returns the peers whose vxlan moved bytes since the last time */
+  async read(): Promise<readonly PeerId[]> {
+    if (this.#refusal?.missing === true && this.#patience-- > 0) return [];
+    const listed = await this.#run('nft', ['-j', 'list', 'table', 'inet', tableName(this.#port)]);
+    if (!listed.ok && listed.missing) return this.#refused(listed);
+    const have = listed.ok ? parseTable(listed.stdout) : undefined;
+    const moved = have === undefined ? [] : this.#add(have);
+    const want = new Set<Element>([...this.#peers.values()].flatMap((p) => [p.in, p.out]));
+    const script = have === undefined ? loadScript(this.#port, want) : this.#changes(want, have);
+    if (have === undefined && this.#last !== undefined) this.#count('nft-repaired');
+    if (script !== '') {
+      const done = await this.#run('nft', ['-f', '-'], script);
+      if (!done.ok) return this.#refused(done);
+    }
+    // What was just put there begins at 0.
+    this.#last = new Map([...want].map((e) => [e, have?.get(e) ?? 0]));
+    this.#refusal = undefined;
+    return moved;
+  }
+
+  async remove(): Promise<void> {
+    this.#last = undefined;
+    // Deleting what is not there is an error to nft, so it is made first.
+    const table = `table inet ${tableName(this.#port)}`;
+    await this.#run('nft', ['-f', '-'], `${table}\ndelete ${table}\n`);
+  }
+
+  #changes(want: ReadonlySet<Element>, have: ReadonlyMap<Element, number>): string {
+    const add = [...want].filter((e) => !have.has(e));
+    const remove = [...have.keys()].filter((e) => !want.has(e));
+    return changeScript(this.#port, add, remove);
+  }
+
+  #add(have: ReadonlyMap<Element, number>): readonly PeerId[] {
+    const last = this.#last;
+    if (last === undefined) return []; // an earlier router's counters: where we begin
+    const moved: PeerId[] = [];
+    for (const [peer, p] of this.#peers) {
+      const [rx, tx] = [grown(last, have, p.in), grown(last, have, p.out)];
+      if (rx + tx === 0) continue;
+      p.bytes = { tx: p.bytes.tx + tx, rx: p.bytes.rx + rx };
+      moved.push(peer);
+    }
+    return moved;
+  }
+
+  #refused(result: { readonly reason: string; readonly missing: boolean }): readonly PeerId[] {
+    this.#refusal = result;
+    this.#patience = MISSING_PATIENCE;
+    return [];
+  }
+}
+
+/** A counter that fell was reset in between. */
+function grown(last: ReadonlyMap<Element, number>, have: ReadonlyMap<Element, number>, e: Element): number {
+  const now = have.get(e) ?? 0;
+  const then = last.get(e);
+  if (then === undefined) return 0;
+  return now >= then ? now - then : now;
+}

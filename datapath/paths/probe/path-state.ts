@@ -1,0 +1,258 @@
+// One peer's vxlan path as a state machine: probes go out, echoes come back, and from both follow up or down, RTT and MTU.
+//
+//   probing ──echo──► up ──3 probes lost──► down ──3 echoes in a row──► up
+//      └────────────3 probes lost───────────►┘
+import type { Random } from '../../../router/core.js';
+import type { Millis } from '../../../router/types.js';
+import { sizeLost, sizePassed, startSearch, type MtuSearch } from './mtu-search.js';
+
+/** Consecutive losses that take a path down, and consecutive echoes that bring it back. */
+export const LOSSES_TO_DOWN = 3;
+export const ECHOES_TO_UP = 3;
+export const QUICK_MS = 200;
+export const DOWN_MS = 1_000;
+/** While the pair has traffic: three losses at this pace are known within a second. */
+export const BUSY_MS = 250;
+export const IDLE_MS = 5_000;
+/** When idle only the leading side probes; the other waits this much longer, and takes the probe as its evidence. */
+export const FOLLOW_GRACE_MS = 1_000;
+/** Traffic seen once keeps the quick pace for this long. */
+export const BUSY_FOR_MS = 5_000;
+export const RESEARCH_IDLE_MS = 600_000;
+export const RESEARCH_BUSY_MS = 60_000;
+
+const FIRST_TIMEOUT_MS = 600; // nothing is known of the path yet: it may lead around the world
+const MIN_TIMEOUT_MS = 200;
+const MAX_TIMEOUT_MS = 1_000;
+const KEEP_MS = 3_000; // an echo that is late by less still counts
+const MAX_SENT = 32;
+
+/** A probe on its way. `packetBytes` is undefined for the small ones that decide on up and down. */
+interface Sent {
+  readonly nonce: number;
+  readonly at: Millis;
+  readonly packetBytes: number | undefined;
+  readonly overdue: boolean;
+}
+
+export interface Path {
+  readonly kind: 'probing' | 'up' | 'down';
+  /** Is it ours to probe while idle? Exactly one side says yes. */
+  readonly leads: boolean;
+  readonly sent: readonly Sent[];
+  /** Small probes overdue since something was last heard. */
+  readonly losses: number;
+  /** Echoes since the last loss. */
+  readonly echoes: number;
+  readonly nextAt: Millis;
+  readonly sentAt: Millis;
+  readonly busyUntil: Millis;
+  /** When a frame of the peer last came, of either kind. */
+  readonly heardAt: Millis | undefined;
+  /** Smoothed as RFC 6298 does, gain 1/8. */
+  readonly rttMs: number | undefined;
+  readonly mtu: number | undefined;
+  readonly search: MtuSearch | undefined;
+  readonly searchAt: Millis;
+  readonly searchedAt: Millis | undefined;
+}
+
+export type PathEvent =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'echo'; readonly nonce: number }
+  /** The peer probes us. `rttMs` is its measurement: it hears us too. */
+  | { readonly kind: 'probe'; readonly nonce: number; readonly rttMs: number | undefined }
+  | { readonly kind: 'traffic' }
+  /** The largest packet anyone wants to send, or the address of either side, is another. */
+  | { readonly kind: 'resize' };
+
+export type PathEffect =
+  /** `packetBytes` 0: as small as possible. `rttMs` undefined: we do not hear the peer. */
+  | {
+      readonly kind: 'send';
+      readonly frame: 'probe' | 'echo';
+      readonly nonce: number;
+      readonly packetBytes: number;
+      readonly rttMs: number | undefined;
+    }
+  /** An echo nobody asked for. */
+  | { readonly kind: 'unasked' };
+
+export interface PathLimits {
+  /** Largest packet anyone wants to send, and the one that passes by definition of IP: inner IP packets, bytes. */
+  readonly ceiling: number;
+  readonly floor: number;
+  readonly random: Random;
+}
+
+export const newPath = (leads: boolean, now: Millis): Path => ({
+  kind: 'probing',
+  leads,
+  sent: [],
+  losses: 0,
+  echoes: 0,
+  nextAt: now,
+  sentAt: 0 as Millis,
+  busyUntil: 0 as Millis,
+  heardAt: undefined,
+  rttMs: undefined,
+  mtu: undefined,
+  search: undefined,
+  searchAt: now,
+  searchedAt: undefined,
+});
+
+export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits): [Path, readonly PathEffect[]] {
+  switch (ev.kind) {
+    case 'tick':
+      return advance(expire(p, now), now, limits);
+    case 'echo': {
+      const sent = p.sent.find((s) => s.nonce === ev.nonce);
+      return sent === undefined ? [p, [{ kind: 'unasked' }]] : advance(echoed(p, sent, now), now, limits);
+    }
+    case 'probe': {
+      const echo: PathEffect = { kind: 'send', frame: 'echo', nonce: ev.nonce, packetBytes: 0, rttMs: undefined };
+      const [next, effects] = advance(probed(p, ev.rttMs, now), now, limits);
+      return [next, [echo, ...effects]];
+    }
+    case 'traffic':
+      return advance(trafficked(p, now), now, limits);
+    case 'resize':
+      return advance({ ...p, mtu: undefined, search: undefined, searchAt: now }, now, limits);
+  }
+}
+
+/** When the path next wants a tick. */
+export function pathDeadline(p: Path): Millis {
+  let at = p.nextAt;
+  if (p.kind === 'up' && p.search === undefined && p.searchAt < at) at = p.searchAt;
+  for (const s of p.sent) {
+    const due = dueAt(p, s);
+    if (!s.overdue && due < at) at = due;
+  }
+  return at;
+}
+
+const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
+const min = (a: Millis, b: Millis): Millis => (a < b ? a : b);
+const max = (a: Millis, b: Millis): Millis => (a > b ? a : b);
+const isBusy = (p: Path, now: Millis): boolean => now < p.busyUntil;
+
+const dueAt = (p: Path, s: Sent): Millis =>
+  plus(
+    s.at,
+    p.rttMs === undefined ? FIRST_TIMEOUT_MS : Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, 2 * p.rttMs + 100)),
+  );
+
+function paceMs(p: Path, now: Millis): number {
+  switch (p.kind) {
+    case 'probing':
+      return QUICK_MS;
+    case 'down':
+      return p.echoes > 0 ? QUICK_MS : DOWN_MS;
+    case 'up':
+      if (p.losses > 0) return QUICK_MS;
+      return isBusy(p, now) ? BUSY_MS : idleMs(p);
+  }
+}
+
+const idleMs = (p: Path): number => (p.leads ? IDLE_MS : IDLE_MS + FOLLOW_GRACE_MS);
+
+/** Counts what is overdue. Small probes first: a large one lost together with a small one says nothing about size. */
+function expire(p: Path, now: Millis): Path {
+  const late = p.sent.filter((s) => !s.overdue && dueAt(p, s) <= now);
+  if (late.length === 0) return p;
+  const lostSmall = late.filter((s) => s.packetBytes === undefined).length;
+  const losses = p.losses + lostSmall;
+  const search =
+    losses > 0
+      ? p.search
+      : late.reduce((s, l) => (s && l.packetBytes !== undefined ? sizeLost(s, l.packetBytes) : s), p.search);
+  const sent = p.sent.map((s) => (late.includes(s) ? { ...s, overdue: true } : s));
+  const next: Path = { ...p, losses, search, sent, echoes: lostSmall > 0 ? 0 : p.echoes };
+  if (losses >= LOSSES_TO_DOWN && p.kind !== 'down') return { ...next, kind: 'down', search: undefined };
+  // A loss while idle is asked about at once; the quick pace has its own next probe waiting.
+  return lostSmall > 0 && p.kind === 'up' ? { ...next, nextAt: min(p.nextAt, now) } : next;
+}
+
+function echoed(p: Path, sent: Sent, now: Millis): Path {
+  const small = sent.packetBytes === undefined;
+  const next: Path = {
+    ...p,
+    sent: p.sent.filter((s) => s !== sent),
+    losses: 0,
+    echoes: p.echoes + 1,
+    heardAt: now,
+    rttMs: small ? smooth(p.rttMs, now - sent.at) : p.rttMs,
+    search: small || p.search === undefined ? p.search : sizePassed(p.search, sent.packetBytes),
+  };
+  if (p.kind === 'up') return next;
+  if (p.kind === 'probing' || next.echoes >= ECHOES_TO_UP)
+    return {
+      ...next,
+      kind: 'up',
+      searchAt: now,
+      search: undefined,
+      nextAt: plus(now, paceMs({ ...next, kind: 'up' }, now)),
+    };
+  return { ...next, nextAt: min(p.nextAt, plus(now, QUICK_MS)) };
+}
+
+function probed(p: Path, rttMs: number | undefined, now: Millis): Path {
+  const heard: Path = { ...p, heardAt: now };
+  if (p.kind !== 'up' || rttMs === undefined)
+    return { ...heard, nextAt: min(p.nextAt, max(now, plus(p.sentAt, QUICK_MS))) };
+  const known: Path = { ...heard, losses: 0, rttMs: smooth(p.rttMs, rttMs) };
+  return isBusy(p, now) ? known : { ...known, nextAt: plus(now, idleMs(p)) };
+}
+
+function trafficked(p: Path, now: Millis): Path {
+  return {
+    ...p,
+    busyUntil: plus(now, BUSY_FOR_MS),
+    nextAt: min(p.nextAt, plus(now, BUSY_MS)),
+    searchAt: p.searchedAt === undefined ? p.searchAt : min(p.searchAt, plus(p.searchedAt, RESEARCH_BUSY_MS)),
+  };
+}
+
+const smooth = (rttMs: number | undefined, sample: number): number =>
+  rttMs === undefined ? sample : rttMs + (sample - rttMs) / 8;
+
+/** Sends what is due by now. */
+function advance(p: Path, now: Millis, limits: PathLimits): [Path, readonly PathEffect[]] {
+  const effects: PathEffect[] = [];
+  let q = searched(p, now, limits);
+  const size = q.search?.size;
+  const large = size !== undefined && !q.sent.some((s) => s.packetBytes !== undefined && !s.overdue);
+  if (large) q = send(q, size, now, limits, effects);
+  // Every large probe has a small one beside it, so that a dead path is not taken for a narrow one.
+  if (large || q.nextAt <= now) {
+    q = send(q, undefined, now, limits, effects);
+    q = { ...q, nextAt: plus(now, paceMs(q, now)) };
+  }
+  return [q, effects];
+}
+
+/** Begins a search that is due, and takes the result of one that is over. */
+function searched(p: Path, now: Millis, limits: PathLimits): Path {
+  if (p.kind !== 'up') return p;
+  let q = p;
+  if (q.search === undefined && q.searchAt <= now)
+    q = { ...q, search: startSearch(limits.floor, limits.ceiling, q.mtu) };
+  if (q.search === undefined || q.search.size !== undefined) return q;
+  return { ...q, mtu: q.search.lo, search: undefined, searchedAt: now, searchAt: plus(now, RESEARCH_IDLE_MS) };
+}
+
+function send(p: Path, packetBytes: number | undefined, now: Millis, limits: PathLimits, effects: PathEffect[]): Path {
+  const nonce = Math.floor(limits.random() * 2 ** 32);
+  const hears = p.kind === 'up' && p.losses === 0;
+  effects.push({
+    kind: 'send',
+    frame: 'probe',
+    nonce,
+    packetBytes: packetBytes ?? 0,
+    rttMs: hears ? p.rttMs : undefined,
+  });
+  const kept = p.sent.filter((s) => now - s.at < KEEP_MS).slice(1 - MAX_SENT);
+  return { ...p, sent: [...kept, { nonce, at: now, packetBytes, overdue: false }], sentAt: now };
+}

@@ -1,0 +1,125 @@
+// All peers' paths in one core: it says what to send and which path is worth a report.
+import type { Core, Random } from '../../../router/core.js';
+import type { Millis, PeerId } from '../../../router/types.js';
+import type { ProbeFrame } from './frame.js';
+import { newPath, pathDeadline, stepPath, type Path, type PathEffect, type PathEvent } from './path-state.js';
+
+/** The smallest IP MTU that an underlay may have and still be searched, bytes (RFC 791: every host takes 576). */
+export const MIN_UNDERLAY_BYTES = 576;
+/** A change of RTT is worth a report when it doubles or halves, and by this much, ms: less is the scheduler's noise. */
+const RTT_NEWS_MS = 2;
+
+export type ProberEvent =
+  | { readonly kind: 'tick' }
+  /** A peer that can be probed, or (undefined) no more. `overheadBytes`: outer IP, UDP, VXLAN and inner Ethernet header. */
+  | { readonly kind: 'peer'; readonly peer: PeerId; readonly overheadBytes: number | undefined }
+  | { readonly kind: 'frame'; readonly frame: ProbeFrame }
+  | { readonly kind: 'traffic'; readonly peers: readonly PeerId[] }
+  /** The largest packet any network of ours carries, bytes. */
+  | { readonly kind: 'ceiling'; readonly bytes: number };
+
+export type ProberEffect =
+  | { readonly kind: 'send'; readonly to: PeerId; readonly frame: ProbeFrame }
+  /** State, MTU or (by much) RTT of a peer's path changed. */
+  | { readonly kind: 'news'; readonly peer: PeerId }
+  | { readonly kind: 'drop'; readonly reason: 'unknown-peer' | 'unasked' };
+
+interface Probed {
+  path: Path;
+  readonly floor: number;
+  told: { readonly kind: Path['kind']; readonly rttMs: number | undefined; readonly mtu: number | undefined };
+}
+
+export class Prober implements Core<ProberEvent, ProberEffect> {
+  readonly #self: PeerId;
+  readonly #random: Random;
+  readonly #peers = new Map<PeerId, Probed>();
+  #ceiling: number;
+
+  constructor(self: PeerId, ceiling: number, random: Random) {
+    this.#self = self;
+    this.#ceiling = ceiling;
+    this.#random = random;
+  }
+
+  handle(ev: ProberEvent, now: Millis): readonly ProberEffect[] {
+    switch (ev.kind) {
+      case 'tick':
+        return this.#stepAll({ kind: 'tick' }, now, (p) => pathDeadline(p) <= now);
+      case 'peer':
+        return this.#setPeer(ev.peer, ev.overheadBytes, now);
+      case 'frame':
+        return this.#frame(ev.frame, now);
+      case 'traffic':
+        return ev.peers.flatMap((peer) => this.#step(peer, { kind: 'traffic' }, now));
+      case 'ceiling':
+        if (ev.bytes === this.#ceiling) return [];
+        this.#ceiling = ev.bytes;
+        return this.#stepAll({ kind: 'resize' }, now, () => true);
+    }
+  }
+
+  nextDeadline(): Millis | undefined {
+    let at: Millis | undefined;
+    for (const { path } of this.#peers.values()) {
+      const due = pathDeadline(path);
+      if (at === undefined || due < at) at = due;
+    }
+    return at;
+  }
+
+  /** @returns undefined for a peer that is not probed */
+  path(peer: PeerId): Path | undefined {
+    return this.#peers.get(peer)?.path;
+  }
+
+  #setPeer(peer: PeerId, overheadBytes: number | undefined, now: Millis): readonly ProberEffect[] {
+    if (overheadBytes === undefined) {
+      this.#peers.delete(peer);
+      return [];
+    }
+    const path = newPath(this.#self < peer, now);
+    const told = { kind: path.kind, rttMs: undefined, mtu: undefined };
+    this.#peers.set(peer, { path, floor: MIN_UNDERLAY_BYTES - overheadBytes, told });
+    return this.#step(peer, { kind: 'tick' }, now);
+  }
+
+  #frame(frame: ProbeFrame, now: Millis): readonly ProberEffect[] {
+    if (!this.#peers.has(frame.from)) return [{ kind: 'drop', reason: 'unknown-peer' }];
+    const rttMs = frame.rttUs === 0 ? undefined : frame.rttUs / 1000;
+    return this.#step(frame.from, { kind: frame.kind, nonce: frame.nonce, rttMs }, now);
+  }
+
+  #stepAll(ev: PathEvent, now: Millis, which: (p: Path) => boolean): readonly ProberEffect[] {
+    const peers = [...this.#peers].filter(([, p]) => which(p.path));
+    return peers.flatMap(([peer]) => this.#step(peer, ev, now));
+  }
+
+  #step(peer: PeerId, ev: PathEvent, now: Millis): readonly ProberEffect[] {
+    const probed = this.#peers.get(peer);
+    if (probed === undefined) return [];
+    const limits = { ceiling: this.#ceiling, floor: probed.floor, random: this.#random };
+    const [path, effects] = stepPath(probed.path, ev, now, limits);
+    probed.path = path;
+    const out = effects.map((fx) => this.#effect(peer, fx));
+    if (!isNews(probed)) return out;
+    probed.told = { kind: path.kind, rttMs: path.rttMs, mtu: path.mtu };
+    return [...out, { kind: 'news', peer }];
+  }
+
+  #effect(peer: PeerId, fx: PathEffect): ProberEffect {
+    if (fx.kind === 'unasked') return { kind: 'drop', reason: 'unasked' };
+    const rttUs = fx.rttMs === undefined ? 0 : Math.max(1, Math.round(fx.rttMs * 1000));
+    const sizeBytes = fx.packetBytes + ETHERNET_BYTES;
+    return { kind: 'send', to: peer, frame: { kind: fx.frame, from: this.#self, nonce: fx.nonce, rttUs, sizeBytes } };
+  }
+}
+
+const ETHERNET_BYTES = 14;
+
+function isNews({ path, told }: Probed): boolean {
+  if (path.kind !== told.kind || path.mtu !== told.mtu) return true;
+  if (path.rttMs === undefined || told.rttMs === undefined) return path.rttMs !== told.rttMs;
+  const [low, high] = path.rttMs < told.rttMs ? [path.rttMs, told.rttMs] : [told.rttMs, path.rttMs];
+  return high >= low * 2 && high - low >= RTT_NEWS_MS;
+}
