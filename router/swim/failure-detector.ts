@@ -1,0 +1,265 @@
+// Who does not answer: the probes of SWIM (Das et al., DSN 2002, §3.1 and §4.3) with Lifeguard's suspicion. Pure.
+import type { Core, Random } from '../core.js';
+import type { Millis, PeerId } from '../types.js';
+import type { SwimClaim } from '../wire/swim.js';
+import { confirmationsWanted, faultyAt, type Suspicion } from './suspicion.js';
+import type { SwimTiming } from './timing.js';
+
+/**
+ *  - `member`: the claim in force about a peer, each time it changes; undefined when it is forgotten.
+ *  - `heard`: somebody's claim, before it is merged.
+ *  - `ping`, `pingReq`, `ack`: as received.
+ */
+export type DetectorEvent =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'member'; readonly peer: PeerId; readonly claim: SwimClaim | undefined }
+  | { readonly kind: 'heard'; readonly claim: SwimClaim }
+  | { readonly kind: 'ping'; readonly from: PeerId; readonly seq: number }
+  | { readonly kind: 'pingReq'; readonly from: PeerId; readonly seq: number; readonly target: PeerId }
+  | { readonly kind: 'ack'; readonly from: PeerId; readonly seq: number };
+
+/**
+ *  - `ping`, `pingReq`, `ack`: send; a `ping` with `tell` carries what is said about its target, to be refuted.
+ *  - `claim`: our own verdict, to be merged.
+ *  - `spread`: pass on a claim that changes nothing here but is news for others.
+ */
+export type DetectorEffect =
+  | { readonly kind: 'ping'; readonly to: PeerId; readonly seq: number; readonly tell: SwimClaim | undefined }
+  | { readonly kind: 'pingReq'; readonly to: PeerId; readonly seq: number; readonly target: PeerId }
+  | { readonly kind: 'ack'; readonly to: PeerId; readonly seq: number }
+  | { readonly kind: 'claim' | 'spread'; readonly claim: SwimClaim };
+
+interface Suspect extends Suspicion {
+  readonly accuser: PeerId;
+}
+
+interface Probed {
+  readonly incarnation: number;
+  readonly suspect: Suspect | undefined;
+  /** Somebody says faulty of one who is alive to us, at this incarnation. */
+  readonly condemned: number | undefined;
+}
+
+interface Probe {
+  readonly target: PeerId;
+  /** When others are asked to help; undefined once they are. */
+  readonly askAt: Millis | undefined;
+  readonly failedAt: Millis;
+  /** We probe for another, who gave it this number; its failure is not ours to judge. */
+  readonly asked: { readonly by: PeerId; readonly seq: number } | undefined;
+}
+
+const MAX_PROBES = 1024;
+/** About as many peers look for themselves, at once, when they hear of a suspicion; the others in their turn. */
+const WITNESSES = 10;
+
+export interface DetectorOptions {
+  readonly self: PeerId;
+  readonly timing: SwimTiming;
+  readonly random: Random;
+}
+
+export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
+  readonly #self: PeerId;
+  readonly #timing: SwimTiming;
+  readonly #random: Random;
+  readonly #members = new Map<PeerId, Probed>();
+  readonly #probes = new Map<number, Probe>();
+  #turns: PeerId[] = [];
+  #nextTurnAt: Millis | undefined;
+  #seq = 0;
+
+  constructor(options: DetectorOptions) {
+    this.#self = options.self;
+    this.#timing = options.timing;
+    this.#random = options.random;
+  }
+
+  handle(ev: DetectorEvent, now: Millis): readonly DetectorEffect[] {
+    switch (ev.kind) {
+      case 'tick':
+        return this.#tick(now);
+      case 'member':
+        return this.#memberChanged(ev.peer, ev.claim, now);
+      case 'heard':
+        return this.#heard(ev.claim, now);
+      case 'ping':
+        this.#answered(ev.from);
+        return [{ kind: 'ack', to: ev.from, seq: ev.seq }];
+      case 'pingReq':
+        return this.#probe(ev.target, now, { by: ev.from, seq: ev.seq });
+      case 'ack':
+        this.#answered(ev.from);
+        return this.#acked(ev.from, ev.seq);
+    }
+  }
+
+  nextDeadline(): Millis | undefined {
+    let at: number = this.#nextTurnAt ?? Infinity;
+    for (const probe of this.#probes.values()) at = Math.min(at, probe.askAt ?? probe.failedAt);
+    for (const { suspect } of this.#members.values()) if (suspect) at = Math.min(at, this.#faultyAt(suspect));
+    return at === Infinity ? undefined : (at as Millis);
+  }
+
+  #tick(now: Millis): DetectorEffect[] {
+    const lateMs = now - (this.nextDeadline() ?? now);
+    if (lateMs > this.#timing.stallMs) this.#postpone(lateMs);
+    return [...this.#probesDue(now), ...this.#suspectsDue(now), ...this.#turn(now)];
+  }
+
+  /** The process stood still, and with it what we should have received: as if time had, too. */
+  #postpone(ms: number): void {
+    const later = (at: Millis): Millis => (at + ms) as Millis;
+    for (const [seq, p] of this.#probes)
+      this.#probes.set(seq, { ...p, askAt: p.askAt && later(p.askAt), failedAt: later(p.failedAt) });
+    for (const [peer, m] of this.#members)
+      if (m.suspect)
+        this.#members.set(peer, { ...m, suspect: { ...m.suspect, startedAt: later(m.suspect.startedAt) } });
+  }
+
+  #turn(now: Millis): DetectorEffect[] {
+    if (this.#nextTurnAt !== undefined && now < this.#nextTurnAt) return [];
+    const { probeIntervalMs } = this.#timing;
+    const first = this.#nextTurnAt === undefined;
+    this.#nextTurnAt = (now + (first ? this.#random() : 1) * probeIntervalMs) as Millis;
+    if (first) return [];
+    if (this.#turns.length === 0) this.#turns = this.#pick(this.#members.size, () => true);
+    for (let peer = this.#turns.pop(); peer !== undefined; peer = this.#turns.pop())
+      if (this.#members.has(peer) && !this.#isProbed(peer)) return this.#probe(peer, now);
+    return [];
+  }
+
+  #probe(target: PeerId, now: Millis, asked?: Probe['asked']): DetectorEffect[] {
+    if (this.#probes.size >= MAX_PROBES) return [];
+    const seq = this.#seq;
+    this.#seq = (this.#seq + 1) % 2 ** 32;
+    const { pingTimeoutMs, probeTimeoutMs } = this.#timing;
+    const askAt = asked ? undefined : ((now + pingTimeoutMs) as Millis);
+    this.#probes.set(seq, { target, askAt, failedAt: (now + probeTimeoutMs) as Millis, asked });
+    return [{ kind: 'ping', to: target, seq, tell: this.#said(target) }];
+  }
+
+  #probesDue(now: Millis): DetectorEffect[] {
+    const effects: DetectorEffect[] = [];
+    for (const [seq, probe] of this.#probes) {
+      if (now >= probe.failedAt) {
+        this.#probes.delete(seq);
+        if (!probe.asked) effects.push(...this.#accuse(probe.target, this.#self));
+      } else if (probe.askAt !== undefined && now >= probe.askAt) {
+        this.#probes.set(seq, { ...probe, askAt: undefined });
+        effects.push(...this.#ask(seq, probe.target));
+      }
+    }
+    return effects;
+  }
+
+  #ask(seq: number, target: PeerId): DetectorEffect[] {
+    const helpers = this.#pick(this.#timing.pingReqPeers, (peer) => peer !== target);
+    return helpers.map((to) => ({ kind: 'pingReq', to, seq, target }));
+  }
+
+  #suspectsDue(now: Millis): DetectorEffect[] {
+    const effects: DetectorEffect[] = [];
+    for (const [peer, m] of this.#members) {
+      if (m.suspect === undefined || now < this.#faultyAt(m.suspect)) continue;
+      this.#members.delete(peer);
+      effects.push({ kind: 'claim', claim: { peer, status: 'faulty', incarnation: m.incarnation } });
+    }
+    return effects;
+  }
+
+  /** `accuser` got no answer from `peer`. A suspicion begins when the claim comes back as `member`. */
+  #accuse(peer: PeerId, accuser: PeerId): DetectorEffect[] {
+    const m = this.#members.get(peer);
+    if (m === undefined) return [];
+    const claim: SwimClaim = { peer, status: 'suspect', incarnation: m.incarnation, accuser };
+    if (m.suspect === undefined) return accuser === this.#self ? [{ kind: 'claim', claim }] : [];
+    const { accusers } = m.suspect;
+    if (accusers.has(accuser) || accusers.size > confirmationsWanted(this.#members.size + 1)) return [];
+    this.#members.set(peer, { ...m, suspect: { ...m.suspect, accusers: new Set([...accusers, accuser]) } });
+    return [{ kind: 'spread', claim }];
+  }
+
+  #heard(claim: SwimClaim, now: Millis): DetectorEffect[] {
+    const m = this.#members.get(claim.peer);
+    if (m === undefined || claim.incarnation < m.incarnation) return [];
+    if (claim.status === 'suspect' && claim.incarnation === m.incarnation)
+      return this.#accuse(claim.peer, claim.accuser);
+    if (claim.status !== 'faulty') return [];
+    const suspect = m.suspect && { ...m.suspect, condemned: true };
+    this.#members.set(claim.peer, { ...m, suspect, condemned: claim.incarnation });
+    // The other side of a partition that just healed says so of all of ours: ask them, they will refute.
+    return suspect || this.#isProbed(claim.peer) ? [] : this.#probe(claim.peer, now);
+  }
+
+  #memberChanged(peer: PeerId, claim: SwimClaim | undefined, now: Millis): DetectorEffect[] {
+    if (claim === undefined || claim.status === 'faulty' || claim.status === 'left') {
+      this.#members.delete(peer);
+      return [];
+    }
+    const before = this.#members.get(peer);
+    if (before === undefined) this.#turns.splice(Math.floor(this.#random() * (this.#turns.length + 1)), 0, peer);
+    const { incarnation } = claim;
+    const condemned = (before?.condemned ?? -1) >= incarnation ? before?.condemned : undefined;
+    if (claim.status !== 'suspect') {
+      this.#members.set(peer, { incarnation, suspect: undefined, condemned });
+      return [];
+    }
+    const { accuser } = claim;
+    const suspicion = { startedAt: now, accusers: new Set([accuser]), condemned: condemned !== undefined };
+    const suspect = { ...suspicion, accuser, answered: false };
+    this.#members.set(peer, { incarnation, suspect, condemned });
+    const isWitness = accuser !== this.#self && this.#random() < WITNESSES / this.#members.size;
+    return isWitness && !this.#isProbed(peer) ? this.#bearWitness(peer, now) : [];
+  }
+
+  /** A probe in a hurry: directly and through others at once. */
+  #bearWitness(target: PeerId, now: Millis): DetectorEffect[] {
+    const seq = this.#seq;
+    const ping = this.#probe(target, now);
+    const probe = this.#probes.get(seq);
+    if (ping.length === 0 || probe === undefined) return [];
+    const failedAt = (now + this.#timing.probeTimeoutMs - this.#timing.pingTimeoutMs) as Millis;
+    this.#probes.set(seq, { ...probe, askAt: undefined, failedAt });
+    return [...ping, ...this.#ask(seq, target)];
+  }
+
+  #acked(from: PeerId, seq: number): DetectorEffect[] {
+    const probe = this.#probes.get(seq);
+    // Before others are asked only the target can answer; afterwards a helper may.
+    if (probe === undefined || (from !== probe.target && (probe.asked || probe.askAt !== undefined))) return [];
+    this.#probes.delete(seq);
+    return probe.asked ? [{ kind: 'ack', to: probe.asked.by, seq: probe.asked.seq }] : [];
+  }
+
+  #answered(peer: PeerId): void {
+    const m = this.#members.get(peer);
+    if (m?.suspect) this.#members.set(peer, { ...m, suspect: { ...m.suspect, answered: true } });
+  }
+
+  /** What is said about `peer` that it ought to know. */
+  #said(peer: PeerId): SwimClaim | undefined {
+    const m = this.#members.get(peer);
+    if (m?.suspect) return { peer, status: 'suspect', incarnation: m.incarnation, accuser: m.suspect.accuser };
+    return m?.condemned === undefined ? undefined : { peer, status: 'faulty', incarnation: m.condemned };
+  }
+
+  #isProbed(peer: PeerId): boolean {
+    for (const probe of this.#probes.values()) if (probe.target === peer && !probe.asked) return true;
+    return false;
+  }
+
+  /** Up to `n` different members that pass, in random order. */
+  #pick(n: number, passes: (peer: PeerId) => boolean): PeerId[] {
+    const peers = [...this.#members.keys()].filter(passes);
+    for (let i = 0; i < n && i < peers.length; i++) {
+      const j = i + Math.floor(this.#random() * (peers.length - i));
+      [peers[i], peers[j]] = [peers[j]!, peers[i]!];
+    }
+    return peers.slice(0, n);
+  }
+
+  #faultyAt(s: Suspicion): Millis {
+    return faultyAt(s, this.#members.size + 1, this.#timing);
+  }
+}

@@ -1,0 +1,260 @@
+// Membership by SWIM: npm `swim` keeps the table and spreads the news, our cores decide whom to probe, to believe faulty
+// and to exchange state with. This file gives them one clock, one timer and the wire.
+import { decodeSwim, encodeSwim } from '../wire/swim.js';
+import type { SwimClaim, SwimMessage } from '../wire/swim.js';
+import type { Millis, PeerId } from '../types.js';
+import { FailureDetector, type DetectorEffect, type DetectorEvent } from './failure-detector.js';
+import { Healing, type HealingEffect, type HealingEvent } from './healing.js';
+import type { Member, Membership, MembershipHooks } from './membership.js';
+import { SwimLibrary } from './swim-library.js';
+import { DEFAULT_TIMING, type SwimTiming } from './timing.js';
+
+export interface SwimOptions {
+  readonly self: PeerId;
+  /** Higher than in any earlier life, and on disk already. */
+  readonly incarnation: number;
+  readonly hooks: MembershipHooks;
+  readonly timing?: Partial<SwimTiming>;
+  /** Largest payload for `hooks.send`. Default 1200. */
+  readonly maxPayloadBytes?: number;
+}
+
+type Event =
+  | { readonly core: 'detector'; readonly event: DetectorEvent }
+  | { readonly core: 'healing'; readonly event: HealingEvent };
+
+const MAX_TIMEOUT_MS = 2 ** 31 - 1; // above this setTimeout fires at once
+/** Whoever leaves says so this often, each time to others, in case it is lost. */
+const GOODBYES = 3;
+const GOODBYE_PEERS = 4;
+const GOODBYE_INTERVAL_MS = 100;
+
+export const createSwimMembership = (options: SwimOptions): Membership => new SwimMembership(options);
+
+class SwimMembership implements Membership {
+  readonly #self: PeerId;
+  readonly #hooks: MembershipHooks;
+  readonly #timing: SwimTiming;
+  readonly #library: SwimLibrary;
+  readonly #detector: FailureDetector;
+  readonly #healing: Healing;
+  readonly #inbox: Event[] = [];
+  #busy = false;
+  #state: 'new' | 'running' | 'leaving' | 'closed' = 'new';
+  #incarnation: number;
+  #timer: NodeJS.Timeout | undefined;
+  #newsTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: SwimOptions) {
+    this.#self = options.self;
+    this.#hooks = options.hooks;
+    this.#incarnation = options.incarnation;
+    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    const random = (): number => Math.random();
+    this.#detector = new FailureDetector({ self: options.self, timing: this.#timing, random });
+    this.#healing = new Healing({ timing: this.#timing, random });
+    this.#library = new SwimLibrary({
+      self: options.self,
+      incarnation: options.incarnation,
+      disseminationFactor: this.#timing.disseminationFactor,
+      maxPayloadBytes: options.maxPayloadBytes ?? 1200,
+      send: (to, payload) => this.#send(to, payload),
+      onUpdate: (claim) => this.#updated(claim),
+    });
+  }
+
+  start(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'running';
+    this.#library.start();
+    this.#dispatch({ core: 'detector', event: { kind: 'tick' } });
+    this.#dispatch({ core: 'healing', event: { kind: 'tick' } });
+  }
+
+  sync(peers: readonly PeerId[]): void {
+    for (const peer of peers)
+      if (peer !== this.#self) this.#dispatch({ core: 'healing', event: { kind: 'wanted', peer } });
+  }
+
+  receive(from: PeerId, payload: Uint8Array): void {
+    if (this.#state !== 'running' || from === this.#self) return;
+    const messages = decodeSwim(payload);
+    if (typeof messages === 'string') return this.#hooks.onDrop(messages);
+    if (messages.some((m) => m.kind === 'sync' && m.claim.peer !== from)) return this.#hooks.onDrop('not-sender');
+    for (const m of messages) this.#take(m, from);
+    // Whoever thinks ill of us hears the answer first; gossip tells the others.
+    if (messages.some((m) => isSlander(m, this.#self))) this.#sendNow(from, [this.#ownClaim()]);
+    this.#noteLife(from, messages);
+  }
+
+  members(): readonly Member[] {
+    return this.#library.claims().map(toMember);
+  }
+
+  member(peer: PeerId): Member | undefined {
+    const claim = this.#library.claim(peer);
+    return claim && toMember(claim);
+  }
+
+  leave(): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'leaving';
+    this.#stopTimers();
+    this.#sayGoodbye(GOODBYES);
+  }
+
+  forget(peer: PeerId): void {
+    this.#library.forget(peer);
+    this.#dispatch({ core: 'detector', event: { kind: 'member', peer, claim: undefined } });
+    this.#dispatch({ core: 'healing', event: { kind: 'member', peer, status: undefined } });
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#stopTimers();
+    this.#library.stop();
+  }
+
+  #take(m: SwimMessage, from: PeerId): void {
+    switch (m.kind) {
+      case 'ping':
+      case 'pingReq':
+        return this.#dispatch({ core: 'detector', event: { ...m, from } });
+      case 'ack':
+        this.#dispatch({ core: 'detector', event: { kind: 'ack', from, seq: m.seq } });
+        return this.#library.warnSuspect(from);
+      case 'sync':
+        return this.#library.answerSync(m.claim);
+      case 'update':
+        if (m.claim.peer !== this.#self) this.#dispatch({ core: 'detector', event: { kind: 'heard', claim: m.claim } });
+        // That a peer is faulty is for our own detector to say, which gives it the time to refute.
+        if (m.claim.status !== 'faulty' || m.claim.peer === this.#self) this.#library.apply(m.claim);
+    }
+  }
+
+  #noteLife(from: PeerId, messages: readonly SwimMessage[]): void {
+    const status = this.member(from)?.status;
+    if (status === 'alive') {
+      const spoke = messages.some((m) => 'claim' in m && m.claim.peer === from && m.claim.status === 'alive');
+      if (spoke) this.#dispatch({ core: 'healing', event: { kind: 'answered', peer: from } });
+    } else if (status !== 'suspect' && status !== 'left')
+      this.#dispatch({ core: 'healing', event: { kind: 'signOfLife', peer: from } });
+  }
+
+  /** The library has a new claim in force. */
+  #updated(claim: SwimClaim): void {
+    this.#armNews();
+    if (claim.peer === this.#self) {
+      if (claim.incarnation <= this.#incarnation) return;
+      this.#incarnation = claim.incarnation;
+      return this.#hooks.onRefute(claim.incarnation);
+    }
+    const { peer } = claim;
+    this.#dispatch({ core: 'detector', event: { kind: 'member', peer, claim } });
+    const status = claim.status === 'faulty' || claim.status === 'left' ? claim.status : 'here';
+    this.#dispatch({ core: 'healing', event: { kind: 'member', peer, status } });
+    this.#hooks.onChange(toMember(claim));
+  }
+
+  /** Safe to call from inside an effect: the event waits its turn. */
+  #dispatch(ev: Event): void {
+    this.#inbox.push(ev);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#handle(next);
+    } finally {
+      this.#busy = false;
+      this.#rearm();
+    }
+  }
+
+  #handle(ev: Event): void {
+    const now = performance.now() as Millis;
+    if (ev.core === 'detector') for (const fx of this.#detector.handle(ev.event, now)) this.#performProbe(fx);
+    else for (const fx of this.#healing.handle(ev.event, now)) this.#performHealing(fx);
+  }
+
+  #performProbe(fx: DetectorEffect): void {
+    switch (fx.kind) {
+      case 'ping':
+        if (fx.tell === undefined) return this.#library.send(fx.to, { kind: 'ping', seq: fx.seq });
+        return this.#sendNow(fx.to, [
+          { kind: 'ping', seq: fx.seq },
+          { kind: 'update', claim: fx.tell },
+        ]);
+      case 'pingReq':
+      case 'ack':
+        return this.#library.send(fx.to, fx);
+      case 'claim':
+        return this.#library.apply(fx.claim);
+      case 'spread':
+        this.#library.spread(fx.claim);
+        return this.#armNews();
+    }
+  }
+
+  #performHealing(fx: HealingEffect): void {
+    switch (fx.kind) {
+      case 'sync':
+        return this.#library.sync(fx.peer);
+      case 'reap':
+        return this.forget(fx.peer);
+    }
+  }
+
+  #rearm(): void {
+    clearTimeout(this.#timer);
+    if (this.#state !== 'running') return;
+    const at = Math.min(this.#detector.nextDeadline() ?? Infinity, this.#healing.nextDeadline() ?? Infinity);
+    if (at === Infinity) return;
+    const waitMs = Math.min(Math.max(0, at - performance.now()), MAX_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.#onTimer(), waitMs);
+  }
+
+  #onTimer(): void {
+    this.#dispatch({ core: 'detector', event: { kind: 'tick' } });
+    this.#dispatch({ core: 'healing', event: { kind: 'tick' } });
+  }
+
+  /** News rides on probes; while there is some it also travels by itself, so that a quiet mesh learns as fast. */
+  #armNews(): void {
+    if (this.#newsTimer !== undefined || this.#state !== 'running') return;
+    this.#newsTimer = setTimeout(() => this.#sendNews(), this.#timing.newsIntervalMs);
+  }
+
+  #sendNews(): void {
+    this.#newsTimer = undefined;
+    for (const peer of this.#library.randomPeers(this.#timing.newsPeers)) this.#library.sendNews(peer);
+    if (this.#library.hasNews) this.#armNews();
+  }
+
+  #sayGoodbye(times: number): void {
+    const claim: SwimClaim = { peer: this.#self, status: 'left', incarnation: this.#library.incarnation };
+    for (const peer of this.#library.randomPeers(GOODBYE_PEERS)) this.#sendNow(peer, [{ kind: 'update', claim }]);
+    if (times > 1) this.#newsTimer = setTimeout(() => this.#sayGoodbye(times - 1), GOODBYE_INTERVAL_MS);
+  }
+
+  #ownClaim(): SwimMessage {
+    return { kind: 'update', claim: { peer: this.#self, status: 'alive', incarnation: this.#library.incarnation } };
+  }
+
+  #sendNow(to: PeerId, messages: readonly SwimMessage[]): void {
+    this.#send(to, encodeSwim(messages));
+  }
+
+  #send(to: PeerId, payload: Uint8Array): void {
+    if (this.#state === 'running' || this.#state === 'leaving') this.#hooks.send(to, payload);
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#newsTimer);
+  }
+}
+
+const isSlander = (m: SwimMessage, self: PeerId): boolean =>
+  m.kind === 'update' && m.claim.peer === self && m.claim.status !== 'alive';
+
+const toMember = ({ peer, status, incarnation }: SwimClaim): Member => ({ peer, status, incarnation });

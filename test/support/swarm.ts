@@ -1,0 +1,111 @@
+// Many memberships on one network in virtual time.
+import type { Member, Membership, MembershipHooks, MemberStatus } from '../../router/swim/membership.js';
+import type { PeerId } from '../../router/types.js';
+import { DatagramNetwork, numberOfPeer, peerNumber, type NetworkOptions } from './datagram-network.js';
+import { VirtualTime } from './virtual-time.js';
+
+export interface MembershipOptions {
+  readonly self: PeerId;
+  readonly incarnation: number;
+  readonly hooks: MembershipHooks;
+}
+export type NewMembership = (options: MembershipOptions) => Membership;
+
+/** The envelope of the control port, UDP, IPv4 and Ethernet. */
+const OVERHEAD_BYTES = 40 + 42;
+const STEP_MS = 20;
+
+export class Swarm {
+  readonly time: VirtualTime;
+  readonly network: DatagramNetwork;
+  /** Every change that any member reported, in order. */
+  readonly changes: { readonly at: number; readonly by: number; readonly member: Member }[] = [];
+  readonly drops: string[] = [];
+  readonly refutations: { readonly by: number; readonly incarnation: number }[] = [];
+  readonly #members: (Membership | undefined)[] = [];
+  readonly #lives: number[] = [];
+  readonly #newMembership: NewMembership;
+
+  constructor(newMembership: NewMembership, seed: number, options: NetworkOptions = {}) {
+    this.time = VirtualTime.install(seed);
+    this.network = new DatagramNetwork(options, OVERHEAD_BYTES);
+    this.#newMembership = newMembership;
+  }
+
+  /** Starts hosts 0 .. n-1; each but the first begins with a sync with `seedOf` it. */
+  grow(n: number, seedOf: (host: number) => number = () => 0): void {
+    for (let host = 0; host < n; host++) this.launch(host);
+    for (let host = 1; host < n; host++) this.at(host).sync([peerNumber(seedOf(host))]);
+  }
+
+  /** A new life for a host, with a higher incarnation than any it had. */
+  launch(host: number): Membership {
+    const incarnation = (this.#lives[host] ?? 0) + 1;
+    this.#lives[host] = incarnation;
+    const member = this.#newMembership({
+      self: peerNumber(host),
+      incarnation,
+      hooks: {
+        send: (to, payload) => this.network.send(host, numberOfPeer(to), payload),
+        onChange: (m) => this.changes.push({ at: this.time.now(), by: host, member: m }),
+        onRefute: (n) => {
+          this.#lives[host] = n;
+          this.refutations.push({ by: host, incarnation: n });
+        },
+        onDrop: (reason) => this.drops.push(reason),
+      },
+    });
+    this.#members[host] = member;
+    this.network.attach(host, (from, payload) => member.receive(from, payload));
+    member.start();
+    return member;
+  }
+
+  /** As kill -9: silence, nothing said. */
+  kill(host: number): void {
+    this.at(host).close();
+    this.#members[host] = undefined;
+    this.network.attach(host, undefined);
+  }
+
+  at(host: number): Membership {
+    return this.#members[host]!;
+  }
+
+  get hosts(): number[] {
+    return [...this.#members.keys()].filter((n) => this.#members[n] !== undefined);
+  }
+
+  status(by: number, of: number): MemberStatus | undefined {
+    return this.at(by).member(peerNumber(of))?.status;
+  }
+
+  /** Do all hosts that run hold each of `of` for `status`? */
+  agree(of: readonly number[], status: MemberStatus): boolean {
+    return this.hosts.every((by) => of.every((n) => n === by || this.status(by, n) === status));
+  }
+
+  allAlive(): boolean {
+    return this.agree(this.hosts, 'alive');
+  }
+
+  /** Runs until `done`. @returns ms it took, or Infinity after `limitMs` */
+  until(done: () => boolean, limitMs: number): number {
+    const from = this.time.now();
+    while (!done()) {
+      if (this.time.now() - from >= limitMs) return Infinity;
+      this.time.run(STEP_MS);
+    }
+    return this.time.now() - from;
+  }
+
+  /** Peers held for faulty by somebody while they ran: every one is a false death, unless it was cut off. */
+  faultyReports(): number {
+    return this.changes.filter((c) => c.member.status === 'faulty').length;
+  }
+
+  end(): void {
+    for (const host of this.hosts) this.at(host).close();
+    this.time.restore();
+  }
+}
