@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs groups of compiled tests, each to its end, and fails if one of them did. A skipped or unfinished test is a failure:
+# nobody reads about it otherwise.
+#
+#   usage: scripts/test.sh GROUP...
+#     fast     test/**/*.test.ts outside test/netns: no namespaces, no privileges
+#     netns    test/netns: real hosts in namespaces, one file at a time so that their timing is honest
+#     package  the tarball, installed as npm installs it for a user
+#     fuzz     the fast tests that generate their input, with MESH_FUZZ inputs for each property
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH=$PATH:/usr/sbin:/sbin # where ip, nft and tcpdump are; not on every user's PATH
+
+main() {
+  local failed=() group
+  for group in "$@"; do
+    "$group" || failed+=("$group")
+  done
+  ((${#failed[@]} == 0)) || { echo "failed: ${failed[*]}" >&2; exit 1; }
+}
+
+fast() {
+  run fast '' < <(find dist/test -name '*.test.js' -not -path 'dist/test/netns/*' | sort)
+}
+
+netns() {
+  run netns 'scripts/sandbox.sh' --test-concurrency=1 < <(find dist/test/netns -name '*.test.js' 2>/dev/null | sort)
+}
+
+package() {
+  scripts/package-test.sh
+}
+
+fuzz() {
+  run fuzz '' --import ./dist/test/support/fuzz.js < <(grep -rlZ --include='*.test.js' "from 'fast-check'" dist/test |
+    tr '\0' '\n' | grep -v '^dist/test/netns/' | sort)
+}
+
+# run NAME PREFIX [NODE-OPTION...] < FILES
+run() {
+  local name=$1 prefix=$2 files log status=0
+  shift 2
+  mapfile -t files
+  ((${#files[@]})) || { echo "$name: there are no tests" >&2; return 1; }
+  echo "== $name tests: ${#files[@]} files"
+  log=$(mktemp)
+  $prefix node --enable-source-maps --test "$@" "${files[@]}" | tee "$log" || status=1
+  # The runner's own summary, in its spec and in its TAP dress.
+  grep -qE '^(ℹ|#) pass [1-9]' "$log" || { echo "$name: no test passed" >&2; status=1; }
+  ! grep -E '^(ℹ|#) (cancelled|skipped|todo) [1-9]' "$log" >&2 || { echo "$name: a test was not run" >&2; status=1; }
+  rm -f "$log"
+  return "$status"
+}
+
+main "$@"
