@@ -23,8 +23,8 @@ test: build
 
 # Format, lint, types and the fast tests; under 30 s.
 check: setup
-	@npx prettier --check --log-level warn .
-	@npx eslint --cache --cache-location node_modules/.cache/eslint/ .
+	@node_modules/.bin/prettier --check --log-level warn .
+	@node_modules/.bin/eslint --cache --cache-location node_modules/.cache/eslint/ .
 	@scripts/build.sh
 	@scripts/test.sh fast
 

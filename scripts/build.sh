@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-npx tsc -p tsconfig.json
+node_modules/.bin/tsc -p tsconfig.json
 chmod +x dist/cli/main.js
 find dist -name '*.js' | while read -r js; do
   ts=${js#dist/}
