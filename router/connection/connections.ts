@@ -1,0 +1,281 @@
+// Control connections: TCP streams between peers, from the first byte to the last. At most one per peer is in use.
+//
+//   state        event                        next         what is done
+//   (none)       opened                       greeting     send preamble and hello
+//   greeting     hello, version and id right  established  tell the router; an older twin is closed
+//   greeting     hello of ourselves           (closed)     refused: own address
+//   greeting     bytes of another protocol    (closed)     refused: not a mesh router
+//   greeting     5 s                          (closed)     refused: no greeting
+//   established  frame                        established  hand it to the router
+//   established  20 s of silence              established  ping; 5 s without any byte: closed
+//   any          closed                       (none)       tell the router
+import type { Millis, PeerId, SocketAddress } from '../types.js';
+import { decodeHello, decodeRefuse, encodeHello, encodeRefuse, type Hello, type RefuseCode } from '../wire/hello.js';
+import {
+  commonVersion,
+  encodeFrame,
+  encodePreamble,
+  FrameType,
+  STREAM_VERSION,
+  StreamReader,
+  type StreamItem,
+} from '../wire/stream.js';
+
+/** Names one TCP stream; drawn by the router for those it dials, by the shell (negative) for those it accepts. */
+export type ConnId = number;
+
+export interface Connection {
+  readonly conn: ConnId;
+  readonly peer: PeerId;
+  readonly remote: SocketAddress;
+  readonly outbound: boolean;
+  readonly hello: Hello;
+  readonly upAt: Millis;
+}
+
+export type ConnectionFx =
+  | { readonly kind: 'send'; readonly conn: ConnId; readonly bytes: Uint8Array }
+  | { readonly kind: 'close'; readonly conn: ConnId }
+  | { readonly kind: 'up'; readonly connection: Connection }
+  | { readonly kind: 'down'; readonly connection: Connection; readonly reason: string }
+  /** The stream never became a connection. */
+  | { readonly kind: 'refused'; readonly conn: ConnId; readonly reason: string; readonly why: RefusalKind }
+  | { readonly kind: 'frame'; readonly peer: PeerId; readonly type: number; readonly body: Uint8Array }
+  | { readonly kind: 'drop'; readonly reason: string };
+
+/** `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `failed`: it may do better next time. */
+export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'failed';
+
+interface Stream {
+  readonly conn: ConnId;
+  readonly remote: SocketAddress;
+  readonly outbound: boolean;
+  readonly reader: StreamReader;
+  readonly openedAt: Millis;
+  established: Connection | undefined;
+  heardAt: Millis;
+  pingedAt: Millis | undefined;
+}
+
+const GREETING_MS = 5_000;
+const SILENCE_MS = 20_000; // a ping and its pong cost 150 bytes on the wire: 7 B/s a connection
+const PONG_MS = 5_000;
+const MAX_STREAMS = 4_096; // more than a mesh of 1,000 needs; a flood of dials must not grow the heap
+
+export class Connections {
+  readonly #hello: (dialled: SocketAddress | undefined) => Hello;
+  readonly #self: PeerId;
+  readonly #streams = new Map<ConnId, Stream>();
+  readonly #byPeer = new Map<PeerId, Stream>();
+
+  /** @param hello what we say of ourselves, made anew for each stream */
+  constructor(self: PeerId, hello: (dialled: SocketAddress | undefined) => Hello) {
+    this.#self = self;
+    this.#hello = hello;
+  }
+
+  of(peer: PeerId): Connection | undefined {
+    return this.#byPeer.get(peer)?.established;
+  }
+
+  all(): readonly Connection[] {
+    return [...this.#byPeer.values()].flatMap((s) => s.established ?? []);
+  }
+
+  get count(): number {
+    return this.#byPeer.size;
+  }
+
+  opened(conn: ConnId, remote: SocketAddress, outbound: boolean, now: Millis): ConnectionFx[] {
+    if (this.#streams.size >= MAX_STREAMS)
+      return [
+        { kind: 'close', conn },
+        { kind: 'drop', reason: 'too-many-streams' },
+      ];
+    this.#streams.set(conn, {
+      conn,
+      remote,
+      outbound,
+      reader: new StreamReader(),
+      openedAt: now,
+      established: undefined,
+      heardAt: now,
+      pingedAt: undefined,
+    });
+    const hello = encodeFrame(FrameType.hello, encodeHello(this.#hello(outbound ? remote : undefined)));
+    return [
+      { kind: 'send', conn, bytes: encodePreamble() },
+      { kind: 'send', conn, bytes: hello },
+    ];
+  }
+
+  received(conn: ConnId, bytes: Uint8Array, now: Millis): ConnectionFx[] {
+    const s = this.#streams.get(conn);
+    if (s === undefined) return [];
+    s.heardAt = now;
+    s.pingedAt = undefined;
+    const fx: ConnectionFx[] = [];
+    for (const item of s.reader.push(bytes)) {
+      fx.push(...this.#item(s, item, now));
+      if (!this.#streams.has(conn)) break;
+    }
+    return fx;
+  }
+
+  closed(conn: ConnId, reason: string): ConnectionFx[] {
+    const s = this.#streams.get(conn);
+    if (s === undefined) return [];
+    if (s.established === undefined) return this.#refuse(s, reason, 'failed');
+    return this.#end(s, reason);
+  }
+
+  /** Closes the connection to a peer, if there is one. */
+  drop(peer: PeerId, reason: string): ConnectionFx[] {
+    const s = this.#byPeer.get(peer);
+    return s === undefined ? [] : [{ kind: 'close', conn: s.conn }, ...this.#end(s, reason)];
+  }
+
+  /** Asks a peer for a sign of life now, because something else says that it is gone. */
+  challenge(peer: PeerId, now: Millis): ConnectionFx[] {
+    const s = this.#byPeer.get(peer);
+    return s === undefined || s.pingedAt !== undefined ? [] : this.#ping(s, now);
+  }
+
+  send(peer: PeerId, type: number, body: Uint8Array): ConnectionFx[] {
+    const s = this.#byPeer.get(peer);
+    return s === undefined ? [] : [{ kind: 'send', conn: s.conn, bytes: encodeFrame(type, body) }];
+  }
+
+  tick(now: Millis): ConnectionFx[] {
+    const fx: ConnectionFx[] = [];
+    for (const s of [...this.#streams.values()]) {
+      if (this.#dueAt(s) > now) continue;
+      if (s.established === undefined)
+        fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it accepted and said nothing for 5 s', 'failed'));
+      else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
+      else fx.push({ kind: 'close', conn: s.conn }, ...this.#end(s, 'no answer to a ping'));
+    }
+    return fx;
+  }
+
+  nextDeadline(): Millis | undefined {
+    let at: Millis | undefined;
+    for (const s of this.#streams.values()) {
+      const due = this.#dueAt(s);
+      if (at === undefined || due < at) at = due;
+    }
+    return at;
+  }
+
+  #dueAt(s: Stream): Millis {
+    if (s.established === undefined) return (s.openedAt + GREETING_MS) as Millis;
+    return (s.pingedAt === undefined ? s.heardAt + SILENCE_MS : s.pingedAt + PONG_MS) as Millis;
+  }
+
+  #ping(s: Stream, now: Millis): ConnectionFx[] {
+    s.pingedAt = now;
+    return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.ping, new Uint8Array(0)) }];
+  }
+
+  #item(s: Stream, item: StreamItem, now: Millis): ConnectionFx[] {
+    switch (item.kind) {
+      case 'preamble':
+        return commonVersion(item) === undefined ? this.#abort(s, versionSentence(item.version), 'version') : [];
+      case 'bad':
+        return [
+          { kind: 'drop', reason: `stream-${item.reason}` },
+          ...this.#abort(s, badSentence(item.reason), item.reason === 'not-mesh' ? 'not-mesh' : 'failed'),
+        ];
+      case 'frame':
+        return s.established === undefined
+          ? this.#greet(s, item.type, item.body, now)
+          : this.#frame(s, item.type, item.body);
+    }
+  }
+
+  #frame(s: Stream, type: number, body: Uint8Array): ConnectionFx[] {
+    if (type === FrameType.ping)
+      return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.pong, new Uint8Array(0)) }];
+    if (type === FrameType.pong || type === FrameType.hello) return [];
+    return [{ kind: 'frame', peer: s.established!.peer, type, body }];
+  }
+
+  #greet(s: Stream, type: number, body: Uint8Array, now: Millis): ConnectionFx[] {
+    if (type === FrameType.refuse) {
+      const refusal = decodeRefuse(body);
+      return this.#abort(
+        s,
+        typeof refusal === 'string' ? 'refused without a readable reason' : refusal.sentence,
+        'failed',
+      );
+    }
+    if (type !== FrameType.hello)
+      return [
+        { kind: 'drop', reason: 'frame-before-hello' },
+        ...this.#abort(s, 'it sent a frame before its hello', 'failed'),
+      ];
+    const hello = decodeHello(body);
+    if (typeof hello === 'string')
+      return [
+        { kind: 'drop', reason: `hello-${hello}` },
+        ...this.#abort(s, `its hello is malformed (${hello})`, 'failed'),
+      ];
+    if (hello.id === this.#self) return this.#abort(s, 'that is this router itself', 'self');
+    return this.#establish(s, hello, now);
+  }
+
+  #establish(s: Stream, hello: Hello, now: Millis): ConnectionFx[] {
+    const older = this.#byPeer.get(hello.id);
+    if (older !== undefined && !this.#supersedes(s, hello, older.established!))
+      return [{ kind: 'close', conn: s.conn }, ...this.#forgetTwin(s)];
+    s.established = { conn: s.conn, peer: hello.id, remote: s.remote, outbound: s.outbound, hello, upAt: now };
+    this.#byPeer.set(hello.id, s);
+    const up: ConnectionFx = { kind: 'up', connection: s.established };
+    if (older === undefined) return [up];
+    this.#streams.delete(older.conn);
+    return [{ kind: 'close', conn: older.conn }, up];
+  }
+
+  /** Both ends decide alike: a restarted peer and a second dial by the same side replace what was; of two that
+   *  crossed, the one dialled by the lower id stays. */
+  #supersedes(s: Stream, hello: Hello, older: Connection): boolean {
+    const sameLaunch = hello.launch.every((b, i) => b === older.hello.launch[i]);
+    if (!sameLaunch || s.outbound === older.outbound) return true;
+    return s.outbound === this.#self < hello.id;
+  }
+
+  #forgetTwin(s: Stream): ConnectionFx[] {
+    this.#streams.delete(s.conn);
+    return [];
+  }
+
+  #abort(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
+    const close: ConnectionFx = { kind: 'close', conn: s.conn };
+    if (s.established !== undefined) return [close, ...this.#end(s, reason)];
+    const code: RefuseCode = why === 'failed' ? 'retry' : 'final';
+    const refuse = encodeFrame(FrameType.refuse, encodeRefuse({ code, sentence: reason }));
+    return [{ kind: 'send', conn: s.conn, bytes: refuse }, close, ...this.#refuse(s, reason, why)];
+  }
+
+  #refuse(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
+    this.#streams.delete(s.conn);
+    return [{ kind: 'refused', conn: s.conn, reason, why }];
+  }
+
+  #end(s: Stream, reason: string): ConnectionFx[] {
+    this.#streams.delete(s.conn);
+    const connection = s.established!;
+    if (this.#byPeer.get(connection.peer) !== s) return [];
+    this.#byPeer.delete(connection.peer);
+    return [{ kind: 'down', connection, reason }];
+  }
+}
+
+const versionSentence = (theirs: number): string =>
+  `it speaks version ${theirs} of the control stream and this router version ${STREAM_VERSION}: ` +
+  `upgrade the ${theirs < STREAM_VERSION ? 'other' : 'local'} mesh`;
+
+const badSentence = (reason: string): string =>
+  reason === 'not-mesh'
+    ? 'what answers there is not a mesh router'
+    : `it broke the control stream's format (${reason})`;

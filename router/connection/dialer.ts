@@ -1,0 +1,177 @@
+// Whom to dial and when. Two sorts of targets: hosts an operator named (kept until forgotten), and peers that gossip told of.
+import type { Random } from '../core.js';
+import type { Millis, PeerId, SocketAddress } from '../types.js';
+import type { ConnId } from './connections.js';
+
+/** A name or address as the operator typed it, split. Names are resolved at each dial. */
+export interface Target {
+  readonly text: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export type DialFx = {
+  readonly kind: 'dial';
+  readonly conn: ConnId;
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+};
+
+/** How a target stands, for `status`. */
+export interface TargetState {
+  readonly text: string;
+  readonly peer: PeerId | undefined;
+  readonly state: 'dialling' | 'waiting' | 'refused';
+  readonly reason: string;
+}
+
+interface Job {
+  readonly key: string;
+  /** Undefined for a target whose id no hello has told yet. */
+  peer: PeerId | undefined;
+  candidates: readonly { readonly host: string; readonly port: number }[];
+  next: number;
+  failures: number;
+  dueAt: Millis;
+  conn: ConnId | undefined;
+  reason: string;
+  stopped: boolean;
+}
+
+const DIAL_TIMEOUT_MS = 1_500; // a lost SYN is sent again after 1 s (RFC 6298 §2.1); longer waits only hide a heal
+const BACKOFF_MS = [300, 600, 1_000, 1_500, 2_000]; // capped low: a cut must be healed within 5 s of the link's return
+const LATE_BACKOFF_MS = 10_000;
+const LATE_AFTER_FAILURES = 300; // about ten minutes
+const MAX_DIALS_AT_ONCE = 32;
+
+export class Dialer {
+  readonly #random: Random;
+  readonly #jobs = new Map<string, Job>();
+  readonly #byConn = new Map<ConnId, Job>();
+  #nextConn = 1;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  addTarget(t: Target, now: Millis): void {
+    const key = `target/${t.text}`;
+    const known = this.#jobs.get(key);
+    if (known !== undefined && !known.stopped) known.dueAt = now;
+    else this.#jobs.set(key, job(key, undefined, [{ host: t.host, port: t.port }], now));
+  }
+
+  removeTarget(text: string): boolean {
+    return this.#remove(`target/${text}`);
+  }
+
+  /** A peer that should be connected, at the addresses it published, best first. Called again when they change. */
+  addPeer(peer: PeerId, addresses: readonly SocketAddress[], dueAt: Millis): void {
+    const key = `peer/${peer}`;
+    const candidates = addresses.map((a) => ({ host: a.ip as string, port: a.port }));
+    const known = this.#jobs.get(key);
+    if (known === undefined) this.#jobs.set(key, job(key, peer, candidates, dueAt));
+    else known.candidates = candidates;
+  }
+
+  removePeer(peer: PeerId): void {
+    this.#remove(`peer/${peer}`);
+    for (const j of this.#jobs.values()) if (j.peer === peer) j.peer = undefined;
+  }
+
+  /** The text of the target that a stream was dialled for, if it was. */
+  targetOf(conn: ConnId): string | undefined {
+    const key = this.#byConn.get(conn)?.key;
+    return key?.startsWith('target/') === true ? key.slice(7) : undefined;
+  }
+
+  targets(): readonly TargetState[] {
+    return [...this.#jobs.values()]
+      .filter((j) => j.key.startsWith('target/'))
+      .map((j) => ({
+        text: j.key.slice(7),
+        peer: j.peer,
+        state: j.stopped ? 'refused' : j.conn !== undefined ? 'dialling' : 'waiting',
+        reason: j.reason,
+      }));
+  }
+
+  /** The stream became a connection to `peer`. */
+  succeeded(conn: ConnId, peer: PeerId): void {
+    const j = this.#byConn.get(conn);
+    if (j === undefined) return;
+    this.#byConn.delete(conn);
+    Object.assign(j, { conn: undefined, peer, failures: 0, reason: '' });
+  }
+
+  /** @param final never dial this again (our own address, another protocol) */
+  failed(conn: ConnId, reason: string, final: boolean, now: Millis): void {
+    const j = this.#byConn.get(conn);
+    if (j === undefined) return;
+    this.#byConn.delete(conn);
+    j.conn = undefined;
+    j.reason = reason;
+    j.stopped = final && j.candidates.length === 1 && j.peer === undefined;
+    j.next = (j.next + 1) % Math.max(1, j.candidates.length);
+    if (j.next === 0) j.failures++;
+    j.dueAt = (j.next === 0 ? now + this.#backoffMs(j.failures) : now) as Millis;
+  }
+
+  /** Something says that now is a good time: dial without waiting for the back-off. */
+  hurry(peer: PeerId, now: Millis): void {
+    for (const j of this.#jobs.values()) if (j.peer === peer && j.dueAt > now) j.dueAt = now;
+  }
+
+  /** @param isConnected those need no dial */
+  tick(now: Millis, isConnected: (peer: PeerId) => boolean): DialFx[] {
+    const fx: DialFx[] = [];
+    for (const j of this.#jobs.values()) {
+      if (!this.#wants(j, isConnected) || j.dueAt > now) continue;
+      if (this.#byConn.size >= MAX_DIALS_AT_ONCE) break;
+      const { host, port } = j.candidates[j.next % j.candidates.length]!;
+      j.conn = this.#nextConn++;
+      this.#byConn.set(j.conn, j);
+      fx.push({ kind: 'dial', conn: j.conn, host, port, timeoutMs: DIAL_TIMEOUT_MS });
+    }
+    return fx;
+  }
+
+  nextDeadline(isConnected: (peer: PeerId) => boolean): Millis | undefined {
+    if (this.#byConn.size >= MAX_DIALS_AT_ONCE) return undefined; // an outcome will come first
+    let at: Millis | undefined;
+    for (const j of this.#jobs.values())
+      if (this.#wants(j, isConnected) && (at === undefined || j.dueAt < at)) at = j.dueAt;
+    return at;
+  }
+
+  #wants(j: Job, isConnected: (peer: PeerId) => boolean): boolean {
+    return (
+      !j.stopped && j.conn === undefined && j.candidates.length > 0 && (j.peer === undefined || !isConnected(j.peer))
+    );
+  }
+
+  #backoffMs(failures: number): number {
+    const base =
+      failures > LATE_AFTER_FAILURES ? LATE_BACKOFF_MS : BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1]!;
+    return base * (0.75 + this.#random() / 2); // spread, so that a healed cut is not a thundering herd
+  }
+
+  #remove(key: string): boolean {
+    const j = this.#jobs.get(key);
+    if (j?.conn !== undefined) this.#byConn.delete(j.conn);
+    return this.#jobs.delete(key);
+  }
+}
+
+const job = (key: string, peer: PeerId | undefined, candidates: Job['candidates'], dueAt: Millis): Job => ({
+  key,
+  peer,
+  candidates,
+  next: 0,
+  failures: 0,
+  dueAt,
+  conn: undefined,
+  reason: '',
+  stopped: false,
+});

@@ -1,0 +1,120 @@
+// What is known of each peer: its own word (the `peer` record), membership's word, and where it was last reached.
+import { isIpv6 } from './address.js';
+import type { MemberStatus } from './swim/membership.js';
+import type { Ip, Millis, PeerForward, PeerId, SocketAddress } from './types.js';
+import type { PeerRecord } from './wire/records.js';
+
+/** `stopped`: it said that its router ends and its kernel goes on. It outranks what membership thinks. */
+export type PeerState = 'alive' | 'suspect' | 'faulty' | 'stopped' | 'left';
+
+/** The underlay address at which a control connection last reached the peer, per family. Survives restarts. */
+export interface Remotes {
+  readonly v4?: Ip;
+  readonly v6?: Ip;
+}
+
+interface Entry {
+  record: PeerRecord | undefined;
+  member: MemberStatus | undefined;
+  remotes: Remotes;
+  state: PeerState;
+  since: Millis;
+}
+
+export class PeerBook {
+  readonly #entries = new Map<PeerId, Entry>();
+
+  /** @returns the new state, if it changed */
+  record(peer: PeerId, record: PeerRecord | undefined, now: Millis): PeerState | undefined {
+    return this.#update(peer, { record }, now);
+  }
+
+  member(peer: PeerId, member: MemberStatus | undefined, now: Millis): PeerState | undefined {
+    return this.#update(peer, { member }, now);
+  }
+
+  /** @returns whether it differs from what was known */
+  reachedAt(peer: PeerId, ip: Ip, now: Millis): boolean {
+    const old = this.#entries.get(peer)?.remotes ?? {};
+    const remotes = isIpv6(ip) ? { ...old, v6: ip } : { ...old, v4: ip };
+    this.#update(peer, { remotes }, now);
+    return old.v4 !== remotes.v4 || old.v6 !== remotes.v6;
+  }
+
+  forget(peer: PeerId): void {
+    this.#entries.delete(peer);
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#entries.has(peer);
+  }
+
+  ids(): readonly PeerId[] {
+    return [...this.#entries.keys()];
+  }
+
+  get(peer: PeerId): Readonly<Entry> | undefined {
+    return this.#entries.get(peer);
+  }
+
+  name(peer: PeerId): string {
+    return this.#entries.get(peer)?.record?.name ?? peer.slice(0, 8);
+  }
+
+  /** Everyone it was ever reached at, for the disk. */
+  remotes(): ReadonlyMap<PeerId, Remotes> {
+    return new Map([...this.#entries].filter(([, e]) => e.remotes.v4 ?? e.remotes.v6).map(([p, e]) => [p, e.remotes]));
+  }
+
+  /**
+   * Where its vxlan is. An address that a connection proved comes before one that the peer merely published, as long as
+   * it still publishes it or nothing better is known: of several addresses only some lead there.
+   */
+  forward(peer: PeerId, isConnected: boolean): PeerForward | undefined {
+    const e = this.#entries.get(peer);
+    if (e?.record === undefined || e.state === 'left') return undefined;
+    const { name, vxlanPort } = e.record;
+    const published = e.record.addresses.map((a) => a.ip);
+    const pick = (proved: Ip | undefined, family: readonly Ip[]): SocketAddress | undefined => {
+      const ip =
+        proved !== undefined && (isConnected || family.includes(proved) || family.length === 0) ? proved : family[0];
+      return ip === undefined ? undefined : { ip, port: vxlanPort };
+    };
+    const v4 = pick(
+      e.remotes.v4,
+      published.filter((ip) => !isIpv6(ip)),
+    );
+    const v6 = pick(e.remotes.v6, published.filter(isIpv6));
+    if (v4 === undefined && v6 === undefined) return undefined;
+    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }) };
+  }
+
+  /** Where to dial and send datagrams, best first. */
+  controlAddresses(peer: PeerId): readonly SocketAddress[] {
+    const e = this.#entries.get(peer);
+    if (e?.record === undefined) return [];
+    const isProved = (ip: Ip): boolean => ip === e.remotes.v4 || ip === e.remotes.v6;
+    return [...e.record.addresses].sort((a, b) => Number(isProved(b.ip)) - Number(isProved(a.ip)));
+  }
+
+  #update(
+    peer: PeerId,
+    change: Partial<Pick<Entry, 'record' | 'member' | 'remotes'>>,
+    now: Millis,
+  ): PeerState | undefined {
+    const old = this.#entries.get(peer);
+    const base: Entry = old ?? { record: undefined, member: undefined, remotes: {}, state: 'suspect', since: now };
+    const next: Entry = { ...base, ...change };
+    next.state = stateOf(next);
+    if (old?.state !== next.state) next.since = now;
+    this.#entries.set(peer, next);
+    return old?.state === next.state ? undefined : next.state;
+  }
+}
+
+/** A peer that gossip knows and membership has not met yet is suspect: it may be there, nobody has heard it. */
+function stateOf(e: Pick<Entry, 'record' | 'member'>): PeerState {
+  if (e.record?.state === 'left' || e.member === 'left') return 'left';
+  if (e.record?.state === 'stopped') return 'stopped';
+  return e.member ?? 'suspect';
+}

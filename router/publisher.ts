@@ -1,0 +1,127 @@
+// What a router says in its `core` stream: who it is, whom it is connected to, and its copies of the shared records.
+import type { Claims, Winner } from './gossip/claims.js';
+import type { Millis, NetworkName, PathReport, PeerId, SocketAddress } from './types.js';
+import type { Topic } from './wire/block.js';
+import {
+  connKey,
+  encodeConn,
+  encodeGone,
+  encodeNet,
+  encodePeer,
+  goneKey,
+  netKey,
+  PEER_KEY,
+  type NetRecord,
+} from './wire/records.js';
+
+export type Put = (topic: Topic, key: string, value: Uint8Array | undefined, seq: number) => void;
+
+export interface Identity {
+  readonly name: string;
+  readonly vxlanPort: number;
+  readonly softwareVersion: string;
+}
+
+/** What others see of one of our connections. */
+interface Edge {
+  path: PathReport | undefined;
+  publishedRttMs: number | undefined;
+  published: string;
+  dueAt: Millis | undefined;
+}
+
+const IN_USE = 3;
+const REPUBLISH_MS = 10_000; // a change of RTT alone is news to nobody sooner than this
+
+export class Publisher {
+  readonly #identity: Identity;
+  readonly #put: Put;
+  readonly #edges = new Map<PeerId, Edge>();
+
+  constructor(identity: Identity, put: Put) {
+    this.#identity = identity;
+    this.#put = put;
+  }
+
+  peer(addresses: readonly SocketAddress[], state: 'running' | 'stopped' | 'left'): void {
+    const { name, vxlanPort, softwareVersion: version } = this.#identity;
+    this.#put('core', PEER_KEY, encodePeer({ name, addresses, vxlanPort, state, version }), 0);
+  }
+
+  connection(peer: PeerId, isUp: boolean): void {
+    if (isUp) {
+      const edge = this.#edges.get(peer) ?? {
+        path: undefined,
+        publishedRttMs: undefined,
+        published: '',
+        dueAt: undefined,
+      };
+      this.#edges.set(peer, edge);
+      this.#publish(peer, edge);
+    } else if (this.#edges.delete(peer)) this.#put('core', connKey(peer), undefined, 0);
+  }
+
+  /** The datapath measured: overlay and MTU are told at once, RTT when it has changed by half and some time has passed. */
+  path(path: PathReport, now: Millis): void {
+    const edge = this.#edges.get(path.peer);
+    if (edge === undefined) return;
+    edge.path = path;
+    if (shapeOf(edge) !== edge.published) this.#publish(path.peer, edge);
+    else if (isOther(path.rttMs, edge.publishedRttMs)) edge.dueAt ??= (now + REPUBLISH_MS) as Millis;
+  }
+
+  /** @param seq 1: until somebody tells of the real one; 2: ours, founded and empty; 3 and above: in use */
+  network(name: NetworkName, definition: NetRecord, seq: number): void {
+    this.#put('core', netKey(name), encodeNet(definition), seq);
+  }
+
+  /** The network is in use now: an empty founder's definition, which has sequence 1 or 2, gives way to it. */
+  pin(name: NetworkName, claims: Claims): void {
+    const held = claims.holderOf('core', netKey(name));
+    if (held !== undefined && held.seq < IN_USE) this.#put('core', netKey(name), held.value, IN_USE);
+  }
+
+  /** Keeps a copy of a shared record that won, so that it outlives whoever wrote it. */
+  adopt(key: string, winner: Winner): void {
+    this.#put('core', key, winner.value, winner.seq);
+  }
+
+  /** @param incarnation the last one that is gone; a later launch of the peer is welcome */
+  gone(peer: PeerId, incarnation: number, why: 'left' | 'forgotten'): void {
+    this.#put('core', goneKey(peer), encodeGone({ incarnation, why }), incarnation);
+  }
+
+  tick(now: Millis): void {
+    for (const [peer, edge] of this.#edges)
+      if (edge.dueAt !== undefined && now >= edge.dueAt) this.#publish(peer, edge);
+  }
+
+  nextDeadline(): Millis | undefined {
+    let at: Millis | undefined;
+    for (const { dueAt } of this.#edges.values())
+      if (dueAt !== undefined && (at === undefined || dueAt < at)) at = dueAt;
+    return at;
+  }
+
+  #publish(peer: PeerId, edge: Edge): void {
+    edge.dueAt = undefined;
+    edge.published = shapeOf(edge);
+    edge.publishedRttMs = edge.path?.rttMs;
+    const { overlay = 'none', rttMs, mtu, state } = edge.path ?? {};
+    this.#put(
+      'core',
+      connKey(peer),
+      encodeConn(
+        state === 'up'
+          ? { overlay, ...(rttMs !== undefined && { rttMs }), ...(mtu !== undefined && { mtu }) }
+          : { overlay: 'none' },
+      ),
+      0,
+    );
+  }
+}
+
+const shapeOf = ({ path }: Edge): string => (path?.state === 'up' ? `${path.overlay} ${path.mtu}` : 'none');
+
+const isOther = (a: number | undefined, b: number | undefined): boolean =>
+  a !== b && (a === undefined || b === undefined || a > 1.5 * b || b > 1.5 * a);
