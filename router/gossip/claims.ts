@@ -1,0 +1,144 @@
+// Who owns a key that several peers may claim. As EVPN's mobility sequence (RFC 7432 §7.7): the higher sequence wins; on
+// a tie the higher peer id. Unlike there, a withdrawal keeps its rank, so an older claim never comes back through it.
+import type { PeerId } from '../types.js';
+import type { Topic } from '../wire/block.js';
+import { sameBytes } from '../wire/bytes.js';
+import type { RecordChange } from './chain.js';
+
+/** One peer's latest word on a key; `value` undefined is a withdrawal. */
+interface Claim {
+  readonly owner: PeerId;
+  readonly seq: number;
+  readonly value: Uint8Array | undefined;
+}
+
+export interface Winner {
+  readonly owner: PeerId;
+  readonly seq: number;
+  readonly value: Uint8Array;
+}
+
+export interface WinnerChange {
+  readonly topic: Topic;
+  readonly key: string;
+  readonly winner: Winner | undefined;
+  readonly previous: Winner | undefined;
+}
+
+/** A live claim that does not win. `outranked`: what beats it is itself withdrawn, so claiming again with seq+1 is right. */
+export interface LostClaim {
+  readonly topic: Topic;
+  readonly key: string;
+  readonly seq: number;
+  readonly by: PeerId;
+  readonly bySeq: number;
+  readonly outranked: boolean;
+}
+
+/** Highest rank first; only keys with several claims pay for a list. */
+type Slot = Claim | readonly Claim[];
+
+/**
+ * The winner of a key is the highest of all owners' latest records for it, live or withdrawn, by (seq, owner); if that one
+ * is withdrawn nobody owns the key. It is a function of the records alone, so all who hold the same records agree.
+ * Records with seq 0 are not claims and are passed over.
+ */
+export class Claims {
+  readonly #topics = new Map<Topic, Map<string, Slot>>();
+  /** Keys with more than one claim, by topic: the only ones that can have losers. */
+  readonly #contested = new Map<Topic, Set<string>>();
+
+  /** @returns what it changes in who owns what; nothing if only a sequence moved */
+  apply(change: RecordChange): readonly WinnerChange[] {
+    const { topic, key, owner, seq } = change;
+    const before = this.#slot(topic, key);
+    const others = claimsOf(before).filter((c) => c.owner !== owner);
+    const isClaim = !change.gone && seq > 0;
+    if (!isClaim && others.length === claimsOf(before).length) return [];
+    const claims = isClaim ? [...others, { owner, seq, value: change.value }].sort(byRank) : others;
+    this.#set(topic, key, claims);
+    const [winner, previous] = [winnerOf(claims), winnerOf(claimsOf(before))];
+    return isSameWinner(winner, previous) ? [] : [{ topic, key, winner, previous }];
+  }
+
+  /** The highest sequence anybody used for the key, withdrawals included; 0 if none. A new claim takes one more. */
+  highestSeq(topic: Topic, key: string): number {
+    return claimsOf(this.#slot(topic, key))[0]?.seq ?? 0;
+  }
+
+  holderOf(topic: Topic, key: string): Winner | undefined {
+    return winnerOf(claimsOf(this.#slot(topic, key)));
+  }
+
+  /** All owned keys of a topic. */
+  *holders(topic: Topic): Iterable<readonly [key: string, winner: Winner]> {
+    for (const [key, slot] of this.#topics.get(topic) ?? []) {
+      const winner = winnerOf(claimsOf(slot));
+      if (winner !== undefined) yield [key, winner];
+    }
+  }
+
+  /** The live claims of `self` that do not win, and to whom they lose. */
+  losersOf(self: PeerId): readonly LostClaim[] {
+    const lost: LostClaim[] = [];
+    for (const [topic, keys] of this.#contested) {
+      for (const key of keys) {
+        const claims = claimsOf(this.#slot(topic, key));
+        const mine = claims.find((c) => c.owner === self);
+        const top = claims[0]!;
+        if (mine?.value === undefined || mine === top) continue;
+        lost.push({ topic, key, seq: mine.seq, by: top.owner, bySeq: top.seq, outranked: top.value === undefined });
+      }
+    }
+    return lost;
+  }
+
+  /**
+   * May `owner` drop the tombstone that `gone` speaks of? Not while it keeps another's live claim from coming back.
+   * If it may, it is forgotten here as well. For `StoreOptions.mayDrop`.
+   */
+  release(gone: RecordChange): boolean {
+    const claims = claimsOf(this.#slot(gone.topic, gone.key));
+    const at = claims.findIndex((c) => c.owner === gone.owner);
+    if (at >= 0 && claims.slice(at + 1).some((c) => c.value !== undefined)) return false;
+    this.apply(gone);
+    return true;
+  }
+
+  #slot(topic: Topic, key: string): Slot | undefined {
+    return this.#topics.get(topic)?.get(key);
+  }
+
+  #set(topic: Topic, key: string, claims: readonly Claim[]): void {
+    const slots = this.#topics.get(topic) ?? new Map<string, Slot>();
+    const contested = this.#contested.get(topic) ?? new Set<string>();
+    this.#topics.set(topic, slots);
+    this.#contested.set(topic, contested);
+    if (claims.length === 0) slots.delete(key);
+    else slots.set(key, claims.length === 1 ? claims[0]! : claims);
+    if (claims.length > 1) contested.add(key);
+    else contested.delete(key);
+    if (slots.size > 0) return;
+    this.#topics.delete(topic);
+    this.#contested.delete(topic);
+  }
+}
+
+function claimsOf(slot: Slot | undefined): readonly Claim[] {
+  if (slot === undefined) return [];
+  return isList(slot) ? slot : [slot];
+}
+
+const isList = (slot: Slot): slot is readonly Claim[] => Array.isArray(slot);
+
+const byRank = (a: Claim, b: Claim): number => b.seq - a.seq || (a.owner > b.owner ? -1 : 1);
+
+function winnerOf(claims: readonly Claim[]): Winner | undefined {
+  const top = claims[0];
+  return top?.value === undefined ? undefined : (top as Winner);
+}
+
+function isSameWinner(a: Winner | undefined, b: Winner | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.owner === b.owner && sameBytes(a.value, b.value);
+}

@@ -1,0 +1,307 @@
+// All streams of all routers, ours among them: what is gossiped, merged, asked for and kept on disk.
+import type { PeerId } from '../types.js';
+import {
+  decodeBlock,
+  MAX_KEY_BYTES,
+  MAX_VALUE_BYTES,
+  parseTopic,
+  type Block,
+  type BlockDrop,
+  type BlockRecord,
+  type Sign,
+  type Topic,
+} from '../wire/block.js';
+import { decodeSnapshot, encodeSnapshot, type SnapshotDrop } from '../wire/snapshot.js';
+import { compareStreams, encodeVector, type Vector } from '../wire/vector.js';
+import { changeOf, type Chain, type RecordChange } from './chain.js';
+import { Digest } from './digest.js';
+import { OwnStream, type MayDrop } from './own-stream.js';
+import { Replicas, type ReplicaOutcome, type StoreLimits } from './replicas.js';
+import type { Stream } from './stream.js';
+
+const DEFAULT_LIMITS: StoreLimits = {
+  streams: 16_384, // all fit one vector
+  streamsPerOwner: 1_024,
+  recordsPerOwner: 524_288,
+  bytesPerOwner: 128 << 20,
+  pendingBytes: 64 << 20,
+  pendingPatience: 65_536,
+};
+
+const MAX_INCARNATION = 2 ** 21 - 1; // so that incarnation * 2^32 stays a safe integer
+const DEFAULT_EXCHANGE_BYTES = 4 << 20;
+
+export interface StoreOptions {
+  readonly self: PeerId;
+  /** How often this router was launched, 1 .. 2^21-1, on disk before the first flush. */
+  readonly incarnation: number;
+  readonly limits?: Partial<StoreLimits>;
+  /** Makes the signature of our own blocks; zeros without it. */
+  readonly sign?: Sign;
+  /** Is the signature of this block its owner's? All are taken without it. */
+  readonly verify?: (owner: PeerId, block: Uint8Array) => boolean;
+  /** Wire it to `Claims.release`: a tombstone that still outranks somebody's live claim must stay. */
+  readonly mayDrop?: MayDrop;
+}
+
+/** A record that is not a tombstone. `value` is the store's: do not write to it. */
+export interface LiveRecord extends BlockRecord {
+  readonly value: Uint8Array;
+}
+
+export type ReceiveDrop = BlockDrop | 'signature' | Extract<ReplicaOutcome, { kind: 'dropped' }>['reason'];
+
+/**
+ * As `ReplicaOutcome`, and `mine-ahead`: somebody has our own stream at a version that we never wrote, so our disk is
+ * older than the mesh. Raise the incarnation above `incarnationOf(version)`.
+ */
+export type Received =
+  | Exclude<ReplicaOutcome, { kind: 'dropped' }>
+  | { readonly kind: 'mine-ahead'; readonly version: number }
+  | { readonly kind: 'dropped'; readonly reason: ReceiveDrop };
+
+export interface StoreStats {
+  readonly owners: number;
+  readonly streams: number;
+  /** Live and tombstones, ours included. */
+  readonly records: number;
+  readonly bytes: number;
+  readonly heldBlocks: number;
+  readonly pendingBytes: number;
+}
+
+/** The incarnation in which a version was written. */
+export const incarnationOf = (version: number): number => Math.floor(version / 2 ** 32);
+
+/**
+ * Pure: no clock, no socket. Two stores that have seen the same blocks, in whatever order and however often, hold the
+ * same records and have the same digest; one exchange (`vector`, `missingFor`, `receive`) mends any loss.
+ */
+export class RecordStore {
+  readonly #options: StoreOptions;
+  readonly #limits: StoreLimits;
+  readonly #own = new Map<Topic, OwnStream>();
+  readonly #replicas: Replicas;
+  readonly #digest = new Digest();
+  #incarnation: number;
+
+  /** @throws RangeError for an incarnation outside 1 .. 2^21-1 */
+  constructor(options: StoreOptions) {
+    checkIncarnation(options.incarnation);
+    this.#options = options;
+    this.#incarnation = options.incarnation;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#replicas = new Replicas(this.#limits, (owner, topic, from, to) => this.#digest.move(owner, topic, from, to));
+  }
+
+  /** Fills a store from what `save` made. Our own earlier records are withdrawn unless put again before the first flush. */
+  static load(options: StoreOptions, bytes: Uint8Array): RecordStore | SnapshotDrop | 'other-peer' {
+    const snapshot = decodeSnapshot(bytes);
+    if (typeof snapshot === 'string') return snapshot;
+    if (snapshot.self !== options.self) return 'other-peer';
+    const store = new RecordStore(options);
+    store.#restore(snapshot.blocks);
+    return store;
+  }
+
+  /**
+   * Writes a record of ours; `value` undefined withdraws it. It is seen at once by `records`, by others after `flush`.
+   * Keeps `value`. The sequence never falls: withdrawing needs none, renewing a claim keeps the one it had.
+   * @param seq 0 for a plain record; for a claim or shared record 1 + the highest seen for the key
+   * @returns what changed, for whoever follows the records; undefined if nothing did
+   * @throws RangeError beyond the limits of a block: our bug
+   */
+  put(topic: Topic, key: string, value: Uint8Array | undefined, seq = 0): RecordChange | undefined {
+    if (parseTopic(topic) === undefined) throw new RangeError(`"${topic}" is not a topic`);
+    if (!/^[!-~]+$/.test(key) || key.length > MAX_KEY_BYTES) throw new RangeError(`"${key}" is not a record key`);
+    if ((value?.length ?? 0) > MAX_VALUE_BYTES) throw new RangeError(`value of "${key}" is ${value?.length} bytes`);
+    return this.#ownStream(topic).put(key, value, seq);
+  }
+
+  /** Cuts what was put since into blocks. @returns the new ones, to be pushed to a few peers */
+  flush(): readonly Uint8Array[] {
+    const blocks: Uint8Array[] = [];
+    const mayDrop = this.#options.mayDrop ?? ((): boolean => true);
+    for (const stream of [...this.#own.values()].sort((a, b) => compareStreams(a.chain, b.chain))) {
+      const { owner, topic, head } = stream.chain;
+      blocks.push(...stream.flush(this.#firstVersion(), mayDrop));
+      this.#digest.move(owner, topic, head, stream.chain.head);
+    }
+    return blocks;
+  }
+
+  /** Publishes all our streams anew under a higher incarnation, at the next flush. @throws RangeError if it is not higher */
+  raise(incarnation: number): void {
+    checkIncarnation(incarnation);
+    if (incarnation <= this.#incarnation) throw new RangeError(`incarnation ${incarnation} is not a raise`);
+    this.#incarnation = incarnation;
+    for (const stream of this.#own.values()) stream.rebase();
+  }
+
+  /** Takes a block from another router. Never throws, whatever the bytes; keeps a copy of what it needs. */
+  receive(bytes: Uint8Array): Received {
+    const kept = bytes.slice();
+    const block = decodeBlock(kept);
+    if (typeof block === 'string') return { kind: 'dropped', reason: block };
+    if (this.#options.verify?.(block.owner, kept) === false) return { kind: 'dropped', reason: 'signature' };
+    return block.owner === this.#options.self ? this.#receiveOwn(block) : this.#replicas.receive(block, kept);
+  }
+
+  /** 16 bytes. Equal where all heads are equal. */
+  digest(): Uint8Array {
+    return this.#digest.value();
+  }
+
+  /** @returns encoded, at most MAX_VECTOR_BYTES */
+  vector(): Uint8Array {
+    const entries: Vector = [
+      ...[...this.#own.values()].map(({ chain: { owner, topic, head } }) => ({
+        owner,
+        topic,
+        head,
+        partial: undefined,
+      })),
+      ...this.#replicaList().map(({ chain: { owner, topic, head }, partial }) => ({ owner, topic, head, partial })),
+    ];
+    return encodeVector(entries.filter((e) => e.head > 0 || e.partial !== undefined).sort(compareStreams));
+  }
+
+  /**
+   * The blocks that the sender of `vector` lacks: topic `core` first, a base before its log, at most `maxBytes` or one
+   * block. What did not fit follows at the next exchange: the vector of then says how far the other has come. Take them
+   * all before the store is changed.
+   */
+  *missingFor(vector: Vector, maxBytes = DEFAULT_EXCHANGE_BYTES): Iterable<Uint8Array> {
+    const theirs = new Map(vector.map((e) => [streamKey(e.owner, e.topic), e]));
+    const chains = this.#chains();
+    let left = maxBytes;
+    for (const core of [true, false]) {
+      for (const chain of chains) {
+        if ((chain.topic === 'core') !== core) continue;
+        const has = theirs.get(streamKey(chain.owner, chain.topic));
+        for (const block of chain.blocksAfter(has?.head ?? 0, has?.partial)) {
+          if (left < block.length && left < maxBytes) return;
+          left -= block.length;
+          yield block;
+        }
+      }
+    }
+  }
+
+  /** Has the sender of `vector` something that we lack? */
+  wants(vector: Vector): boolean {
+    return vector.some(
+      (e) => e.head > Math.max(this.head(e.owner, e.topic), this.#replicas.forgottenHead(e.owner, e.topic)),
+    );
+  }
+
+  /** @returns undefined for what is not there or deleted */
+  get(owner: PeerId, topic: Topic, key: string): LiveRecord | undefined {
+    const record = this.#chain(owner, topic)?.records.get(key);
+    return record !== undefined && isLive(record) ? record : undefined;
+  }
+
+  /** The live records of one stream, in no particular order. */
+  *records(owner: PeerId, topic: Topic): Iterable<LiveRecord> {
+    for (const r of this.#chain(owner, topic)?.records.values() ?? []) if (isLive(r)) yield r;
+  }
+
+  /** All there is, tombstones too, as if it had just been heard: for those who follow the changes and start now. */
+  *everything(): Iterable<RecordChange> {
+    for (const chain of this.#chains()) {
+      for (const record of chain.records.values()) yield changeOf(chain, undefined, record)!;
+    }
+  }
+
+  /** All peers with a stream, ourselves included if we have one. */
+  owners(): readonly PeerId[] {
+    return [...(this.#own.size > 0 ? [this.#options.self] : []), ...this.#replicas.owners()];
+  }
+
+  topics(owner: PeerId): readonly Topic[] {
+    return [...(owner === this.#options.self ? this.#own.keys() : this.#replicas.topics(owner))];
+  }
+
+  /** The version of a stream, 0 if there is none. */
+  head(owner: PeerId, topic: Topic): number {
+    return this.#chain(owner, topic)?.head ?? 0;
+  }
+
+  /** Purges a peer. It comes back by itself if it writes anything after this. Never us. @returns its records, as gone */
+  forget(owner: PeerId): readonly RecordChange[] {
+    return this.#replicas.forget(owner);
+  }
+
+  /** For the disk: all streams as blocks, checksummed. */
+  save(): Uint8Array {
+    const chains = this.#chains().sort(compareStreams);
+    return encodeSnapshot({ self: this.#options.self, blocks: chains.flatMap((c) => [...c.blocksAfter(0)]) });
+  }
+
+  stats(): StoreStats {
+    const chains = this.#chains();
+    return {
+      owners: this.owners().length,
+      streams: chains.length,
+      records: chains.reduce((sum, c) => sum + c.records.size, 0),
+      bytes: chains.reduce((sum, c) => sum + c.bytes, 0),
+      heldBlocks: this.#replicaList().reduce((sum, s) => sum + s.heldBlocks, 0),
+      pendingBytes: this.#replicas.pendingBytes,
+    };
+  }
+
+  #receiveOwn(block: Block): Received {
+    const first = this.#firstVersion();
+    if (block.version > this.head(block.owner, block.topic) && block.version >= first) {
+      return { kind: 'mine-ahead', version: block.version };
+    }
+    // A topic that an earlier run of ours wrote and this one does not: the next flush replaces it by an empty base.
+    if (this.#own.size < this.#limits.streamsPerOwner) this.#ownStream(block.topic);
+    return { kind: 'known' };
+  }
+
+  /** Blocks of a cache. What an earlier run of ours wrote is put together apart, then inherited. */
+  #restore(blocks: readonly Uint8Array[]): void {
+    const earlier = new Replicas(this.#limits, () => {});
+    for (const bytes of blocks) {
+      const kept = bytes.slice();
+      const block = decodeBlock(kept);
+      if (typeof block === 'string' || this.#options.verify?.(block.owner, kept) === false) continue;
+      (block.owner === this.#options.self ? earlier : this.#replicas).receive(block, kept);
+    }
+    for (const { chain } of earlier.streams()) {
+      this.#ownStream(chain.topic).inherit(chain);
+      this.#digest.move(chain.owner, chain.topic, 0, chain.head);
+    }
+  }
+
+  #firstVersion(): number {
+    return this.#incarnation * 2 ** 32;
+  }
+
+  #ownStream(topic: Topic): OwnStream {
+    const stream = this.#own.get(topic) ?? new OwnStream(this.#options.self, topic, this.#options.sign);
+    this.#own.set(topic, stream);
+    return stream;
+  }
+
+  #chain(owner: PeerId, topic: Topic): Chain | undefined {
+    return owner === this.#options.self ? this.#own.get(topic)?.chain : this.#replicas.chain(owner, topic);
+  }
+
+  #chains(): Chain[] {
+    return [...[...this.#own.values()].map((s) => s.chain), ...this.#replicaList().map((s) => s.chain)];
+  }
+
+  #replicaList(): Stream[] {
+    return [...this.#replicas.streams()];
+  }
+}
+
+const isLive = (r: BlockRecord): r is LiveRecord => r.value !== undefined;
+
+const streamKey = (owner: PeerId, topic: Topic): string => `${owner}/${topic}`;
+
+function checkIncarnation(n: number): void {
+  if (!Number.isInteger(n) || n < 1 || n > MAX_INCARNATION) throw new RangeError(`incarnation ${n} is out of range`);
+}
