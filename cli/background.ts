@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from './client.js';
-import { EXIT, Failure, type Io } from './command.js';
+import { Denied, EXIT, Failure, type Io } from './command.js';
 import { launchArgv, type LaunchConfig } from './options.js';
 
 const POLL_MS = 25;
@@ -63,12 +63,9 @@ function openLog(stateDir: string): { readonly fd: number; readonly path: string
     return { fd, path, start: statSync(path).size };
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    const denied = code === 'EACCES' || code === 'EPERM';
-    throw new Failure(
-      EXIT.refused,
-      `cannot write to the state directory "${stateDir}": ${denied ? 'permission denied' : message}`,
-      denied ? 'sudo mesh launch --detach' : undefined,
-    );
+    const why = `cannot write to the state directory "${stateDir}"`;
+    if (code === 'EACCES' || code === 'EPERM') throw new Denied(`${why}: permission denied`);
+    throw new Failure(EXIT.refused, `${why}: ${message}`);
   }
 }
 

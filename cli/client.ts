@@ -1,7 +1,7 @@
 // The commands' side of the control socket: HTTP and JSON over a Unix socket (cli/api.ts), and what can go wrong with it in words.
 import { request, type IncomingMessage } from 'node:http';
 import type { AttachRequest, EndpointRequest, EndpointStatus, Refusal, StatusDocument } from './api.js';
-import { EXIT, Failure } from './command.js';
+import { Denied, EXIT, Failure } from './command.js';
 import { DEFAULT_SOCKET } from './paths.js';
 
 const DEADLINE_MS = 5_000;
@@ -146,19 +146,12 @@ function inWords(error: Error, socket: string, deadlineMs: number): Failure {
     const launch = socket === DEFAULT_SOCKET ? 'sudo mesh launch' : `sudo mesh launch --socket ${socket}`;
     return new Failure(EXIT.notRunning, 'the router is not running', launch);
   }
-  if (code === 'EACCES' || code === 'EPERM') return new Denied(socket);
+  if (code === 'EACCES' || code === 'EPERM') return new Denied(`permission denied on the control socket "${socket}"`);
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     return new Failure(EXIT.refused, 'the router ended before it answered', 'mesh status');
   }
   if (code.startsWith('HPE_')) return new Failure(EXIT.refused, `what answers at "${socket}" is not a mesh router`);
   return new Failure(EXIT.refused, `the control socket "${socket}" failed: ${error.message}`);
-}
-
-/** The socket is there but not for this user; the same command line with sudo is the remedy. */
-export class Denied extends Failure {
-  constructor(socket: string) {
-    super(EXIT.refused, `permission denied on the control socket "${socket}"`);
-  }
 }
 
 async function waitUntilGone(socket: string): Promise<boolean> {

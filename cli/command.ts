@@ -87,6 +87,15 @@ export class UsageError extends Failure {
   }
 }
 
+/** Not for this user: the same command line with sudo is the remedy. */
+export class Denied extends Failure {
+  override readonly name = 'Denied';
+
+  constructor(why: string) {
+    super(EXIT.refused, why);
+  }
+}
+
 /** `mesh: cannot connect to "b": it is not a router` and, when there is a remedy, `  try: …` on a line of its own. */
 export const sentence = (doing: string, why: string, remedy?: string): string =>
   `mesh: cannot ${doing}: ${why}${remedy ? `\n  try: ${remedy}` : ''}`;

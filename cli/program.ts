@@ -1,7 +1,7 @@
 // argv → command → exit code; the one file that knows commander. Only the command that was named is loaded.
 import { Command as Parser, CommanderError, type Help } from 'commander';
-import { Denied } from './client.js';
 import {
+  Denied,
   EXIT,
   Failure,
   sentence,
@@ -94,7 +94,7 @@ async function runRoot(argv: readonly string[], io: Io): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
     // commander sees `mesh --version` as a command that is missing.
-    if (parser.opts<{ version?: boolean }>().version !== true) return explain(usage(error), undefined, [], argv, io);
+    if (parser.opts<{ version?: boolean }>().version !== true) return explainRoot(error, io);
   }
   const { meshVersion } = await import('./version.js');
   io.out(meshVersion());
@@ -102,7 +102,9 @@ async function runRoot(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function runCommand(command: Command, argv: readonly string[], io: Io, deps: Deps): Promise<number> {
-  const parser = quiet(new Parser(command.name), io).description(command.help).usage(usageOf(command));
+  const parser = quiet(new Parser(`mesh ${command.name}`), io)
+    .description(command.help)
+    .usage(usageOf(command));
   for (const argument of command.args?.split(' ') ?? []) parser.argument(argument);
   for (const { flags, help, list } of [...command.options, SOCKET_OPTION]) {
     if (list)
@@ -119,9 +121,9 @@ async function runCommand(command: Command, argv: readonly string[], io: Io, dep
     return await command.run(input, contextOf(input, io, deps));
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? EXIT.done : explain(usage(error), command, parser.args, argv, io);
+      return error.exitCode === 0 ? EXIT.done : explain(usage(error), command, parser, argv, io);
     }
-    if (error instanceof Failure) return explain(error, command, parser.args, argv, io);
+    if (error instanceof Failure) return explain(error, command, parser, argv, io);
     throw error;
   }
 }
@@ -178,17 +180,33 @@ function usage(error: CommanderError): UsageError {
   return new UsageError(meant ? `${why}, did you mean ${meant}?` : why);
 }
 
+/** Before a command was found: an unknown one, or an unknown option. */
+function explainRoot(error: CommanderError, io: Io): number {
+  const name = /^error: unknown command '(.*)'/.exec(error.message)?.[1];
+  if (name === undefined) io.err(sentence('start', usage(error).message, 'mesh --help'));
+  else {
+    const meant = /\(Did you mean (?:one of )?(\w+)/.exec(error.message)?.[1];
+    io.err(sentence(`run "${name}"`, 'there is no such command', meant ? `mesh ${meant}` : 'mesh --help'));
+  }
+  return EXIT.usage;
+}
+
+/** A wrong command line is about the command, all else about the thing it was to be done to. */
 function explain(
   failure: Failure,
-  command: Command | undefined,
-  args: readonly string[],
+  command: Command,
+  input: Pick<Input, 'args'>,
   argv: readonly string[],
   io: Io,
 ): number {
-  const thing = failure.exit !== EXIT.usage && args[0] !== undefined ? ` "${args[0]}"` : '';
-  const help = failure instanceof UsageError ? `mesh ${command ? `${command.name} ` : ''}--help` : undefined;
-  const sudo = failure instanceof Denied && command ? ['sudo mesh', command.name, ...argv].join(' ') : undefined;
-  io.err(sentence(command ? command.verb + thing : 'run that', failure.message, failure.remedy ?? sudo ?? help));
+  const [verb, thing] = [command.verb, input.args[0]];
+  const doing =
+    failure instanceof UsageError ? verb.replace(/ to$/, '') : thing === undefined ? verb : `${verb} "${thing}"`;
+  const remedy =
+    failure.remedy ??
+    (failure instanceof UsageError ? `mesh ${command.name} --help` : undefined) ??
+    (failure instanceof Denied ? ['sudo mesh', command.name, ...argv].join(' ') : undefined);
+  io.err(sentence(doing, failure.message, remedy));
   if (io.env.MESH_DEBUG === '1' && failure.exit !== EXIT.usage) io.err(String(failure.stack));
   return failure.exit;
 }

@@ -6,6 +6,7 @@ import { labels, notes } from './words.js';
 
 const MAX_PROBLEMS = 8;
 const MAX_NETWORKS = 4;
+const MAX_TOGETHER = 3;
 const LABEL = 13;
 
 /** @returns lines of at most `look.columns` characters, joined. */
@@ -68,7 +69,7 @@ function networkLine(doc: StatusDocument): string {
 
 function problemLines(doc: StatusDocument, look: Look): string[] {
   const all = group(problemsOf(doc));
-  if (all.length === 0) return [look.paint('good', doc.peers.length === 0 ? 'no problem; alone' : 'no problem')];
+  if (all.length === 0) return [look.paint('good', 'no problems')];
   const shown = all
     .slice(0, MAX_PROBLEMS)
     .flatMap(({ what, reason, remedy }) => [
@@ -103,5 +104,10 @@ function group(problems: readonly Problem[]): readonly Problem[] {
     const key = `${problem.reason}\n${problem.remedy}`;
     groups.set(key, [...(groups.get(key) ?? []), problem]);
   }
-  return [...groups.values()].map((same) => ({ ...same[0]!, what: same.map((problem) => problem.what).join('; ') }));
+  return [...groups.values()].map((same) => ({ ...same[0]!, what: together(same.map((problem) => problem.what)) }));
+}
+
+function together(things: readonly string[]): string {
+  const more = things.length - MAX_TOGETHER;
+  return things.slice(0, MAX_TOGETHER).join('; ') + (more > 0 ? `; and ${more} more` : '');
 }

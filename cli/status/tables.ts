@@ -11,7 +11,7 @@ import {
   type Row,
   type Style,
 } from '../format.js';
-import { byText, labels, notes } from './words.js';
+import { byText, drawTargets, labels, notes, teller } from './words.js';
 
 export type TableView = 'peers' | 'connections' | 'macs' | 'networks' | 'endpoints';
 
@@ -26,19 +26,17 @@ interface View {
 export function renderTable(view: TableView, doc: StatusDocument, look: Look): string {
   const { columns, rows, none } = VIEWS[view];
   const drawn = rows(doc, look);
-  return drawn.length === 0 ? none : table(columns, drawn, look).join('\n');
+  const targets = view === 'connections' ? drawTargets(doc, look) : [];
+  const lines = drawn.length > 0 ? table(columns, drawn, look) : targets.length > 0 ? [] : [none];
+  return [...lines, ...(lines.length > 0 && targets.length > 0 ? [''] : []), ...targets].join('\n');
 }
 
 const number = (n: number | null): string => (n === null ? '-' : String(n));
 
-const noted = (reason: string, remedy: string, style: Style, look: Look): Pick<Row, 'note'> => ({
-  note: notes(reason, remedy, style, '  ', look),
-});
-
 const PEER_STYLE: Readonly<Record<string, Style>> = { suspect: 'warn', faulty: 'bad', stopped: 'warn', left: 'dim' };
 
 function peerRows(doc: StatusDocument, look: Look): readonly Row[] {
-  const name = labels(doc);
+  const [name, tell] = [labels(doc), teller(look)];
   const { self } = doc;
   const first: Row = {
     cells: [name(self.id), shortPeer(self.id as PeerId), 'here', shortDuration(self.uptimeMs), '-', self.endpoints],
@@ -56,20 +54,27 @@ function peerRows(doc: StatusDocument, look: Look): readonly Row[] {
         peer.endpoints,
       ],
       ...(style && { style }),
-      note: [...notes(version, '', 'dim', '  ', look), ...notes(peer.reason, peer.remedy, style ?? 'warn', '  ', look)],
+      note: [
+        ...notes(version, '', 'dim', '  ', look),
+        ...tell(name(peer.id), peer.reason, peer.remedy, style ?? 'warn', '  '),
+      ],
     };
   });
   return [first, ...others];
 }
 
+/** The port goes without saying where it is ours as well: the column is narrow. */
+const portless = (address: string, port: number): string =>
+  address.endsWith(`:${port}`) ? address.slice(0, -`:${port}`.length) : address;
+
 function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
-  const name = labels(doc);
-  const rows = [...doc.connections].sort(byText((connection) => name(connection.peer))).map((c): Row => {
+  const [name, tell] = [labels(doc), teller(look)];
+  return [...doc.connections].sort(byText((connection) => name(connection.peer))).map((c): Row => {
     const style = c.overlay === 'none' ? 'bad' : c.control === 'down' || c.reason !== '' ? 'warn' : undefined;
     return {
       cells: [
         name(c.peer),
-        c.address,
+        portless(c.address, doc.self.port),
         c.control,
         c.overlay,
         formatRtt(c.rttMs),
@@ -79,18 +84,9 @@ function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
         shortDuration(c.sinceMs),
       ],
       ...(style && { style }),
-      ...noted(c.reason, c.remedy, style ?? 'warn', look),
+      note: tell(name(c.peer), c.reason, c.remedy, style ?? 'warn', '  '),
     };
   });
-  const dialled = doc.targets.filter((target) => target.state !== 'connected');
-  return [
-    ...rows,
-    ...dialled.map(({ target, state, reason, remedy }): Row => ({
-      cells: ['-', target, state, '-', '-', '-', '-', '-', '-'],
-      style: 'warn',
-      ...noted(reason, remedy, 'warn', look),
-    })),
-  ];
 }
 
 function macRows(doc: StatusDocument): readonly Row[] {
@@ -122,7 +118,7 @@ const endpointRows = (doc: StatusDocument, look: Look): readonly Row[] =>
     return {
       cells: [e.target || e.id, e.network, e.ifname || '-', e.mac, e.ips, e.state],
       ...(style && { style }),
-      ...noted(e.reason, e.remedy, style ?? 'warn', look),
+      note: notes(e.reason, e.remedy, style ?? 'warn', '  ', look),
     };
   });
 
@@ -140,7 +136,7 @@ const VIEWS: Readonly<Record<TableView, View>> = {
     columns: [
       cut('PEER'),
       cut('ADDRESS'),
-      left('CONTROL'),
+      left('CTRL'),
       left('OVERLAY'),
       right('RTT'),
       right('MTU'),

@@ -11,7 +11,7 @@ import {
   type Look,
   type Style,
 } from '../format.js';
-import { byText, labels, notes } from './words.js';
+import { byText, drawTargets, labels, teller, type Tell } from './words.js';
 
 interface Node {
   readonly id: string;
@@ -29,9 +29,10 @@ export function renderTopology(doc: StatusDocument, look: Look): string {
   const root = buildTree(doc, name);
   const reached = new Set(flatten(root).map((node) => node.id));
   const lost = doc.peers.filter((peer) => !reached.has(peer.id)).sort(byText((peer) => name(peer.id)));
+  const words = { name, tell: teller(look) };
   const sections = [
-    drawTree(root, name, look),
-    drawLost(lost, doc, name, look),
+    drawTree(root, look, words),
+    drawLost(lost, doc, look, words),
     drawTargets(doc, look),
     footer(doc, reached.size, look),
   ];
@@ -88,6 +89,12 @@ function edgesByPeer(doc: StatusDocument): ReadonlyMap<string, ReadonlyMap<strin
 
 const flatten = (node: Node): Node[] => [node, ...node.children.flatMap(flatten)];
 
+/** What a peer is called, and how its trouble is told. */
+interface Words {
+  readonly name: (id: string) => string;
+  readonly tell: Tell;
+}
+
 interface Drawn {
   readonly guide: string;
   readonly label: string;
@@ -100,16 +107,16 @@ const HEADER = ['overlay', 'rtt', 'mtu', 'sent', 'received'];
 const WIDTHS = [7, 7, 5, 7, 8];
 const TAIL = WIDTHS.reduce((sum, width) => sum + width + 2, 0);
 
-function drawTree(root: Node, name: (id: string) => string, look: Look): string[] {
+function drawTree(root: Node, look: Look, words: Words): string[] {
   const rows = [
     {
       guide: '',
-      label: name(root.id),
+      label: words.name(root.id),
       columns: root.children.length > 0 ? HEADER : [],
       style: 'dim' as const,
       notes: [],
     },
-    ...root.children.flatMap((child, i) => drawNode(child, '', i === root.children.length - 1, name, look)),
+    ...root.children.flatMap((child, i) => drawNode(child, '', i === root.children.length - 1, look, words)),
   ];
   const widest = Math.max(...rows.map((row) => row.guide.length + row.label.length));
   const width = Math.min(widest, Math.max(12, look.columns - TAIL));
@@ -124,18 +131,18 @@ function drawTree(root: Node, name: (id: string) => string, look: Look): string[
   });
 }
 
-function drawNode(node: Node, before: string, last: boolean, name: (id: string) => string, look: Look): Drawn[] {
+function drawNode(node: Node, before: string, last: boolean, look: Look, words: Words): Drawn[] {
   const below = before + (last ? '   ' : '│  ');
   const drawn: Drawn = {
     guide: before + (last ? '└─ ' : '├─ '),
-    label: name(node.id),
+    label: words.name(node.id),
     columns: columnsOf(node),
     style: styleOf(node),
-    notes: notesOf(node, below + (node.children.length > 0 ? '│ ' : '  '), look),
+    notes: notesOf(node, below + (node.children.length > 0 ? '│ ' : '  '), look, words),
   };
   return [
     drawn,
-    ...node.children.flatMap((child, i) => drawNode(child, below, i === node.children.length - 1, name, look)),
+    ...node.children.flatMap((child, i) => drawNode(child, below, i === node.children.length - 1, look, words)),
   ];
 }
 
@@ -154,54 +161,44 @@ function styleOf(node: Node): Style | undefined {
   return node.peer?.status === 'suspect' ? 'warn' : undefined;
 }
 
-function notesOf({ peer, own, hop, id }: Node, indent: string, look: Look): string[] {
+function notesOf(node: Node, indent: string, look: Look, { name, tell }: Words): string[] {
+  const { peer, own, hop, id } = node;
   const lines: string[] = [];
   if (peer!.status === 'suspect') {
-    const since = `suspect for ${formatDuration(peer!.sinceMs)}`;
-    lines.push(...notes(peer!.reason ? `${since}: ${peer!.reason}` : since, peer!.remedy, 'warn', indent, look));
+    const lead = `suspect for ${formatDuration(peer!.sinceMs)}`;
+    lines.push(...tell(name(id), peer!.reason, peer!.remedy, 'warn', indent, lead));
   }
   if (own === undefined) return lines;
-  if (hop !== id && own.overlay !== 'none') {
-    const text = `frames go there directly: ${own.overlay}, ${formatRtt(own.rttMs)}`;
+  if (own.overlay === 'none') {
+    const lead = `no data path for ${formatDuration(own.sinceMs)}`;
+    return [...lines, ...tell(name(id), own.reason, own.remedy, 'bad', indent, lead)];
+  }
+  if (hop !== id) {
+    const text = `data goes there directly: ${own.overlay}, ${formatRtt(own.rttMs)}`;
     lines.push(...wrap(text, look.columns - indent.length, '').map((line) => indent + look.paint('dim', line)));
   }
-  const reason = own.overlay === 'none' && own.reason === '' ? 'no data path' : own.reason;
-  const since = own.overlay === 'none' ? ` (for ${formatDuration(own.sinceMs)})` : '';
-  return [
-    ...lines,
-    ...notes(reason && reason + since, own.remedy, own.overlay === 'none' ? 'bad' : 'warn', indent, look),
-  ];
+  return own.reason === '' ? lines : [...lines, ...tell(name(id), own.reason, own.remedy, 'warn', indent)];
 }
 
-function drawLost(
-  lost: readonly PeerStatus[],
-  doc: StatusDocument,
-  name: (id: string) => string,
-  look: Look,
-): string[] {
+function drawLost(lost: readonly PeerStatus[], doc: StatusDocument, look: Look, { name, tell }: Words): string[] {
   if (lost.length === 0) return [];
   const rows = lost.flatMap((peer) => {
     const style = peer.status === 'faulty' ? 'bad' : 'warn';
     const label = truncate(name(peer.id), Math.floor(look.columns / 3));
-    const state = answersNow(peer) ? 'no way there' : peer.status;
-    const at = peer.endpoints[0] === undefined ? '' : `, last at ${clean(peer.endpoints[0])}`;
     const overlay = doc.connections.find((connection) => connection.peer === peer.id)?.overlay ?? 'none';
-    const still = overlay === 'none' ? '' : `, frames still go by ${overlay}`;
-    const text = `${state} for ${formatDuration(peer.sinceMs)}${at}${still}`;
+    const facts = [
+      answersNow(peer)
+        ? `${peer.status}, but no path leads there`
+        : `${peer.status} for ${formatDuration(peer.sinceMs)}`,
+      peer.endpoints[0] === undefined ? '' : `last at ${clean(peer.endpoints[0])}`,
+      overlay === 'none' ? '' : `data still goes by ${overlay}`,
+    ];
+    const text = facts.filter((fact) => fact !== '').join(', ');
     const head = wrap(text, look.columns, `  ${label}  `);
-    return [...head.map((line) => look.paint(style, line)), ...notes(peer.reason, peer.remedy, style, '    ', look)];
+    const lines = head.map((line) => look.paint(style, line));
+    return [...lines, ...tell(name(peer.id), peer.reason, peer.remedy, style, '    ')];
   });
   return [look.paint('bold', 'not reached'), ...rows];
-}
-
-function drawTargets(doc: StatusDocument, look: Look): string[] {
-  const open = doc.targets.filter((target) => target.state !== 'connected');
-  if (open.length === 0) return [];
-  const rows = open.flatMap(({ target, state, reason, remedy }) => [
-    `  ${truncate(clean(target), look.columns - 14)}  ${state}`,
-    ...notes(reason, remedy, 'warn', '    ', look),
-  ]);
-  return [look.paint('bold', 'dialled, not joined'), ...rows];
 }
 
 function footer(doc: StatusDocument, reached: number, look: Look): string[] {

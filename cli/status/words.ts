@@ -1,7 +1,7 @@
 // What all views share: what a peer is called, and how a reason and its remedy look.
 import { shortPeer, type PeerId } from '../../router/types.js';
 import type { StatusDocument } from '../api.js';
-import { clean, wrap, type Look, type Style } from '../format.js';
+import { clean, truncate, wrap, type Look, type Style } from '../format.js';
 
 /** The name of each peer by id; with the short id behind it where two share a name. Unknown ids are shortened. */
 export function labels(doc: StatusDocument): (id: string) => string {
@@ -30,4 +30,39 @@ export function notes(reason: string, remedy: string, style: Style, indent: stri
           (line) => indent + look.paint(colour, line),
         );
   return [...part(reason, '! ', style), ...part(remedy, '  try: ', 'dim')];
+}
+
+/** Says a reason with its remedy once, and from then on only who has the same: thirty peers behind one closed port fill no screen. */
+export type Tell = (
+  who: string,
+  reason: string,
+  remedy: string,
+  style: Style,
+  indent: string,
+  lead?: string,
+) => string[];
+
+export function teller(look: Look): Tell {
+  const told = new Map<string, string>();
+  return (who, reason, remedy, style, indent, lead = '') => {
+    if (reason === '' && remedy === '') return notes(lead, '', style, indent, look);
+    const key = `${reason}\n${remedy}`;
+    const first = told.get(key);
+    if (first === undefined) told.set(key, who);
+    const text = first === undefined ? reason : `as ${first}`;
+    const sentence = [lead, text].filter((part) => part !== '').join(': ');
+    return notes(sentence, first === undefined ? remedy : '', style, indent, look);
+  };
+}
+
+/** Dial targets that are no peers yet, under a heading; nothing if there are none. */
+export function drawTargets(doc: StatusDocument, look: Look): string[] {
+  const open = doc.targets.filter((target) => target.state !== 'connected');
+  if (open.length === 0) return [];
+  const tell = teller(look);
+  const rows = open.flatMap(({ target, state, reason, remedy }) => [
+    `  ${truncate(clean(target), look.columns - 14)}  ${state}`,
+    ...tell(target, reason, remedy, 'warn', '    '),
+  ]);
+  return [look.paint('bold', 'dialled, not joined'), ...rows];
 }

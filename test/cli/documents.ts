@@ -1,0 +1,214 @@
+// Status documents of meshes of several sizes and shapes, for the renderers.
+import type { ConnectionStatus, EdgeStatus, PeerStatus, StatusDocument } from '../../cli/api.js';
+
+const NAMES = [
+  'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa', 'lambda', 'mu', 'nu', 'xi', 'omicron',
+  'pi', 'rho', 'sigma', 'tau', 'upsilon', 'phi', 'chi', 'psi', 'omega', 'build-7.eu-west-1.internal.example.com', 'db1', 'db2',
+  'db3', 'web1', 'web2', 'web3',
+]; // prettier-ignore
+
+export const idOf = (i: number): string => `${(i + 10).toString(16).padStart(2, '0')}c6a2f09`.padEnd(32, '0');
+const addressOf = (i: number): string => `10.99.0.${i + 1}:6783`;
+
+export const peer = (i: number, change: Partial<PeerStatus> = {}): PeerStatus => ({
+  id: idOf(i),
+  name: NAMES[i]!,
+  status: 'alive',
+  sinceMs: 190_000 + i * 7_000,
+  endpoints: [addressOf(i)],
+  reach: 'direct',
+  version: '0.1.0',
+  reason: '',
+  remedy: '',
+  ...change,
+});
+
+export const connection = (i: number, change: Partial<ConnectionStatus> = {}): ConnectionStatus => ({
+  peer: idOf(i),
+  name: NAMES[i]!,
+  address: addressOf(i),
+  control: 'up',
+  overlay: 'vxlan',
+  reason: '',
+  remedy: '',
+  rttMs: 0.41 + i * 0.37,
+  mtu: 1376,
+  txBytes: 1_234_567 * i * i,
+  rxBytes: 840_123 * i,
+  sinceMs: 188_000,
+  ...change,
+});
+
+export const edge = (a: number, b: number): EdgeStatus => ({
+  from: idOf(Math.min(a, b)),
+  to: idOf(Math.max(a, b)),
+  overlay: 'vxlan',
+  rttMs: 0.5 + Math.abs(a - b) * 0.1,
+  mtu: 1376,
+});
+
+/** Peer 0 is this host. */
+export function document(change: Partial<StatusDocument> = {}): StatusDocument {
+  return {
+    schema: 1,
+    version: '0.1.0',
+    self: {
+      id: idOf(0),
+      name: NAMES[0]!,
+      incarnation: 3,
+      port: 6783,
+      endpoints: [addressOf(0), '[fd99::1]:6783'],
+      uptimeMs: 11_520_000,
+      overlay: 'auto',
+      stateDir: '/var/lib/mesh',
+    },
+    peers: [],
+    connections: [],
+    targets: [],
+    edges: [],
+    networks: [],
+    endpoints: [],
+    exposed: [],
+    problems: [],
+    counters: {},
+    ...change,
+  };
+}
+
+const upTo = (n: number): number[] => Array.from({ length: n - 1 }, (_, i) => i + 1);
+const pairs = (n: number): EdgeStatus[] =>
+  [0, ...upTo(n)].flatMap((a) =>
+    upTo(n)
+      .filter((b) => b > a)
+      .map((b) => edge(a, b)),
+  );
+
+const network = { name: 'mesh', vni: 5563, mtu: 1376, range: '10.32.0.0/12', bridge: 'mesh-15bb' };
+const web = {
+  id: 'web-eth1',
+  network: 'mesh',
+  mac: '02:6d:1c:6a:2f:09',
+  ips: ['10.32.0.1/12', 'fd32::1/64'],
+  ifname: 'mesh0',
+  target: 'web',
+  state: 'attached',
+  reason: '',
+  remedy: '',
+} as const;
+
+/** `n` hosts, each connected with each. */
+export const full = (n: number): StatusDocument =>
+  document({
+    peers: upTo(n).map((i) => peer(i)),
+    connections: upTo(n).map((i) => connection(i)),
+    edges: pairs(n),
+    networks: [{ ...network, localEndpoints: 1, members: n, macs: 2 * n }],
+    endpoints: [web],
+    exposed: [{ network: 'mesh', ips: ['10.32.0.254/12'] }],
+    macs: [0, ...upTo(n)].map((i) => ({
+      network: 'mesh',
+      mac: `02:6d:00:00:00:${(i + 1).toString(16).padStart(2, '0')}`,
+      ips: i % 3 === 1 ? [`10.32.0.${i + 1}`] : [`10.32.0.${i + 1}`, `fd32::${i + 1}`],
+      peer: idOf(i),
+      name: NAMES[i]!,
+      local: i === 0,
+    })),
+  });
+
+/** This host in the middle of `n - 1` others that cannot reach each other. */
+export const hub = (n: number): StatusDocument => ({ ...full(n), edges: upTo(n).map((i) => edge(0, i)) });
+
+const UDP = 'no way for frames: probes lost (is UDP 6785 open both ways between alpha and it?)';
+
+/** This host at the end of a line: each knows its neighbours only. */
+export const line = (n: number): StatusDocument => ({
+  ...full(n),
+  peers: upTo(n).map((i) => peer(i, { reach: i === 1 ? 'direct' : 'via beta' })),
+  connections: upTo(n).map((i) =>
+    connection(
+      i,
+      i === 1
+        ? {}
+        : i === 2
+          ? { control: 'down' }
+          : {
+              control: 'down',
+              overlay: 'none',
+              reason: UDP,
+              remedy: 'open UDP 6785 between the two hosts',
+              rttMs: null,
+              mtu: null,
+              txBytes: null,
+              rxBytes: null,
+            },
+    ),
+  ),
+  edges: upTo(n).map((i) => edge(i - 1, i)),
+});
+
+/** Six hosts with all that can be wrong with them. */
+export function trouble(): StatusDocument {
+  const silent = { reason: 'no answer to probes, direct or through others', remedy: 'mesh forget epsilon' };
+  const base = full(4);
+  return {
+    ...base,
+    peers: [
+      peer(1),
+      peer(2, { status: 'suspect', sinceMs: 2100, reason: 'no answer to the last 2 probes' }),
+      peer(3),
+      peer(4, { status: 'faulty', sinceMs: 192_000, reach: 'none', ...silent }),
+      peer(5, {
+        status: 'stopped',
+        sinceMs: 75_000,
+        reach: 'none',
+        version: '0.2.0',
+        reason: 'its router was stopped',
+        remedy: 'run mesh launch on zeta',
+      }),
+      peer(6, {
+        reach: 'none',
+        name: 'al\u001b[31mpha',
+        reason: 'no path in the graph',
+        remedy: 'mesh connect 10.99.0.7',
+      }),
+      peer(7, { name: 'beta', reach: 'via gamma' }),
+    ],
+    connections: [
+      connection(1),
+      connection(2),
+      connection(3, {
+        overlay: 'none',
+        reason: 'vxlan: probes lost (is UDP 6785 open from alpha to delta and from delta to alpha?)',
+        remedy: 'open UDP 6785 between 10.99.0.1 and 10.99.0.4',
+        rttMs: null,
+        mtu: null,
+        sinceMs: 12_000,
+      }),
+      connection(4, { control: 'down', sinceMs: 192_000 }),
+    ],
+    edges: [edge(0, 1), edge(0, 2), edge(1, 2), edge(2, 7)],
+    targets: [
+      {
+        target: '10.99.0.77:6783',
+        state: 'refused',
+        reason: 'it answers, but it is not a mesh router',
+        remedy: 'mesh forget 10.99.0.77:6783',
+      },
+      { target: 'beta', state: 'connected', reason: '', remedy: '' },
+    ],
+    endpoints: [
+      web,
+      {
+        ...web,
+        id: 'x',
+        target: 'a-rather-long-container-name-of-compose-1',
+        state: 'conflict',
+        reason: 'its address 10.32.0.9 is also claimed by gamma, which has it',
+        remedy: 'mesh detach a-rather-long-container-name-of-compose-1',
+      },
+    ],
+    problems: [
+      { what: 'kernel', reason: 'nft is not there, traffic is not counted', remedy: 'apt-get install nftables' },
+    ],
+  };
+}
