@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Prober } from '../../../../datapath/paths/probe/prober.js';
+import type { Millis, PeerId } from '../../../../router/types.js';
+import { mulberry32, OVERHEAD, ProbeWorld } from './world.js';
+
+const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
+const [A, B] = [id(1), id(2)];
+const pair = (seed = 1): ProbeWorld => new ProbeWorld([A, B], 1376, seed);
+const since = (w: ProbeWorld, at: number) => w.news.filter((n) => n.at >= at);
+
+test('a path is up at its first echo, with RTT and MTU known a few round trips later', () => {
+  const w = pair();
+  w.run(3);
+  assert.equal(w.path(A, B).kind, 'up');
+  w.run(20);
+  assert.equal(w.path(A, B).mtu, 1376);
+  assert.equal(w.path(A, B).rttMs, 2);
+  assert.equal(w.path(B, A).mtu, 1376);
+});
+
+test('a path that never answers is down after three probes, and is asked once a second from then on', () => {
+  const w = pair();
+  w.loses = () => true;
+  w.run(1_100);
+  assert.equal(w.path(A, B).kind, 'down');
+  const before = w.sentBytes.get(A)!;
+  w.run(60_000);
+  assert.ok(Math.abs((w.sentBytes.get(A)! - before) / 90 - 60) <= 1);
+});
+
+test('with traffic a dead path is known by both sides within a second', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.nat(5_000), (seed, ms) => {
+      const w = pair(seed);
+      w.run(2_000);
+      for (const [a, b] of [[A, B] as const, [B, A] as const]) w.tell(a, { kind: 'traffic', peers: [b] });
+      w.run(ms % 4_000);
+      w.loses = () => true;
+      w.run(1_000);
+      assert.equal(w.path(A, B).kind, 'down');
+      assert.equal(w.path(B, A).kind, 'down');
+    }),
+  );
+});
+
+test('while idle a dead path is known by both sides within 8 seconds, also when only one direction is dead', () => {
+  for (const dead of [
+    [A, B],
+    [B, A],
+    [A, B, A],
+  ]) {
+    const w = pair();
+    w.run(30_000);
+    w.loses = (a, b) => dead.join().includes([a, b].join());
+    w.run(8_000);
+    assert.equal(w.path(A, B).kind, 'down', `${dead.join()}`);
+    assert.equal(w.path(B, A).kind, 'down', `${dead.join()}`);
+  }
+});
+
+test('a path comes back after three echoes in a row, within two seconds of the cure', () => {
+  const w = pair();
+  w.run(2_000);
+  w.loses = () => true;
+  w.run(20_000);
+  w.loses = () => false;
+  w.run(2_000);
+  assert.deepEqual([w.path(A, B).kind, w.path(B, A).kind], ['up', 'up']);
+});
+
+test('a path that loses every other frame while down does not flap', () => {
+  const w = pair();
+  w.run(2_000);
+  w.loses = () => true;
+  w.run(20_000);
+  let n = 0;
+  w.loses = () => n++ % 3 === 0;
+  w.run(60_000);
+  assert.equal(w.path(A, B).kind, 'down');
+});
+
+test('random loss of a tenth neither takes an idle path down nor makes it look wider than it is', () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const w = pair(seed);
+      w.mtu = 1350;
+      w.loses = () => w.chance() < 0.1;
+      w.run(60_000);
+      assert.equal(w.path(A, B).kind, 'up');
+      assert.ok(w.path(A, B).mtu! <= 1350, `${w.path(A, B).mtu}`);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('the MTU of a narrow path is found to the byte, and found anew when it changed', () => {
+  const w = pair();
+  w.mtu = 1350;
+  w.run(10_000);
+  assert.equal(w.path(A, B).mtu, 1350);
+  w.mtu = 1000;
+  w.run(620_000);
+  assert.equal(w.path(A, B).mtu, 1000);
+  w.mtu = 1450;
+  w.run(620_000);
+  assert.equal(w.path(A, B).mtu, 1376);
+});
+
+test('a path that dies in the middle of a search is down, not narrow', () => {
+  const w = pair();
+  w.mtu = 700;
+  w.run(1_000);
+  assert.ok(w.path(A, B).search !== undefined);
+  w.loses = () => true;
+  w.run(5_000);
+  assert.equal(w.path(A, B).kind, 'down');
+  assert.equal(w.path(A, B).mtu, undefined);
+  w.loses = () => false;
+  w.run(15_000);
+  assert.equal(w.path(A, B).mtu, 700);
+});
+
+test('a larger network is searched for at once', () => {
+  const w = pair();
+  w.mtu = 8950;
+  w.run(1_000);
+  w.tell(A, { kind: 'ceiling', bytes: 8876 });
+  w.run(100);
+  assert.equal(w.path(A, B).mtu, 8876);
+});
+
+test('an idle router with nine peers sends less than 300 bytes a second on the underlay', () => {
+  const ids = Array.from({ length: 10 }, (_, i) => id(i + 1));
+  const w = new ProbeWorld(ids, 1376, 7);
+  w.run(10_000);
+  const before = new Map(w.sentBytes);
+  w.run(3_600_000);
+  for (const [who, bytes] of w.sentBytes) {
+    const rate = (bytes - before.get(who)!) / 3_600;
+    assert.ok(rate < 300, `${who} sends ${rate} B/s`);
+  }
+});
+
+test('a quiet mesh has no news', () => {
+  const w = pair();
+  w.run(10_000);
+  const at = w.now;
+  w.run(3_600_000);
+  assert.deepEqual(since(w, at), []);
+});
+
+test('a round trip that doubles is news, one that trembles is not', () => {
+  const w = pair();
+  w.delayMs = 5;
+  w.run(10_000);
+  const at = w.now;
+  w.delayMs = 6;
+  w.run(120_000);
+  assert.deepEqual(since(w, at), []);
+  w.delayMs = 20;
+  w.run(300_000);
+  assert.ok(since(w, at).length >= 1 && since(w, at).length <= 4);
+});
+
+test('a path around the world is up, though its echoes come after the first probes count as lost', () => {
+  const w = pair();
+  w.delayMs = 350;
+  w.run(10_000);
+  assert.equal(w.path(A, B).kind, 'up');
+  const at = w.now;
+  w.run(600_000);
+  assert.deepEqual(
+    since(w, at).filter((n) => n.kind !== 'up'),
+    [],
+  );
+});
+
+test('an echo nobody asked for, a repeated echo and a stranger change nothing and are dropped for their reason', () => {
+  const p = new Prober(A, 1376, mulberry32(1));
+  const at = 5 as Millis;
+  const frame = { kind: 'echo', from: B, nonce: 99, rttUs: 0, sizeBytes: 40 } as const;
+  assert.deepEqual(p.handle({ kind: 'frame', frame }, at), [{ kind: 'drop', reason: 'unknown-peer' }]);
+  const [sent] = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, at);
+  assert.deepEqual(p.handle({ kind: 'frame', frame: { ...frame, nonce: 1 } }, at), [
+    { kind: 'drop', reason: 'unasked' },
+  ]);
+  assert.equal(p.path(B)!.kind, 'probing');
+  assert.ok(sent?.kind === 'send');
+  p.handle({ kind: 'frame', frame: { ...frame, nonce: sent.frame.nonce } }, at);
+  assert.equal(p.path(B)!.kind, 'up');
+  const again = p.handle({ kind: 'frame', frame: { ...frame, nonce: sent.frame.nonce } }, at);
+  assert.deepEqual(again, [{ kind: 'drop', reason: 'unasked' }]);
+});
+
+test('an echo is never larger than its probe', () => {
+  const p = new Prober(A, 1376, mulberry32(1));
+  p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
+  fc.assert(
+    fc.property(fc.integer({ min: 40, max: 9014 }), fc.nat(0xffffffff), (sizeBytes, nonce) => {
+      const frame = { kind: 'probe', from: B, nonce, rttUs: 0, sizeBytes } as const;
+      const [echo] = p.handle({ kind: 'frame', frame }, 1 as Millis);
+      assert.ok(echo?.kind === 'send' && echo.frame.kind === 'echo' && echo.frame.nonce === nonce);
+      assert.ok(echo.frame.sizeBytes <= sizeBytes);
+    }),
+  );
+});
+
+test('an early or repeated tick does nothing', () => {
+  const w = pair();
+  w.run(10_000);
+  const p = new Prober(A, 1376, mulberry32(1));
+  p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
+  assert.deepEqual(p.handle({ kind: 'tick' }, (p.nextDeadline()! - 1) as Millis), []);
+  p.handle({ kind: 'tick' }, 200 as Millis);
+  assert.deepEqual(p.handle({ kind: 'tick' }, 200 as Millis), []);
+});
+
+test('whatever is lost and delayed, a deadline is never in the past once a tick has been handled', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.double({ min: 0, max: 1, noNaN: true }), (seed, loss) => {
+      const w = pair(seed);
+      w.loses = () => w.chance() < loss;
+      w.mtu = 600;
+      w.run(30_000); // an endless loop at one instant would hang here
+      assert.ok(w.path(A, B).sent.length <= 32);
+    }),
+    { numRuns: 30 },
+  );
+});

@@ -1,0 +1,97 @@
+// Probers in virtual time, joined by links that a test can cut, narrow or delay. Nothing sleeps.
+import { Prober, type ProberEffect, type ProberEvent } from '../../../../datapath/paths/probe/prober.js';
+import { decodeProbe, encodeProbe } from '../../../../datapath/paths/probe/frame.js';
+import type { Millis, PeerId } from '../../../../router/types.js';
+
+export const OVERHEAD = 50;
+
+interface Flight {
+  readonly at: number;
+  readonly seq: number;
+  readonly to: PeerId;
+  readonly bytes: Uint8Array;
+}
+
+export class ProbeWorld {
+  now = 0;
+  /** One way in ms, the largest inner packet, and whether a frame from `a` to `b` is lost. */
+  delayMs = 1;
+  mtu = 1450;
+  loses: (a: PeerId, b: PeerId) => boolean = () => false;
+  /** Bytes on the underlay and frames, by sender. */
+  readonly sentBytes = new Map<PeerId, number>();
+  readonly news: { readonly at: number; readonly by: PeerId; readonly peer: PeerId; readonly kind: string }[] = [];
+  readonly drops: string[] = [];
+  readonly #probers = new Map<PeerId, Prober>();
+  readonly #random: () => number;
+  #flights: Flight[] = [];
+  #seq = 0;
+
+  constructor(ids: readonly PeerId[], ceiling: number, seed: number) {
+    this.#random = mulberry32(seed);
+    for (const id of ids) this.#probers.set(id, new Prober(id, ceiling, this.#random));
+    for (const a of ids)
+      for (const b of ids) if (a !== b) this.tell(a, { kind: 'peer', peer: b, overheadBytes: OVERHEAD });
+  }
+
+  chance(): number {
+    return this.#random();
+  }
+
+  path(of: PeerId, to: PeerId) {
+    return this.#probers.get(of)!.path(to)!;
+  }
+
+  tell(who: PeerId, ev: ProberEvent): void {
+    for (const fx of this.#probers.get(who)!.handle(ev, this.now as Millis)) this.#perform(who, fx);
+  }
+
+  run(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const flight = this.#flights.reduce<Flight | undefined>(
+        (a, f) => (a === undefined || f.at < a.at || (f.at === a.at && f.seq < a.seq) ? f : a),
+        undefined,
+      );
+      let at = flight?.at ?? Infinity;
+      let ticking: PeerId | undefined;
+      for (const [id, prober] of this.#probers) {
+        const due = prober.nextDeadline() ?? Infinity;
+        if (due < at) [at, ticking] = [due, id];
+      }
+      if (at > end) break;
+      this.now = Math.max(this.now, at);
+      if (ticking !== undefined) this.tell(ticking, { kind: 'tick' });
+      else this.#deliver(flight!);
+    }
+    this.now = end;
+  }
+
+  #deliver(flight: Flight): void {
+    this.#flights = this.#flights.filter((f) => f !== flight);
+    const frame = decodeProbe(flight.bytes);
+    if (typeof frame === 'string') this.drops.push(frame);
+    else this.tell(flight.to, { kind: 'frame', frame });
+  }
+
+  #perform(by: PeerId, fx: ProberEffect): void {
+    if (fx.kind === 'drop') return void this.drops.push(fx.reason);
+    if (fx.kind === 'news')
+      return void this.news.push({ at: this.now, by, peer: fx.peer, kind: this.path(by, fx.peer).kind });
+    const bytes = encodeProbe(fx.to, fx.frame);
+    this.sentBytes.set(by, (this.sentBytes.get(by) ?? 0) + bytes.length + OVERHEAD);
+    if (this.loses(by, fx.to) || bytes.length - 14 > this.mtu) return;
+    this.#flights.push({ at: this.now + this.delayMs, seq: this.#seq++, to: fx.to, bytes });
+  }
+}
+
+/** Seeded PRNG, so a failing run is one number to repeat. */
+export function mulberry32(seed: number): () => number {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
