@@ -3,7 +3,6 @@
 //
 // A call that may fail in normal operation returns its count, or -errno as the kernel does; `errnoName` puts a name to it.
 // A call whose failure ends the attempt throws SyscallError.
-import { closeSync, openSync } from 'node:fs';
 import { endianness, constants as osConstants } from 'node:os';
 import koffi from 'koffi';
 
@@ -11,6 +10,8 @@ const libc = koffi.load('libc.so.6');
 type Call = (...args: readonly unknown[]) => number;
 const call = (definition: string): Call => libc.func(definition) as Call;
 
+const cOpen = call('int open(const char *path, int flags)');
+const cClose = call('int close(int fd)');
 const cSocket = call('int socket(int domain, int type, int protocol)');
 const cBind = call('int bind(int fd, void *address, int length)');
 const cSend = call('long send(int fd, void *bytes, size_t length, int flags)');
@@ -20,7 +21,9 @@ const cGetsockopt = call('int getsockopt(int fd, int level, int name, void *valu
 const cSetns = call('int setns(int fd, int kind)');
 const cIfNameToIndex = call('uint if_nametoindex(const char *name)');
 
-// asm-generic/socket.h, linux/socket.h, linux/sched.h
+// asm-generic/fcntl.h, asm-generic/socket.h, linux/socket.h, linux/sched.h
+const O_RDONLY = 0;
+const O_CLOEXEC = 0x80000;
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0x800;
@@ -101,11 +104,7 @@ export function receiveBytes(fd: number, buffer: Uint8Array): number {
 
 /** @throws SyscallError EBADF: closing twice is our bug, the number may be somebody else's by now */
 export function closeFd(fd: number): void {
-  try {
-    closeSync(fd);
-  } catch (error) {
-    throw new SyscallError(`close ${fd}`, (error as NodeJS.ErrnoException).code ?? 'EIO');
-  }
+  check(`close ${fd}`, cClose(fd)); // not fs.closeSync: in a worker Node warns of descriptors that it did not open
 }
 
 // koffi closes a poll handle silently when it is collected, so a watched descriptor must be reachable from here.
@@ -124,13 +123,7 @@ export function pollReadable(fd: number, onReadable: () => void): () => void {
 export const linkIndexOf = (name: string): number | undefined => cIfNameToIndex(name) || undefined;
 
 /** Opens a network namespace. @param path `/run/netns/web`, `/proc/123/ns/net`. @throws SyscallError ENOENT, EACCES */
-export function openNetns(path: string): number {
-  try {
-    return openSync(path, 'r'); // libuv adds O_CLOEXEC
-  } catch (error) {
-    throw new SyscallError(`open ${path}`, (error as NodeJS.ErrnoException).code ?? 'EIO');
-  }
-}
+export const openNetns = (path: string): number => check(`open ${path}`, cOpen(path, O_RDONLY | O_CLOEXEC));
 
 /** The namespace that the calling thread is in, as a new fd. */
 export const openOwnNetns = (): number => openNetns('/proc/thread-self/ns/net');
