@@ -37,11 +37,13 @@ export function createLab(options: { readonly mtu?: number } = {}): Lab {
   const lab = new Lab(`m${process.pid}${labs === 0 ? '' : `x${labs}`}`, options.mtu ?? 1500);
   labs++;
   after(() => lab.close());
+  // Not in close(): the logs in it are printed at the exit of a file that failed.
+  process.on('exit', () => rmSync(lab.dir, { recursive: true, force: true }));
   return lab;
 }
 
 export class Lab {
-  /** A directory for state, sockets and captures; removed with the lab. */
+  /** A directory for state, sockets and captures; removed when the process exits. */
   readonly dir: string;
   readonly #tag: string;
   readonly #underlay: Underlay;
@@ -141,7 +143,6 @@ export class Lab {
   close(): void {
     for (const ns of [...this.#containers.values(), ...[...this.#hosts.values()].map((h) => h.netns), this.wire])
       ns.remove();
-    rmSync(this.dir, { recursive: true, force: true });
     const left = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
     assert.ok(!left.includes(`${this.#tag}-`), `namespaces are left: ${left}`);
     assert.deepEqual(ownLinks(), this.#linksBefore, 'links are left beside the hosts');
