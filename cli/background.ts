@@ -13,13 +13,14 @@ const START_DEADLINE_MS = 30_000;
 
 /**
  * Starts the router in a session of its own and waits until its socket answers.
+ * @param program the script that is to be run as `mesh`
  * @returns 0, or the code with which the child ended, its last error line having been printed
  * @throws Failure if a router is there already, the log cannot be written, or the socket stays silent
  */
-export async function launchInBackground(config: LaunchConfig, io: Io): Promise<number> {
+export async function launchInBackground(config: LaunchConfig, io: Io, program = process.argv[1]!): Promise<number> {
   if (await answers(config.socket)) throw new Failure(EXIT.refused, 'a router is running already', 'mesh status');
   const log = openLog(config.stateDir);
-  const child = spawn(process.execPath, [process.argv[1]!, ...launchArgv(config)], {
+  const child = spawn(process.execPath, [program, ...launchArgv(config)], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
   });
