@@ -3,6 +3,7 @@ import type { PeerId } from '../types.js';
 import {
   encodeBlock,
   MAX_PARTS,
+  MAX_SEQ,
   recordBytes,
   recordRoom,
   type BlockRecord,
@@ -48,7 +49,7 @@ export class OwnStream {
   put(key: string, value: Uint8Array | undefined, seq: number): RecordChange | undefined {
     const before = this.chain.records.get(key);
     if (before === undefined && value === undefined) return undefined;
-    const change = this.chain.put({ key, seq: Math.max(seq, before?.seq ?? 0), value });
+    const change = this.chain.put({ key, seq: Math.min(Math.max(seq, before?.seq ?? 0), MAX_SEQ), value });
     if (change !== undefined) this.#dirty.add(before?.key ?? key);
     return change;
   }
@@ -68,8 +69,7 @@ export class OwnStream {
     const { chain } = this;
     const logRecords = chain.head - chain.floor + this.#dirty.size;
     if (logRecords <= COMPACT_RECORDS && chain.logBytes <= COMPACT_BYTES) return false;
-    let live = 0;
-    for (const r of chain.records.values()) if (r.value !== undefined) live++;
+    const live = chain.records.size - this.#buriedAt.size;
     // Small blocks carry a signature each, so the log is weighed in bytes as well.
     return logRecords > 2 * live + COMPACT_RECORDS || chain.logBytes > 2 * chain.baseBytes + COMPACT_BYTES;
   }

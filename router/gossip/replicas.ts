@@ -11,6 +11,9 @@ export interface StoreLimits {
   /** Live and tombstones together. */
   readonly recordsPerOwner: number;
   readonly bytesPerOwner: number;
+  /** Of all owners together. */
+  readonly records: number;
+  readonly bytes: number;
   /** Of blocks that wait for a predecessor or for the rest of a base, over all streams. */
   readonly pendingBytes: number;
   /** Blocks received after which what still waits is given up; the next exchange brings it. */
@@ -59,6 +62,8 @@ export class Replicas {
   /** Heads of forgotten streams: what is at or below comes only from those who have not forgotten yet. */
   readonly #forgotten = new Map<string, number>();
   #streamCount = 0;
+  #records = 0;
+  #bytes = 0;
   #pendingBytes = 0;
   #receipts = 0;
 
@@ -115,6 +120,8 @@ export class Replicas {
       this.#onMove(owner, chain.topic, chain.head, 0);
       this.#abandon(stream);
       this.#streamCount--;
+      this.#records -= chain.records.size;
+      this.#bytes -= chain.bytes;
     }
     this.#owners.delete(owner);
     return changes;
@@ -133,12 +140,12 @@ export class Replicas {
   #feed(owner: Owner, stream: Stream, block: Block, bytes: Uint8Array): ReplicaOutcome {
     const { chain } = stream;
     const before = { head: chain.head, records: chain.records.size, bytes: chain.bytes, pending: stream.pendingBytes };
+    const limits = this.#limits;
     const outcome = stream.apply(block, bytes, {
-      records: this.#limits.recordsPerOwner - owner.records + before.records,
-      bytes: this.#limits.bytesPerOwner - owner.bytes + before.bytes,
+      records: before.records + Math.min(limits.recordsPerOwner - owner.records, limits.records - this.#records),
+      bytes: before.bytes + Math.min(limits.bytesPerOwner - owner.bytes, limits.bytes - this.#bytes),
     });
-    owner.records += chain.records.size - before.records;
-    owner.bytes += chain.bytes - before.bytes;
+    this.#count(owner, chain.records.size - before.records, chain.bytes - before.bytes);
     this.#pendingBytes += stream.pendingBytes - before.pending;
     this.#onMove(chain.owner, chain.topic, before.head, chain.head);
     this.#waiting.delete(stream);
@@ -155,6 +162,13 @@ export class Replicas {
         if (chain.head === 0 && stream.pendingBytes === 0) this.#remove(stream);
         return { kind: 'dropped', reason: outcome.reason };
     }
+  }
+
+  #count(owner: Owner, records: number, bytes: number): void {
+    owner.records += records;
+    owner.bytes += bytes;
+    this.#records += records;
+    this.#bytes += bytes;
   }
 
   /** Gives up what has waited longest, by count of blocks received since or for lack of room. */

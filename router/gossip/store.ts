@@ -20,10 +20,12 @@ import { Replicas, type ReplicaOutcome, type StoreLimits } from './replicas.js';
 import type { Stream } from './stream.js';
 
 const DEFAULT_LIMITS: StoreLimits = {
-  streams: 16_384, // all fit one vector
+  streams: 15_360, // with ours they fit one vector
   streamsPerOwner: 1_024,
   recordsPerOwner: 524_288,
   bytesPerOwner: 128 << 20,
+  records: 4_194_304,
+  bytes: 512 << 20,
   pendingBytes: 64 << 20,
   pendingPatience: 65_536,
 };
@@ -115,6 +117,7 @@ export class RecordStore {
     if (parseTopic(topic) === undefined) throw new RangeError(`"${topic}" is not a topic`);
     if (!/^[!-~]+$/.test(key) || key.length > MAX_KEY_BYTES) throw new RangeError(`"${key}" is not a record key`);
     if ((value?.length ?? 0) > MAX_VALUE_BYTES) throw new RangeError(`value of "${key}" is ${value?.length} bytes`);
+    if (!Number.isSafeInteger(seq) || seq < 0) throw new RangeError(`${seq} is not a sequence`);
     return this.#ownStream(topic).put(key, value, seq);
   }
 
@@ -251,6 +254,8 @@ export class RecordStore {
   }
 
   #receiveOwn(block: Block): Received {
+    // Not even the last incarnation would be above it: not a version that a router of ours ever wrote.
+    if (incarnationOf(block.version) >= MAX_INCARNATION) return { kind: 'dropped', reason: 'version' };
     const first = this.#firstVersion();
     if (block.version > this.head(block.owner, block.topic) && block.version >= first) {
       return { kind: 'mine-ahead', version: block.version };

@@ -1,10 +1,19 @@
 // A replica of another router's stream. Blocks may come late, twice, in any order or not at all; a gap is never jumped.
 import type { PeerId } from '../types.js';
-import type { BaseBlock, Block, BlockRecord, IncrementBlock, Topic } from '../wire/block.js';
+import {
+  decodeBlock,
+  type BaseBlock,
+  type Block,
+  type BlockRecord,
+  type IncrementBlock,
+  type Topic,
+} from '../wire/block.js';
 import type { PartialBase } from '../wire/vector.js';
 import { Chain, changeOf, goneChange, type RecordChange } from './chain.js';
 
 const MAX_HELD_BLOCKS = 1_024;
+// The owner's newest, and an older one that somebody has whole: the newest may have died with its owner.
+const MAX_PENDING_BASES = 2;
 
 /** What the owner may still add in this stream. */
 export interface Room {
@@ -27,22 +36,18 @@ export type StreamOutcome =
 
 export type StreamRefusal = 'overlap' | 'parts-differ' | 'records' | 'bytes';
 
-interface Kept<B extends Block> {
-  readonly block: B;
-  readonly bytes: Uint8Array;
-}
-
+/** Blocks that wait are kept as bytes alone: decoded they would take ten times the room. */
 interface PendingBase {
   readonly version: number;
-  readonly parts: (Kept<BaseBlock> | undefined)[];
-  have: number;
+  readonly count: number;
+  readonly parts: Map<number, Uint8Array>;
 }
 
 /** Owns the content of one remote stream and what is waiting to become part of it. */
 export class Stream {
   readonly chain: Chain;
-  #pending: PendingBase | undefined;
-  readonly #held = new Map<number, Kept<IncrementBlock>>(); // by the version they follow
+  readonly #bases = new Map<number, PendingBase>(); // by version, the one fed last at the end
+  readonly #held = new Map<number, Uint8Array>(); // increments by the version they follow
   #pendingBytes = 0;
 
   constructor(owner: PeerId, topic: Topic) {
@@ -55,13 +60,18 @@ export class Stream {
   }
 
   get heldBlocks(): number {
-    return this.#held.size + (this.#pending?.have ?? 0);
+    let count = this.#held.size;
+    for (const base of this.#bases.values()) count += base.parts.size;
+    return count;
   }
 
+  /** Of the base that was fed last. */
   get partial(): PartialBase | undefined {
-    if (this.#pending === undefined) return undefined;
-    const hole = this.#pending.parts.indexOf(undefined);
-    return { version: this.#pending.version, parts: hole };
+    const base = [...this.#bases.values()].at(-1);
+    if (base === undefined) return undefined;
+    let parts = 0;
+    while (base.parts.has(parts)) parts++;
+    return { version: base.version, parts };
   }
 
   /** `bytes` is kept: it must be a buffer of its own, and `block` what it decodes to. */
@@ -72,7 +82,7 @@ export class Stream {
 
   /** Forgets what is waiting; the next exchange brings it again. */
   dropPending(): void {
-    this.#pending = undefined;
+    this.#bases.clear();
     this.#held.clear();
     this.#pendingBytes = 0;
   }
@@ -87,7 +97,7 @@ export class Stream {
     return { kind: 'applied', changes, blocks: [bytes, ...this.#drain(room, changes)] };
   }
 
-  #append(block: IncrementBlock, bytes: Uint8Array, changes: RecordChange[]): void {
+  #append(block: Block, bytes: Uint8Array, changes: RecordChange[]): void {
     for (const record of block.records) {
       const change = this.chain.put(record);
       if (change !== undefined) changes.push(change);
@@ -97,46 +107,45 @@ export class Stream {
 
   #hold(block: IncrementBlock, bytes: Uint8Array): StreamOutcome {
     if (!this.#held.has(block.prev) && this.#held.size < MAX_HELD_BLOCKS) {
-      this.#held.set(block.prev, { block, bytes });
+      this.#held.set(block.prev, bytes);
       this.#pendingBytes += bytes.length;
     }
     return { kind: 'waiting', partial: false };
   }
 
   #applyBase(block: BaseBlock, bytes: Uint8Array, room: Room): StreamOutcome {
-    if (this.#pending !== undefined && block.version < this.#pending.version) return { kind: 'known' };
-    if (this.#pending === undefined || block.version > this.#pending.version) this.#startBase(block);
-    const pending = this.#pending!;
-    if (pending.parts.length !== block.parts) return { kind: 'refused', reason: 'parts-differ' };
-    if (pending.parts[block.part] !== undefined) return { kind: 'known' };
-    pending.parts[block.part] = { block, bytes };
-    pending.have++;
+    const base = this.#baseOf(block);
+    if (base.count !== block.parts) return { kind: 'refused', reason: 'parts-differ' };
+    if (base.parts.has(block.part)) return { kind: 'known' };
+    base.parts.set(block.part, bytes);
     this.#pendingBytes += bytes.length;
-    return pending.have < block.parts ? { kind: 'waiting', partial: true } : this.#replace(pending, room);
+    return base.parts.size < base.count ? { kind: 'waiting', partial: true } : this.#replace(base, room);
   }
 
-  #startBase(block: BaseBlock): void {
-    this.#abandonBase();
-    this.#pending = { version: block.version, parts: new Array<undefined>(block.parts).fill(undefined), have: 0 };
+  #baseOf({ version, parts }: BaseBlock): PendingBase {
+    const base = this.#bases.get(version) ?? { version, count: parts, parts: new Map<number, Uint8Array>() };
+    this.#bases.delete(version);
+    this.#bases.set(version, base);
+    if (this.#bases.size > MAX_PENDING_BASES) this.#abandon([...this.#bases.values()][0]!);
+    return base;
   }
 
-  #abandonBase(): void {
-    for (const part of this.#pending?.parts ?? []) this.#pendingBytes -= part?.bytes.length ?? 0;
-    this.#pending = undefined;
+  #abandon(base: PendingBase): void {
+    for (const part of base.parts.values()) this.#pendingBytes -= part.length;
+    this.#bases.delete(base.version);
   }
 
   /** All parts are there: old content out, new content in, in one step. */
-  #replace(pending: PendingBase, room: Room): StreamOutcome {
-    const parts = pending.parts.map((p) => p!);
-    this.#abandonBase();
+  #replace(base: PendingBase, room: Room): StreamOutcome {
+    const blocks = Array.from({ length: base.count }, (_, part) => base.parts.get(part)!);
+    this.#abandon(base);
     const next = new Map<string, BlockRecord>();
-    for (const part of parts) for (const record of part.block.records) next.set(record.key, record);
-    const blocks = parts.map((p) => p.bytes);
+    for (const bytes of blocks) for (const record of decoded(bytes).records) next.set(record.key, record);
     const size = blocks.reduce((sum, b) => sum + b.length, 0);
     if (next.size > room.records) return { kind: 'refused', reason: 'records' };
     if (size > room.bytes) return { kind: 'refused', reason: 'bytes' };
     const changes = this.#swap(next);
-    this.chain.rebase(pending.version, blocks);
+    this.chain.rebase(base.version, blocks);
     return { kind: 'applied', changes, blocks: [...blocks, ...this.#drain(room, changes)] };
   }
 
@@ -156,22 +165,23 @@ export class Stream {
   /** Applies what waited for the present head, and forgets what it has overtaken. @returns the blocks applied */
   #drain(room: Room, changes: RecordChange[]): Uint8Array[] {
     const blocks: Uint8Array[] = [];
-    for (let kept = this.#release(this.chain.head); kept !== undefined; kept = this.#release(this.chain.head)) {
-      if (this.#overLimit(kept.block.records, kept.bytes.length, room) !== undefined) break;
-      this.#append(kept.block, kept.bytes, changes);
-      blocks.push(kept.bytes);
+    for (let bytes = this.#release(this.chain.head); bytes !== undefined; bytes = this.#release(this.chain.head)) {
+      const block = decoded(bytes);
+      if (this.#overLimit(block.records, bytes.length, room) !== undefined) break;
+      this.#append(block, bytes, changes);
+      blocks.push(bytes);
     }
     for (const prev of [...this.#held.keys()]) if (prev < this.chain.head) this.#release(prev);
-    if (this.#pending !== undefined && this.#pending.version <= this.chain.head) this.#abandonBase();
+    for (const base of [...this.#bases.values()]) if (base.version <= this.chain.head) this.#abandon(base);
     return blocks;
   }
 
-  #release(prev: number): Kept<IncrementBlock> | undefined {
-    const kept = this.#held.get(prev);
-    if (kept === undefined) return undefined;
+  #release(prev: number): Uint8Array | undefined {
+    const bytes = this.#held.get(prev);
+    if (bytes === undefined) return undefined;
     this.#held.delete(prev);
-    this.#pendingBytes -= kept.bytes.length;
-    return kept;
+    this.#pendingBytes -= bytes.length;
+    return bytes;
   }
 
   #overLimit(records: readonly BlockRecord[], bytes: number, room: Room): 'records' | 'bytes' | undefined {
@@ -182,4 +192,11 @@ export class Stream {
     const added = new Set(records.filter((r) => !this.chain.records.has(r.key)).map((r) => r.key));
     return size + added.size > room.records ? 'records' : undefined;
   }
+}
+
+/** Of bytes that were decoded when they came. */
+function decoded(bytes: Uint8Array): Block {
+  const block = decodeBlock(bytes);
+  if (typeof block === 'string') throw new TypeError(`a kept block does not decode: ${block}`);
+  return block;
 }

@@ -9,6 +9,8 @@ export const MAX_KEY_BYTES = 128;
 export const MAX_VALUE_BYTES = 1_024;
 export const MAX_TOPIC_BYTES = 32;
 export const MAX_PARTS = 4_096;
+/** Far below 2^53, so that one more than what a hostile peer claims can still be written down. */
+export const MAX_SEQ = 2 ** 48;
 export const SIGNATURE_BYTES = 64; // Ed25519, RFC 8032 §5.1.6
 
 const FIXED_BYTES = 41; // offsets 0..40 of the table below
@@ -57,6 +59,7 @@ export type BlockDrop =
   | 'parts'
   | 'count'
   | 'key'
+  | 'seq'
   | 'value'
   | 'trailing';
 
@@ -91,7 +94,7 @@ export type Sign = (signed: Uint8Array) => Uint8Array;
  *      .   .  records   count of them:
  *               0  1  flags     0x01 tombstone; other bits 0
  *               1  1  keyLen    1 .. 128
- *               2  8  seq       0 .. 2^53-1
+ *               2  8  seq       0 .. 2^48
  *              10  2  valueLen  0 .. 1024; 0 in a tombstone
  *              12  k  key       printable ASCII without space
  *               .  v  value
@@ -159,6 +162,7 @@ function decodeRecords(r: Reader, count: number): readonly BlockRecord[] | Block
     const [flags, keyLength, seq, valueLength] = [r.u8(), r.u8(), r.u64(), r.u16()];
     if (r.fault !== undefined) return r.fault;
     if (keyLength < 1 || keyLength > MAX_KEY_BYTES) return 'key';
+    if (seq > MAX_SEQ) return 'seq';
     if (flags > FLAG_TOMBSTONE || valueLength > MAX_VALUE_BYTES) return 'value';
     if (flags === FLAG_TOMBSTONE && valueLength !== 0) return 'value';
     const key = r.text(keyLength);
