@@ -4,7 +4,7 @@
 export { RouterCore, type RouterOptions } from './router.js';
 export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from './runtime/router-shell.js';
 export { macViews, snapshotRouter, type PeerView, type RouterSnapshot } from './snapshot.js';
-export { RecordStore } from './gossip/store.js';
+export { openStore } from './open-store.js';
 export { Sockets } from './runtime/sockets.js';
 export { CannotListen, PortInUse } from './runtime/network.js';
 export { createSwimMembership } from './swim/swim-membership.js';

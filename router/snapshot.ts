@@ -56,12 +56,12 @@ export interface RouterSnapshot {
 const LEFT_IS_SHOWN_MS = 10 * 60_000;
 
 export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
-  const { records, bytes, streams, heldBlocks } = core.store.stats();
+  const { records, bytes, streams, heldBlocks } = core.options.store.stats();
   return {
-    peers: core.book.ids().flatMap((id) => peerView(core, id, now)),
+    peers: core.ledger.book.ids().flatMap((id) => peerView(core, id, now)),
     edges: edgeViews(core),
     networks: networkViews(core),
-    targets: core.dialer.targets().map((t) => ({
+    targets: core.contacts.dialer.targets().map((t) => ({
       ...t,
       state: t.peer !== undefined && core.connections.of(t.peer) !== undefined ? 'connected' : t.state,
     })),
@@ -70,24 +70,24 @@ export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
 }
 
 function peerView(core: RouterCore, id: PeerId, now: Millis): PeerView[] {
-  const entry = core.book.get(id)!;
+  const entry = core.ledger.book.get(id)!;
   const sinceMs = now - entry.since;
   // An address remembered from an earlier run is not yet a peer.
   if (entry.record === undefined && entry.member === undefined) return [];
   if (entry.state === 'left' && sinceMs > LEFT_IS_SHOWN_MS) return [];
   const c = core.connections.of(id);
-  const hop = core.topology.nextHop(id);
+  const hop = core.ledger.topology.nextHop(id);
   return [
     {
       id,
-      name: core.book.name(id),
+      name: core.ledger.book.name(id),
       state: entry.state,
       sinceMs,
       endpoints: (entry.record?.addresses ?? []).map(formatSocketAddress),
       version: entry.record?.version ?? '',
       remote: c && formatSocketAddress({ ip: c.remote.ip, port: c.hello.port }),
       connectedMs: c === undefined ? 0 : now - c.upAt,
-      via: hop === undefined || hop === id ? undefined : core.book.name(hop),
+      via: hop === undefined || hop === id ? undefined : core.ledger.book.name(hop),
     },
   ];
 }
@@ -95,10 +95,10 @@ function peerView(core: RouterCore, id: PeerId, now: Millis): PeerView[] {
 /** Each edge once, as its lower end sees it, or its only end. */
 function edgeViews(core: RouterCore): EdgeView[] {
   const edges = new Map<string, EdgeView>();
-  for (const owner of core.store.owners())
-    for (const record of core.store.records(owner, 'core')) {
+  for (const owner of core.options.store.owners())
+    for (const record of core.options.store.records(owner, 'core')) {
       const key = parseKey(record.key);
-      if (key?.kind !== 'conn' || !core.topology.isEdge(owner, key.peer)) continue;
+      if (key?.kind !== 'conn' || !core.ledger.topology.isEdge(owner, key.peer)) continue;
       const conn = decodeConn(record.value);
       if (typeof conn === 'string') continue;
       const [from, to] = owner < key.peer ? [owner, key.peer] : [key.peer, owner];
@@ -110,13 +110,13 @@ function edgeViews(core: RouterCore): EdgeView[] {
 
 function networkViews(core: RouterCore): NetworkView[] {
   const views: NetworkView[] = [];
-  for (const [key, winner] of core.claims.holders('core')) {
+  for (const [key, winner] of core.ledger.claims.holders('core')) {
     const parsed = parseKey(key);
     const record = parsed?.kind === 'net' ? decodeNet(winner.value) : 'none';
     if (parsed?.kind !== 'net' || typeof record === 'string') continue;
-    const isMember = core.local.all().some((e) => e.network === parsed.name);
-    const members = core.forwarding.members(parsed.name).length + Number(isMember);
-    views.push({ ...record, name: parsed.name, members, macs: core.forwarding.macCount(parsed.name) });
+    const isMember = core.ledger.local.all().some((e) => e.network === parsed.name);
+    const members = core.ledger.forwarding.members(parsed.name).length + Number(isMember);
+    views.push({ ...record, name: parsed.name, members, macs: core.ledger.forwarding.macCount(parsed.name) });
   }
   return views;
 }
@@ -127,7 +127,7 @@ export function macViews(core: RouterCore): MacView[] {
   for (const { name } of networkViews(core)) {
     const ips = new Map<Mac, Ip[]>();
     const macs: { mac: Mac; peer: PeerId }[] = [];
-    for (const [key, winner] of core.claims.holders(name)) {
+    for (const [key, winner] of core.ledger.claims.holders(name)) {
       const parsed = parseKey(key);
       if (parsed?.kind === 'mac') macs.push({ mac: parsed.mac, peer: winner.owner });
       if (parsed?.kind !== 'ip') continue;

@@ -1,0 +1,157 @@
+// One document out of two snapshots: what the router knows and what the datapath measures, each peer with a reason and a remedy.
+import type { DatapathSnapshot } from '../../datapath/index.js';
+import { macViews, snapshotRouter, type PeerView, type Router, type RouterSnapshot } from '../../router/index.js';
+import type { PathReport, PeerId } from '../../router/types.js';
+import type {
+  ConnectionStatus,
+  EndpointStatus,
+  MacStatus,
+  NetworkStatus,
+  PeerStatus,
+  Problem,
+  StatusDocument,
+  TargetStatus,
+} from '../api.js';
+
+export interface StatusSources {
+  readonly router: Router;
+  readonly datapath: DatapathSnapshot;
+  readonly endpoints: readonly EndpointStatus[];
+  readonly exposed: StatusDocument['exposed'];
+  readonly self: StatusDocument['self'];
+  readonly version: string;
+  readonly isVxlanOnly: boolean;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocument {
+  const now = s.router.now;
+  const snapshot = snapshotRouter(s.router.core, now);
+  const paths = new Map(s.datapath.paths.map((p) => [p.peer, p]));
+  const connections = snapshot.peers
+    .filter((p) => p.state !== 'left')
+    .map((p) => connectionStatus(p, paths.get(p.id), s.self.port));
+  const networks = networkStatuses(snapshot, s);
+  return {
+    schema: 1,
+    version: s.version,
+    self: s.self,
+    peers: snapshot.peers.map(peerStatus),
+    connections,
+    targets: snapshot.targets.map(targetStatus),
+    edges: snapshot.edges.map((e) => ({ ...e, rttMs: e.rttMs ?? null, mtu: e.mtu ?? null })),
+    networks,
+    endpoints: s.endpoints,
+    exposed: s.exposed,
+    ...(withMacs && { macs: macStatuses(s.router, s.self) }),
+    problems: problems(s, connections, networks),
+    counters: { ...snapshot.counters, ...prefixed('datapath', s.datapath.counters), ...s.counters },
+  };
+}
+
+function peerStatus(p: PeerView): PeerStatus {
+  const [reason, remedy] = peerReason(p);
+  const reach = p.remote !== undefined ? 'direct' : p.via !== undefined ? `via ${p.via}` : 'none';
+  const { id, name, state: status, sinceMs, endpoints, version } = p;
+  return { id, name, status, sinceMs, endpoints, reach, version, reason, remedy };
+}
+
+function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
+  switch (p.state) {
+    case 'alive':
+      if (p.remote !== undefined) return ['', ''];
+      return p.via !== undefined
+        ? [`no direct control connection, messages go via ${p.via}`, `open TCP 6783 between the two hosts`]
+        : ['no connection leads to it', 'open TCP and UDP 6783 between the two hosts'];
+    case 'suspect':
+      return ['it has not answered yet', 'wait a few seconds'];
+    case 'faulty':
+      return ['it does not answer; its kernel may go on forwarding', `start it there, or: mesh forget ${p.name}`];
+    case 'stopped':
+      return ['its router was stopped; its kernel goes on forwarding', 'mesh launch on that host'];
+    case 'left':
+      return ['it left the mesh', ''];
+  }
+}
+
+function connectionStatus(p: PeerView, path: PathReport | undefined, port: number): ConnectionStatus {
+  const isUp = p.remote !== undefined;
+  const [reason, remedy] = connectionReason(p, path, port);
+  return {
+    peer: p.id,
+    name: p.name,
+    address: p.remote ?? p.endpoints[0] ?? '',
+    control: isUp ? 'up' : 'down',
+    overlay: path?.state === 'up' ? path.overlay : 'none',
+    reason,
+    remedy,
+    rttMs: path?.rttMs ?? null,
+    mtu: path?.mtu ?? null,
+    txBytes: path?.txBytes ?? null,
+    rxBytes: path?.rxBytes ?? null,
+    sinceMs: isUp ? p.connectedMs : p.sinceMs,
+  };
+}
+
+function connectionReason(p: PeerView, path: PathReport | undefined, port: number): readonly [string, string] {
+  if (path !== undefined && path.reason !== '') return [path.reason, path.remedy];
+  if (p.remote !== undefined)
+    return path?.state === 'up' ? ['', ''] : ['vxlan: not measured yet', 'wait a few seconds'];
+  if (p.state === 'stopped' || p.state === 'faulty') return peerReason(p);
+  return ['control: no TCP connection', `open TCP ${port} between the two hosts`];
+}
+
+function targetStatus(t: RouterSnapshot['targets'][number]): TargetStatus {
+  const isQuiet = t.state === 'connected' || t.reason === '';
+  return {
+    target: t.text,
+    state: t.state,
+    reason: isQuiet ? '' : t.reason,
+    remedy: isQuiet ? '' : `mesh forget ${t.text}`,
+  };
+}
+
+function networkStatuses(snapshot: RouterSnapshot, s: StatusSources): NetworkStatus[] {
+  return snapshot.networks.map((n) => ({
+    name: n.name,
+    vni: n.vni,
+    mtu: n.mtu,
+    range: n.range ?? '',
+    bridge: s.datapath.networks.find((d) => d.network === n.name)?.bridge ?? '',
+    localEndpoints: s.endpoints.filter((e) => e.network === n.name).length,
+    members: n.members,
+    macs: n.macs,
+  }));
+}
+
+function macStatuses(router: Router, self: StatusDocument['self']): MacStatus[] {
+  const isSelf = (peer: PeerId): boolean => peer === self.id;
+  return macViews(router.core).map((m) => ({
+    ...m,
+    name: isSelf(m.peer) ? self.name : router.core.ledger.book.name(m.peer),
+    local: isSelf(m.peer),
+  }));
+}
+
+function problems(
+  s: StatusSources,
+  connections: readonly ConnectionStatus[],
+  networks: readonly NetworkStatus[],
+): Problem[] {
+  const small = networks.flatMap((n) =>
+    connections
+      .filter((c) => c.mtu !== null && c.mtu < n.mtu)
+      .map((c) => ({
+        what: `path to ${c.name}`,
+        reason: `it carries packets of ${c.mtu} bytes, and network ${n.name} sends up to ${n.mtu}`,
+        remedy: 'raise the MTU on the way, or found the mesh with a smaller --mtu',
+      })),
+  );
+  return [
+    ...s.datapath.capabilities.filter((c) => !c.ok).map((c) => ({ what: c.name, reason: c.reason, remedy: c.remedy })),
+    ...small,
+  ];
+}
+
+const prefixed = (prefix: string, counters: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counters).map(([name, n]) => [`${prefix}.${name}`, n]));

@@ -1,0 +1,90 @@
+// The operator's dial targets and those who wait to hear how a `mesh connect` went.
+import type { ConnId, RefusalKind } from './connection/connections.js';
+import { Dialer, type Target } from './connection/dialer.js';
+import type { Random } from './core.js';
+import type { RouterEffect } from './router-events.js';
+import type { Millis, PeerId } from './types.js';
+
+/** A target whose first outcome somebody waits for. */
+interface Waiting {
+  readonly request: number;
+  readonly until: Millis;
+}
+
+const CONNECT_WAIT_MS = 4_000;
+const KEPT = 'it is dialled until it answers or is forgotten';
+
+export class Contacts {
+  readonly dialer: Dialer;
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(random: Random) {
+    this.dialer = new Dialer(random);
+  }
+
+  connect(
+    target: Target,
+    request: number | undefined,
+    isConnected: (peer: PeerId) => boolean,
+    now: Millis,
+  ): RouterEffect[] {
+    this.dialer.addTarget(target, now);
+    const persist: RouterEffect = { kind: 'persist', what: 'targets' };
+    if (request === undefined) return [persist];
+    this.#waiting.set(target.text, { request, until: (now + CONNECT_WAIT_MS) as Millis });
+    const known = this.dialer.targets().find((t) => t.text === target.text)?.peer;
+    return [persist, ...(known !== undefined && isConnected(known) ? this.#answer(target.text, {}) : [])];
+  }
+
+  forget(text: string): RouterEffect[] {
+    this.dialer.removeTarget(text);
+    return [{ kind: 'persist', what: 'targets' }];
+  }
+
+  up(conn: ConnId, peer: PeerId): RouterEffect[] {
+    const target = this.dialer.targetOf(conn);
+    this.dialer.succeeded(conn, peer);
+    return target === undefined ? [] : this.#answer(target, {});
+  }
+
+  /** A stream that never became a connection. */
+  refused(conn: ConnId, reason: string, why: RefusalKind, now: Millis): RouterEffect[] {
+    const target = this.dialer.targetOf(conn);
+    this.dialer.failed(conn, reason, why === 'self' || why === 'not-mesh', now);
+    if (target === undefined) return [];
+    const log: RouterEffect = { kind: 'log', event: 'dial-refused', fields: { target, reason } };
+    if (why === 'failed') return [log, ...this.#answer(target, { note: `${reason}; ${KEPT}` })];
+    return [log, ...this.#refuse(target, reason)];
+  }
+
+  dialFailed(conn: ConnId, reason: string, unresolvable: boolean, now: Millis): RouterEffect[] {
+    const target = this.dialer.targetOf(conn);
+    this.dialer.failed(conn, reason, false, now);
+    if (target === undefined) return [];
+    return unresolvable ? this.#refuse(target, reason) : this.#answer(target, { note: `${reason}; ${KEPT}` });
+  }
+
+  /** Whoever has waited long enough is told so. */
+  tick(now: Millis): RouterEffect[] {
+    const due = [...this.#waiting].filter(([, w]) => now >= w.until);
+    return due.flatMap(([text]) => this.#answer(text, { note: `it has not answered yet; ${KEPT}` }));
+  }
+
+  nextDeadline(isConnected: (peer: PeerId) => boolean): Millis | undefined {
+    const dialAt = this.dialer.nextDeadline(isConnected);
+    const all = [...[...this.#waiting.values()].map((w) => w.until), ...(dialAt === undefined ? [] : [dialAt])];
+    return all.length === 0 ? undefined : (Math.min(...all) as Millis);
+  }
+
+  /** To a person who waits: refused, and nothing changed. A target of `launch` is kept: a name may resolve later. */
+  #refuse(text: string, reason: string): RouterEffect[] {
+    if (!this.#waiting.has(text)) return [];
+    return [...this.forget(text), ...this.#answer(text, { refused: reason })];
+  }
+
+  #answer(text: string, result: { refused?: string; note?: string }): RouterEffect[] {
+    const w = this.#waiting.get(text);
+    this.#waiting.delete(text);
+    return w === undefined ? [] : [{ kind: 'connectResult', request: w.request, ...result }];
+  }
+}

@@ -1,0 +1,212 @@
+// What the records mean: every change of a record, ours or another's, passes here once and moves the state it is about.
+import { linkLocalOf } from './address.js';
+import { Forwarding } from './forwarding.js';
+import type { RecordChange } from './gossip/chain.js';
+import type { Claims } from './gossip/claims.js';
+import { incarnationOf, type RecordStore } from './gossip/store.js';
+import { Topology } from './gossip/topology.js';
+import { LocalEndpoints, type ClaimPut, type LocalEndpoint } from './local-endpoints.js';
+import { PeerBook, type PeerState } from './peer-book.js';
+import { Publisher, type Identity } from './publisher.js';
+import type { RouterEffect } from './router-events.js';
+import type { EndpointId, ForwardingDelta, Millis, NetworkName, PeerId } from './types.js';
+import type { Topic } from './wire/block.js';
+import {
+  decodeGone,
+  decodeNet,
+  decodePeer,
+  ipKey,
+  macKey,
+  netKey,
+  parseKey,
+  type GoneRecord,
+  type NetRecord,
+} from './wire/records.js';
+
+/** What follows for others. `forward` deltas come in the order in which they hold. */
+export interface LedgerHooks {
+  emit(fx: RouterEffect): void;
+  forward(delta: ForwardingDelta): void;
+  isConnected(peer: PeerId): boolean;
+  /** The peer published itself, or its record is gone. */
+  peerChanged(peer: PeerId, isWanted: boolean, now: Millis): void;
+  /** Its state changed, by its own word or membership's. */
+  stateChanged(peer: PeerId, state: PeerState, now: Millis): void;
+  /** It left or was forgotten: nothing of it is kept. */
+  purged(peer: PeerId, why: GoneRecord['why'], now: Millis): void;
+  drop(reason: string): void;
+}
+
+export interface LedgerOptions extends Identity {
+  readonly self: PeerId;
+  readonly store: RecordStore;
+  readonly claims: Claims;
+}
+
+export class Ledger {
+  readonly book = new PeerBook();
+  readonly claims: Claims;
+  readonly topology: Topology;
+  readonly forwarding: Forwarding;
+  readonly local: LocalEndpoints;
+  readonly publisher: Publisher;
+  readonly #self: PeerId;
+  readonly #store: RecordStore;
+  readonly #hooks: LedgerHooks;
+  readonly #edges = new Map<PeerId, Set<PeerId>>();
+  /** When the event in hand happened: `put` may come from deep below it. */
+  #now: Millis;
+
+  constructor(options: LedgerOptions, hooks: LedgerHooks, now: Millis) {
+    this.#self = options.self;
+    this.#store = options.store;
+    this.#hooks = hooks;
+    this.#now = now;
+    this.claims = options.claims;
+    this.topology = new Topology(this.#self);
+    this.forwarding = new Forwarding(this.#self, this.claims);
+    this.local = new LocalEndpoints(this.#self, this.claims, (net, key) => this.#store.get(this.#self, net, key)?.seq);
+    this.publisher = new Publisher(options, (topic, key, value, seq) => this.put(topic, key, value, seq));
+  }
+
+  /** The one way into our own streams: what we say, we believe at once. */
+  put(topic: Topic, key: string, value: Uint8Array | undefined, seq: number): void {
+    const change = this.#store.put(topic, key, value, seq);
+    if (change !== undefined) this.learn([change], this.#now);
+  }
+
+  learn(changes: Iterable<RecordChange>, now: Millis): void {
+    this.#now = now;
+    for (const change of changes) this.#apply(change);
+    this.#hooks.emit({ kind: 'persist', what: 'cache' });
+  }
+
+  /** A network's definition as all agree on it; undefined if nobody has told of it. */
+  network(name: NetworkName): NetRecord | undefined {
+    const held = this.claims.holderOf('core', netKey(name));
+    const record = held === undefined ? 'none' : decodeNet(held.value);
+    return typeof record === 'string' ? undefined : record;
+  }
+
+  /** @see LocalEndpoints.announce. @param isOurs this router is of the mesh that the network is used in, or founded it */
+  announce(endpoint: LocalEndpoint, fresh: boolean, isOurs: boolean): void {
+    const ips = [...new Set([...endpoint.ips, linkLocalOf(endpoint.mac)])];
+    this.#claim(this.local.announce({ ...endpoint, ips }, fresh));
+    if (fresh && isOurs) this.publisher.pin(endpoint.network, this.claims);
+  }
+
+  withdraw(id: EndpointId): void {
+    this.#claim(this.local.withdraw(id));
+  }
+
+  /** Withdraws what an earlier run published and this one does not hold any more. */
+  retire(): void {
+    const held = new Set(
+      this.local.all().flatMap((e) =>
+        [e.mac]
+          .map(macKey)
+          .concat(e.ips.map(ipKey))
+          .map((key) => `${e.network} ${key}`),
+      ),
+    );
+    for (const topic of this.#store.topics(this.#self))
+      for (const { key } of [...this.#store.records(this.#self, topic)]) {
+        const kind = parseKey(key)?.kind;
+        const isStale = kind === 'conn' || ((kind === 'mac' || kind === 'ip') && !held.has(`${topic} ${key}`));
+        if (isStale) this.put(topic, key, undefined, 0);
+      }
+  }
+
+  /** In which launch a peer wrote the latest that we have of it; 0 if we have nothing. */
+  incarnationOf(peer: PeerId): number {
+    return incarnationOf(this.#store.head(peer, 'core'));
+  }
+
+  /** Tells the datapath where the peer is now. */
+  forwardPeer(peer: PeerId): void {
+    const value = this.book.forward(peer, this.#hooks.isConnected(peer));
+    if (value !== undefined) this.#hooks.forward({ kind: 'peer', peer, value });
+  }
+
+  #claim(puts: readonly ClaimPut[]): void {
+    for (const p of puts) this.put(p.network, p.key, p.value, p.seq);
+  }
+
+  #apply(change: RecordChange): void {
+    const key = parseKey(change.key);
+    switch (key?.kind) {
+      case undefined:
+        return; // of a later version: relayed, kept, not understood
+      case 'peer':
+        return this.#onPeer(change);
+      case 'conn':
+        return this.#onEdge(change.owner, key.peer, change.deleted);
+      case 'net':
+        return this.#onNetwork(key.name, change);
+      case 'gone':
+        return this.#onGone(key.peer, change);
+      case 'mac':
+      case 'ip':
+        return this.#onClaim(change);
+    }
+  }
+
+  #onPeer(change: RecordChange): void {
+    if (change.owner === this.#self) return;
+    const record = change.value === undefined ? undefined : decodePeer(change.value);
+    if (typeof record === 'string') return this.#hooks.drop(`peer-record-${record}`);
+    const state = this.book.record(change.owner, record, this.#now);
+    if (state !== undefined) this.#hooks.stateChanged(change.owner, state, this.#now);
+    this.#hooks.peerChanged(change.owner, record !== undefined && record.state !== 'left', this.#now);
+    this.forwardPeer(change.owner);
+  }
+
+  #onEdge(owner: PeerId, peer: PeerId, isGone: boolean): void {
+    if (owner === this.#self) return; // of ours, the connections themselves speak
+    const edges = this.#edges.get(owner) ?? new Set<PeerId>();
+    this.#edges.set(owner, edges);
+    if (isGone) edges.delete(peer);
+    else edges.add(peer);
+    this.topology.setEdges(owner, edges);
+  }
+
+  /** Shared records survive their writer because everyone keeps a copy of what won under its own name. */
+  #onNetwork(network: NetworkName, change: RecordChange): void {
+    for (const { winner } of this.claims.apply(change)) {
+      if (winner !== undefined && winner.owner !== this.#self) this.publisher.adopt(change.key, winner);
+      const n = this.network(network);
+      this.#hooks.forward({ kind: 'network', network, value: n && { vni: n.vni, mtu: n.mtu } });
+    }
+  }
+
+  #onGone(peer: PeerId, change: RecordChange): void {
+    for (const { winner } of this.claims.apply(change)) {
+      if (winner === undefined) continue;
+      const record = decodeGone(winner.value);
+      if (typeof record === 'string') return this.#hooks.drop(`gone-record-${record}`);
+      if (winner.owner !== this.#self) this.publisher.adopt(change.key, winner);
+      if (peer !== this.#self && this.incarnationOf(peer) <= record.incarnation) this.#purge(peer, record.why);
+    }
+  }
+
+  #purge(peer: PeerId, why: GoneRecord['why']): void {
+    const old = this.book.get(peer)?.record;
+    this.learn(this.#store.forget(peer), this.#now);
+    this.#edges.delete(peer);
+    this.topology.removePeer(peer);
+    if (why === 'left' && old !== undefined) this.book.record(peer, { ...old, state: 'left' }, this.#now);
+    else this.book.forget(peer);
+    this.#hooks.forward({ kind: 'peer', peer, value: undefined });
+    this.#hooks.purged(peer, why, this.#now);
+  }
+
+  #onClaim(change: RecordChange): void {
+    const network = change.topic as NetworkName;
+    for (const delta of this.forwarding.apply(change)) this.#hooks.forward(delta);
+    if (change.owner === this.#self || this.#store.get(this.#self, network, change.key) === undefined) return;
+    const winner = this.claims.holderOf(network, change.key);
+    if (winner === undefined) this.#claim(this.local.reclaim(network, change.key));
+    else if (winner.owner !== this.#self)
+      this.#hooks.emit({ kind: 'claimLost', network, key: change.key, to: winner.owner });
+  }
+}

@@ -1,0 +1,19 @@
+// The record store and the claims that follow it, from what is on disk.
+import { Claims } from './gossip/claims.js';
+import { RecordStore, type StoreOptions } from './gossip/store.js';
+
+export interface OpenedStore {
+  readonly store: RecordStore;
+  readonly claims: Claims;
+  /** Why the bytes could not be used; the store is empty then. What it held comes back by gossip. */
+  readonly problem: string | undefined;
+}
+
+/** @param saved what `RecordStore.save` made, or undefined at the first launch */
+export function openStore(options: Omit<StoreOptions, 'mayDrop'>, saved: Uint8Array | undefined): OpenedStore {
+  const claims = new Claims();
+  const all: StoreOptions = { ...options, mayDrop: (gone) => claims.release(gone) };
+  const loaded = saved === undefined ? undefined : RecordStore.load(all, saved);
+  const store = loaded instanceof RecordStore ? loaded : new RecordStore(all);
+  return { store, claims, problem: typeof loaded === 'string' ? loaded : undefined };
+}
