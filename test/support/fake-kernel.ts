@@ -267,18 +267,13 @@ export class FakeKernel implements Kernel {
     this.#emit({ kind: 'learnt', entry: { link, mac }, present: false });
   }
 
-  /** Changes nothing; tells the listeners that notifications were lost. */
-  pokeOverrun(): void {
-    this.#emit({ kind: 'overrun' });
-  }
-
   /** Does `change` without a single notification, then reports the overrun that hid it. */
   pokeUnseen(change: () => void): void {
     const listeners = [...this.#listeners];
     this.#listeners.clear();
     change();
     for (const listener of listeners) this.#listeners.add(listener);
-    this.pokeOverrun();
+    this.#emit({ kind: 'overrun' });
   }
 
   #poke(name: string, change: (link: FakeLink) => void): void {
@@ -309,11 +304,8 @@ export class FakeKernel implements Kernel {
     const fail: Fail = (code, extack) => {
       throw new KernelError(op, code, extack);
     };
-    try {
-      return Promise.resolve(run(fail));
-    } catch (error) {
-      return Promise.reject(error as KernelError);
-    }
+    // The executor runs at once, and what it throws is the rejection.
+    return new Promise((resolve) => resolve(run(fail)));
   }
 
   #checkName(name: string, fail: Fail): void {

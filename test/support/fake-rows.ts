@@ -15,7 +15,11 @@ export class FakeRows {
   }
 
   /** @returns the errno of a refusal. Deleting what is not there is done already. */
-  perform({ op, row }: RowOp, link: Link | undefined): string | undefined {
+  perform({ op, row: asked }: RowOp, link: Link | undefined): string | undefined {
+    const row =
+      asked.kind !== 'master' && asked.kind !== 'neigh' && asked.port === link?.vxlan?.port
+        ? { ...asked, port: 0 }
+        : asked;
     const refusal = link === undefined ? 'ENODEV' : refusalOf(row, link);
     if (refusal !== undefined || link === undefined) return op === 'del' ? undefined : refusal;
     const key = keyOf(row, link);

@@ -1,0 +1,112 @@
+// Performs plans: the half of reconciling that speaks to the kernel.
+import { KernelError, type Kernel, type Link, type Row, type RowOp } from './kernel.js';
+import type { KnownRows } from './known-rows.js';
+import type { NetworkWant } from './network-want.js';
+import { planRows, type LinkStep } from './plan.js';
+
+/** MACs and addresses looked at before the event loop has its turn: some 10 ms of work. */
+const KEYS_PER_TURN = 1000;
+
+export interface LinksApplied {
+  /** Every link as it is now. */
+  readonly links: readonly Link[];
+  /** Names of the links that were made or mended: what their rows are is not known. */
+  readonly touched: ReadonlySet<string>;
+  readonly refused: readonly KernelError[];
+}
+
+/** Takes the steps in order; one that is refused does not keep the others from being taken. */
+export async function applyLinks(
+  kernel: Kernel,
+  have: readonly Link[],
+  steps: readonly LinkStep[],
+): Promise<LinksApplied> {
+  if (steps.length === 0) return { links: have, touched: new Set(), refused: [] };
+  const index = new Map(have.map((link) => [link.name, link.index]));
+  const touched = new Set<string>();
+  const refused: KernelError[] = [];
+  for (const step of steps) {
+    try {
+      const name = step.op === 'add' ? step.spec.name : step.name;
+      await applyStep(kernel, index, step);
+      touched.add(name);
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      refused.push(error);
+    }
+  }
+  return { links: await kernel.links(), touched, refused };
+}
+
+async function applyStep(kernel: Kernel, index: Map<string, Link['index']>, step: LinkStep): Promise<void> {
+  switch (step.op) {
+    case 'add':
+      index.set(step.spec.name, await kernel.linkAdd(step.spec));
+      return;
+    case 'del':
+      await kernel.linkDel(step.index);
+      index.delete(step.name);
+      return;
+    case 'blocked':
+      throw new KernelError(`ip link add ${step.name}`, 'EEXIST', 'another program has a link of this name');
+    case 'set': {
+      const [at, master] = [index.get(step.name), step.master === undefined ? undefined : index.get(step.master)];
+      if (at === undefined) return; // its `add` was refused, and is counted
+      if (step.master !== undefined && master === undefined) return;
+      await kernel.linkSet(at, { ...(master !== undefined && { master }), ...step.change });
+    }
+  }
+}
+
+/**
+ * Brings the rows of one network's changed keys into the kernel.
+ * @param tidy may rows that nobody wants be removed?
+ * @returns what the kernel refused
+ */
+export async function applyRows(
+  kernel: Kernel,
+  network: NetworkWant,
+  known: KnownRows,
+  tidy: boolean,
+): Promise<KernelError[]> {
+  const refused: KernelError[] = [];
+  for (const [want, have] of chunks(network, known)) {
+    const ops = planRows(want, have).filter(({ op }) => tidy || op === 'put');
+    // Before the kernel has done it, so that a notification of its loss that comes meanwhile is later than our belief.
+    for (const { op, row } of ops) known[op](network.name, row);
+    if (ops.length === 0) await new Promise(setImmediate);
+    else for (const { op, error } of await kernel.rows(ops)) refused.push(refuse(network, known, op, error));
+  }
+  return refused;
+}
+
+function refuse(network: NetworkWant, known: KnownRows, { op, row }: RowOp, error: KernelError): KernelError {
+  if (op === 'put') known.del(network.name, row);
+  else known.put(network.name, row);
+  network.markRow(row);
+  return error;
+}
+
+function* chunks(network: NetworkWant, known: KnownRows): IterableIterator<[Row[], Row[]]> {
+  const dirty = network.takeDirty();
+  const table = known.of(network.name);
+  let [want, have, keys]: [Row[], Row[], number] = [[], [], 0];
+  if (dirty.flood || dirty.all) [want, have] = [network.floods(), table.floods()];
+  const macs = dirty.all ? [network.macs(), table.macs()] : [dirty.macs];
+  const ips = dirty.all ? [network.ips(), table.ips()] : [dirty.ips];
+  for (const mac of each(macs)) {
+    want.push(...network.rowsOfMac(mac));
+    have.push(...table.ofMac(mac));
+    if (++keys % KEYS_PER_TURN === 0) yield [want.splice(0), have.splice(0)];
+  }
+  for (const ip of each(ips)) {
+    want.push(...network.rowsOfIp(ip));
+    have.push(...table.ofIp(ip));
+    if (++keys % KEYS_PER_TURN === 0) yield [want.splice(0), have.splice(0)];
+  }
+  if (want.length > 0 || have.length > 0) yield [want, have];
+}
+
+function* each<T>(sources: readonly Iterable<T>[]): IterableIterator<T> {
+  for (const source of sources) yield* source;
+}

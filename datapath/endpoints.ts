@@ -1,0 +1,161 @@
+// The veths of local endpoints. One exists from join to leave: its far end is made in place, as no link can be moved later.
+import type { EndpointId } from '../router/types.js';
+import type { DatapathConfig, EndpointSpec, Sandbox } from './datapath.js';
+import { KernelError, type Kernel, type Link } from './kernel.js';
+import { farAlias, linkAlias, portName } from './names.js';
+import type { Want } from './want.js';
+
+/** Opens namespaces. An fd that stays open keeps a dead namespace, and all its links, alive. */
+export interface NetnsOpener {
+  open(path: string): number;
+  close(fd: number): void;
+}
+
+export class Endpoints {
+  readonly #self: DatapathConfig['self'];
+  readonly #kernel: Kernel;
+  readonly #want: Want;
+  readonly #netns: NetnsOpener;
+  readonly #flushed: () => Promise<void>;
+  readonly #specs = new Map<EndpointId, EndpointSpec>();
+  /** The last operation on each endpoint: they must not overlap. */
+  readonly #turns = new Map<EndpointId, Promise<void>>();
+
+  /** @param flushed resolves when what is wanted now is in the kernel */
+  constructor(
+    self: DatapathConfig['self'],
+    kernel: Kernel,
+    want: Want,
+    netns: NetnsOpener,
+    flushed: () => Promise<void>,
+  ) {
+    this.#self = self;
+    this.#kernel = kernel;
+    this.#want = want;
+    this.#netns = netns;
+    this.#flushed = flushed;
+  }
+
+  /** Remembers it; a second time replaces what a later join will make. */
+  create(spec: EndpointSpec): Promise<void> {
+    return this.#inTurn(spec.id, () => {
+      this.#specs.set(spec.id, spec);
+      return Promise.resolve();
+    });
+  }
+
+  /** @throws KernelError ENOENT: not created, or no such namespace; ENODEV: not in that network; EEXIST: `ifname` is taken */
+  join(id: EndpointId, sandbox: Sandbox): Promise<void> {
+    return this.#inTurn(id, () => {
+      const spec = this.#specs.get(id);
+      const op = `ip link add ${portName(id)} type veth peer name ${sandbox.ifname}`;
+      if (spec === undefined) throw new KernelError(op, 'ENOENT', `endpoint ${id} was not created`);
+      const mtu = this.#want.networks.get(spec.network)?.forward?.mtu;
+      if (mtu === undefined) throw new KernelError(op, 'ENODEV', `this host is not in network ${spec.network}`);
+      return this.#inside(sandbox.netns, (inside, netns) => this.#join(spec, mtu, sandbox.ifname, inside, netns));
+    });
+  }
+
+  /** The far end dies with the near one. */
+  leave(id: EndpointId): Promise<void> {
+    return this.#inTurn(id, () => this.#remove(id));
+  }
+
+  delete(id: EndpointId): Promise<void> {
+    return this.#inTurn(id, async () => {
+      this.#specs.delete(id);
+      await this.#remove(id);
+    });
+  }
+
+  async #join(spec: EndpointSpec, mtu: number, ifname: string, inside: Kernel, netns?: number): Promise<void> {
+    const name = portName(spec.id);
+    this.#want.setPort(spec.network, name, spec);
+    try {
+      const far = (await this.#adopt(spec, ifname, inside)) ?? (await this.#make(spec, mtu, ifname, inside, netns));
+      await this.#configure(spec, mtu, far, inside);
+      this.#want.portMade(spec.network, name);
+      await this.#flushed();
+    } catch (error) {
+      await this.#remove(spec.id);
+      throw error;
+    }
+  }
+
+  /** @returns the container's end if an earlier router left the veth as we would make it: then no frame need be lost */
+  async #adopt(spec: EndpointSpec, ifname: string, inside: Kernel): Promise<Link | undefined> {
+    const near = (await this.#kernel.links()).find((link) => link.name === portName(spec.id));
+    if (near === undefined) return undefined;
+    const far = (await inside.links()).find((link) => link.alias === farAlias(this.#self, spec.network, spec.id));
+    const isRight = far?.name === ifname && far.mac === spec.mac && far.kind === 'veth' && near.kind === 'veth';
+    if (isRight && near.alias === linkAlias(this.#self, spec.network, spec.id)) return far;
+    await this.#kernel.linkDel(near.index);
+    return undefined;
+  }
+
+  async #make(spec: EndpointSpec, mtu: number, ifname: string, inside: Kernel, netns?: number): Promise<Link> {
+    const taken = (await inside.links()).some((link) => link.name === ifname);
+    const op = `ip link add ${portName(spec.id)} type veth peer name ${ifname}`;
+    if (taken) throw new KernelError(op, 'EEXIST', `there is an interface "${ifname}" in the namespace already`);
+    const alias = linkAlias(this.#self, spec.network, spec.id);
+    const peer = { name: ifname, mac: spec.mac, mtu, ...(netns !== undefined && { netns }) };
+    await this.#kernel.linkAdd({ kind: 'veth', name: portName(spec.id), mtu, alias, peer });
+    const far = (await inside.links()).find((link) => link.name === ifname);
+    if (far === undefined) throw new KernelError(op, 'ENODEV', 'it vanished as soon as it was made');
+    return far;
+  }
+
+  /** Adds what is missing and takes nothing away: a container may have given itself more addresses. */
+  async #configure(spec: EndpointSpec, mtu: number, far: Link, inside: Kernel): Promise<void> {
+    const alias = farAlias(this.#self, spec.network, spec.id);
+    if (far.mtu !== mtu || far.alias !== alias) await inside.linkSet(far.index, { mtu, alias });
+    const have = new Set((await inside.addrs(far.index)).map(({ cidr }) => cidr));
+    for (const cidr of spec.ips) if (!have.has(cidr)) await inside.addrAdd(far.index, cidr);
+    if (!far.up) await inside.linkSet(far.index, { up: true });
+  }
+
+  async #remove(id: EndpointId): Promise<void> {
+    this.#want.dropPort(portName(id));
+    const near = (await this.#kernel.links()).find((link) => link.name === portName(id));
+    if (near !== undefined) await this.#kernel.linkDel(near.index);
+    await this.#flushed();
+  }
+
+  async #inside(path: string | undefined, run: (inside: Kernel, netns?: number) => Promise<void>): Promise<void> {
+    if (path === undefined) return run(this.#kernel);
+    const netns = inKernelWords(`ip netns exec ${path}`, () => this.#netns.open(path));
+    try {
+      const inside = inKernelWords(`ip netns exec ${path}`, () => this.#kernel.inNamespace(netns));
+      try {
+        await run(inside, netns);
+      } finally {
+        inside.close();
+      }
+    } finally {
+      this.#netns.close(netns);
+    }
+  }
+
+  async #inTurn(id: EndpointId, run: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(id) ?? Promise.resolve();
+    const turn = before.then(run, run);
+    this.#turns.set(id, turn);
+    try {
+      await turn;
+    } finally {
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
+    }
+  }
+}
+
+function inKernelWords<T>(op: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof KernelError) throw error;
+    const { errno, code } = error as { errno?: unknown; code?: unknown };
+    const name = [errno, code].find((value) => typeof value === 'string');
+    if (typeof name !== 'string') throw error;
+    throw new KernelError(op, name, 'it does not lead to a network namespace');
+  }
+}

@@ -1,0 +1,239 @@
+// The shell of the data plane: joins kernel, reconciler, endpoints and path probing into one `Datapath`.
+import { writeFile } from 'node:fs/promises';
+import type {
+  Cidr,
+  DatapathReport,
+  EndpointId,
+  ForwardingDelta,
+  Ip,
+  Mac,
+  Millis,
+  NetworkName,
+} from '../router/types.js';
+import type { Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
+import { Endpoints, type NetnsOpener } from './endpoints.js';
+import { Exposures } from './exposures.js';
+import { KernelError, type Kernel, type KernelEvent, type Link } from './kernel.js';
+import { LearntMacs } from './learnt.js';
+import { Moves } from './moves.js';
+import { isOurLink, linkName } from './names.js';
+import type { NetworkWant } from './network-want.js';
+import type { Paths } from './paths/paths.js';
+import { preflight } from './preflight.js';
+import { Reconciler, type Clock } from './reconcile.js';
+import { Want } from './want.js';
+
+/** What a `LinuxDatapath` touches the world with; tests bring their own. */
+export interface DatapathDeps {
+  readonly kernel: Kernel;
+  readonly paths: Paths;
+  readonly netns: NetnsOpener;
+  readonly clock: Clock;
+  /** Writes `/proc/sys/net/PATH`; whether it could. */
+  readonly sysctl: (path: string, value: string) => Promise<boolean>;
+}
+
+export class LinuxDatapath implements Datapath {
+  readonly #config: DatapathConfig;
+  readonly #deps: DatapathDeps;
+  readonly #want: Want;
+  readonly #reconciler: Reconciler;
+  readonly #endpoints: Endpoints;
+  readonly #exposures: Exposures;
+  readonly #learnt: LearntMacs;
+  readonly #moves = new Moves();
+  /** Addresses whose MAC changed, to be announced once the kernel has the new one. */
+  readonly #toAnnounce = new Map<NetworkName, Map<Ip, Mac>>();
+  #bridges = '';
+  #readLearntAt = -1;
+  #unwatch: (() => void) | undefined;
+
+  constructor(config: DatapathConfig, deps: DatapathDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#want = new Want(config);
+    const hooks = {
+      log: config.log,
+      onPortGone: (id: EndpointId): void => config.onReport({ kind: 'endpointGone', id }),
+      onApplied: (network: NetworkWant): void => this.#announce(network),
+      onLinks: (links: readonly Link[]): void => this.#onLinks(links),
+    };
+    const spread = parseInt(config.self.slice(0, 4), 16) / 0x10000;
+    this.#reconciler = new Reconciler(deps.kernel, this.#want, deps.clock, hooks, spread);
+    const flushed = (): Promise<void> => this.#reconciler.flushed();
+    this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, flushed);
+    this.#exposures = new Exposures(deps.kernel, this.#want);
+    this.#learnt = new LearntMacs(this.#want);
+  }
+
+  async start(): Promise<void> {
+    await preflight(this.#deps.kernel, this.#config);
+    this.#unwatch = this.#deps.kernel.watch((ev) => this.#onEvent(ev));
+    await this.#deps.paths.start();
+    this.#reconciler.kick();
+  }
+
+  apply(deltas: readonly ForwardingDelta[]): void {
+    for (const delta of deltas) {
+      if (delta.kind === 'peer') this.#deps.paths.setPeer(delta.peer, delta.value);
+      if (delta.kind === 'neigh') this.#noteMove(delta.network, delta.ip, delta.value);
+      this.#want.apply(delta);
+    }
+    this.#reconciler.kick();
+  }
+
+  settled(): void {
+    this.#reconciler.settled();
+  }
+
+  flushed(): Promise<void> {
+    return this.#reconciler.flushed();
+  }
+
+  endpointCreate(spec: EndpointSpec): Promise<void> {
+    return this.#endpoints.create(spec);
+  }
+
+  endpointJoin(id: EndpointId, sandbox: Sandbox): Promise<void> {
+    return this.#endpoints.join(id, sandbox);
+  }
+
+  endpointLeave(id: EndpointId): Promise<void> {
+    return this.#endpoints.leave(id);
+  }
+
+  endpointDelete(id: EndpointId): Promise<void> {
+    return this.#endpoints.delete(id);
+  }
+
+  async expose(network: NetworkName, ips: readonly Cidr[]): Promise<Mac> {
+    await this.flushed();
+    await this.#exposures.add(network, ips);
+    await this.flushed();
+    return this.#want.networks.get(network)!.bridgeMac;
+  }
+
+  async hide(network: NetworkName, ips: readonly Cidr[]): Promise<void> {
+    await this.#exposures.remove(network, ips);
+    const bridge = this.#want.networks.get(network)?.bridge;
+    // With its last IPv4 address a bridge loses its permanent IPv4 neighbours.
+    if (bridge !== undefined) this.#reconciler.mistrust(bridge);
+    await this.flushed();
+  }
+
+  snapshot(): DatapathSnapshot {
+    const active = [...this.#want.networks.values()].filter((network) => network.forward !== undefined);
+    const networks = active.map((network) => ({
+      network: network.name,
+      bridge: bridgeName(network),
+      bridgeMac: network.bridgeMac,
+      mtu: network.forward!.mtu,
+      rows: network.rowCount,
+    }));
+    return {
+      capabilities: this.#deps.paths.capabilities(),
+      paths: this.#deps.paths.paths(),
+      networks,
+      rows: networks.reduce((sum, { rows }) => sum + rows, 0),
+      pending: this.#want.pending,
+      counters: { ...this.#reconciler.counters, ...this.#deps.paths.counters() },
+    };
+  }
+
+  stop(): Promise<void> {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#reconciler.stop();
+    this.#deps.paths.stop();
+    this.#deps.kernel.close();
+    return Promise.resolve();
+  }
+
+  async reset(): Promise<void> {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#reconciler.stop();
+    await this.#deps.paths.reset();
+    for (const link of await this.#deps.kernel.links())
+      if (isOurLink(link)) await this.#deps.kernel.linkDel(link.index);
+    this.#deps.kernel.close();
+  }
+
+  #onEvent(ev: KernelEvent): void {
+    if (ev.kind === 'learnt') return this.#report(this.#learnt.onEvent(ev));
+    this.#reconciler.onEvent(ev);
+    const index = ev.kind === 'link' ? ev.link.index : ev.kind === 'linkGone' ? ev.index : undefined;
+    if (index !== undefined && this.#learnt.hasPort(index)) this.#reconciler.recheckLinks();
+  }
+
+  #onLinks(links: readonly Link[]): void {
+    const active = [...this.#want.networks.values()].filter((network) => network.bridge !== undefined);
+    const names = active.map(bridgeName);
+    if (names.join() !== this.#bridges) {
+      this.#bridges = names.join();
+      this.#deps.paths.setBridges(names);
+      for (const name of names) this.#quieten(name);
+    }
+    this.#exposures.ensure().catch((error: unknown) => this.#logRefusal('expose', error));
+    const { reports, changed } = this.#learnt.onLinks(links);
+    this.#report(reports);
+    // A frame may have been learnt before the port was seen, and after an overrun anything may have been.
+    const resyncs = this.#reconciler.counters['resyncs'] ?? 0;
+    const bridges = resyncs === this.#readLearntAt ? changed : this.#learnt.bridges();
+    this.#readLearntAt = resyncs;
+    for (const bridge of bridges)
+      this.#readLearnt(bridge).catch((error: unknown) => this.#logRefusal('read-learnt', error));
+  }
+
+  async #readLearnt(bridge: Link['index']): Promise<void> {
+    this.#report(this.#learnt.sync(bridge, await this.#deps.kernel.learntMacs(bridge)));
+  }
+
+  /** A bridge without an address must not answer ARP for the host's other addresses, nor take a route from a container. */
+  #quieten(bridge: string): void {
+    void this.#deps.sysctl(`ipv4/conf/${bridge}/arp_ignore`, '1');
+    void this.#deps.sysctl(`ipv6/conf/${bridge}/accept_ra`, '0');
+  }
+
+  #noteMove(name: NetworkName, ip: Ip, mac: Mac | undefined): void {
+    const before = this.#want.networks.get(name)?.neigh(ip);
+    const moved = this.#moves.note(name, ip, before, mac, this.#deps.clock.now());
+    const queue = this.#toAnnounce.get(name) ?? new Map<Ip, Mac>();
+    if (moved && mac !== undefined) this.#toAnnounce.set(name, queue.set(ip, mac));
+    else if (mac === undefined) queue.delete(ip);
+  }
+
+  #announce(network: NetworkWant): void {
+    const queue = this.#toAnnounce.get(network.name);
+    if (queue === undefined || network.bridge === undefined) return;
+    this.#toAnnounce.delete(network.name);
+    const entries = [...queue].map(([ip, mac]) => ({ ip, mac }));
+    if (entries.length > 0) this.#deps.paths.announce(network.bridge, entries);
+  }
+
+  #report(reports: readonly DatapathReport[]): void {
+    for (const report of reports) this.#config.onReport(report);
+  }
+
+  #logRefusal(doing: string, error: unknown): void {
+    if (!(error instanceof KernelError)) throw error;
+    this.#config.log(`${doing}-refused`, { error: error.message });
+  }
+}
+
+const bridgeName = (network: NetworkWant): string => linkName('bridge', network.name, network.forward!.vni);
+
+export const systemClock: Clock = {
+  now: () => performance.now() as Millis,
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Best effort: in a container's read-only /proc the bridge works all the same. */
+export const writeSysctl = (path: string, value: string): Promise<boolean> =>
+  writeFile(`/proc/sys/net/${path}`, value).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,278 @@
+import { cidrIp } from '../router/address.js';
+import type { Cidr, EndpointId, Ip, LinkIndex, Mac, NetworkForward, NetworkName, PeerId } from '../router/types.js';
+import type { DatapathConfig } from './datapath.js';
+import type { LinkSpec, PortFlags, Row } from './kernel.js';
+import { bridgeMac, linkAlias, linkName } from './names.js';
+import type { LinkWant } from './plan.js';
+
+/** What carries frames to a peer: the vxlan of a family, and the peer's vtep. `port` 0 is the vxlan's own. */
+export interface Uplink {
+  readonly family: 'v4' | 'v6';
+  readonly dst: Ip;
+  readonly port: number;
+}
+
+/**
+ * Isolated, so that no frame goes from one uplink out of another: that is the split horizon, and there is no loop.
+ * Broadcast and multicast go out; unicast only to a MAC that somebody announced.
+ */
+const UPLINK_PORT: PortFlags = {
+  isolated: true,
+  learning: false,
+  flood: false,
+  mcastFlood: true,
+  bcastFlood: true,
+  neighSuppress: true,
+};
+
+/**
+ * The endpoint's MAC is a static entry, so there is nothing to learn (a learnt frame could move a remote MAC here) and
+ * no reason to show it unicast for others. It must see gratuitous ARP, so nothing is suppressed towards it.
+ */
+const ENDPOINT_PORT: PortFlags = {
+  isolated: false,
+  learning: false,
+  flood: false,
+  mcastFlood: true,
+  bcastFlood: true,
+  neighSuppress: false,
+};
+
+interface Port {
+  readonly id: EndpointId;
+  readonly mac: Mac;
+  /** False while the veth is on its way: it is wanted, but not missed. */
+  made: boolean;
+  index: LinkIndex | undefined;
+}
+
+/** What has changed since it was last taken. `all` stands for every key there is. */
+export interface Dirty {
+  readonly all: boolean;
+  readonly flood: boolean;
+  readonly macs: ReadonlySet<Mac>;
+  readonly ips: ReadonlySet<Ip>;
+}
+
+/** One network's share of the table, and the rows that follow from it. Pure. */
+export class NetworkWant {
+  readonly name: NetworkName;
+  readonly bridgeMac: Mac;
+  /** Undefined while this host takes no part in it. */
+  forward: NetworkForward | undefined;
+  readonly #config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>;
+  readonly #uplinks: ReadonlyMap<PeerId, Uplink>;
+  readonly #macs = new Map<Mac, PeerId>();
+  readonly #neighs = new Map<Ip, Mac>();
+  readonly #members = new Set<PeerId>();
+  readonly #ports = new Map<string, Port>();
+  readonly #localMacs = new Map<Mac, Port>();
+  readonly #exposed = new Set<Ip>();
+  #links: { readonly [role in 'bridge' | 'v4' | 'v6']?: LinkIndex | undefined } = {};
+  #dirty = { all: false, flood: false, macs: new Set<Mac>(), ips: new Set<Ip>() };
+
+  constructor(
+    name: NetworkName,
+    config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>,
+    uplinks: ReadonlyMap<PeerId, Uplink>,
+  ) {
+    this.name = name;
+    this.bridgeMac = bridgeMac(config.self, name);
+    this.#config = config;
+    this.#uplinks = uplinks;
+  }
+
+  get bridge(): LinkIndex | undefined {
+    return this.#links.bridge;
+  }
+
+  /** About how many rows are wanted; exact when every peer can be reached. */
+  get rowCount(): number {
+    return this.forward ? this.#macs.size * 2 + this.#ports.size + this.#neighs.size + this.#members.size : 0;
+  }
+
+  get dirtyCount(): number {
+    const { all, flood, macs, ips } = this.#dirty;
+    return (all ? 1 + this.#macs.size + this.#neighs.size : 0) + macs.size + ips.size + (flood ? 1 : 0);
+  }
+
+  neigh(ip: Ip): Mac | undefined {
+    return this.#neighs.get(ip);
+  }
+
+  setMember(peer: PeerId, value: boolean): void {
+    if (this.#members.has(peer) === value) return;
+    if (value) this.#members.add(peer);
+    else this.#members.delete(peer);
+    this.#dirty.flood = true;
+  }
+
+  setMac(mac: Mac, peer: PeerId | undefined): void {
+    if (this.#macs.get(mac) === peer) return;
+    if (peer === undefined) this.#macs.delete(mac);
+    else this.#macs.set(mac, peer);
+    this.#dirty.macs.add(mac);
+  }
+
+  setNeigh(ip: Ip, mac: Mac | undefined): void {
+    if (this.#neighs.get(ip) === mac) return;
+    if (mac === undefined) this.#neighs.delete(ip);
+    else this.#neighs.set(ip, mac);
+    this.#dirty.ips.add(ip);
+  }
+
+  /** Addresses of the host itself: a permanent neighbour for one of them would cut the host off from its containers. */
+  setExposed(cidr: Cidr, value: boolean): void {
+    if (value) this.#exposed.add(cidrIp(cidr));
+    else this.#exposed.delete(cidrIp(cidr));
+    this.#dirty.ips.add(cidrIp(cidr));
+  }
+
+  setPort(name: string, { id, mac }: { readonly id: EndpointId; readonly mac: Mac }): void {
+    const have = this.#ports.get(name);
+    if (have?.id === id && have.mac === mac) return;
+    this.dropPort(name);
+    const port: Port = { id, mac, made: false, index: undefined };
+    this.#ports.set(name, port);
+    this.#localMacs.set(mac, port);
+    this.#dirty.macs.add(mac);
+  }
+
+  dropPort(name: string): EndpointId | undefined {
+    const port = this.#ports.get(name);
+    if (port === undefined) return undefined;
+    this.#ports.delete(name);
+    this.#localMacs.delete(port.mac);
+    for (const other of this.#ports.values()) if (other.mac === port.mac) this.#localMacs.set(other.mac, other);
+    this.#dirty.macs.add(port.mac);
+    return port.id;
+  }
+
+  portMade(name: string): void {
+    const port = this.#ports.get(name);
+    if (port) port.made = true;
+  }
+
+  /** Names of the ports that ought to exist by now. */
+  madePorts(): string[] {
+    return [...this.#ports].filter(([, port]) => port.made).map(([name]) => name);
+  }
+
+  linkWants(withV6: boolean): LinkWant[] {
+    if (this.forward === undefined) return [];
+    const { self, local } = this.#config;
+    const { vni, mtu } = this.forward;
+    const [name, alias, mac] = [linkName('bridge', this.name, vni), linkAlias(self, this.name), this.bridgeMac];
+    const bridge: LinkSpec = { kind: 'bridge', name, mac, mtu, alias };
+    const wants: LinkWant[] = [{ name, kind: 'bridge', mtu, alias, mac, spec: bridge }];
+    if (local.v4) wants.push(this.#vxlanWant('vxlan4', local.v4, name));
+    if (local.v6 && withV6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
+    for (const [port, { id }] of this.#ports)
+      wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master: endpointOf(name) });
+    return wants;
+  }
+
+  /** @returns whether the bridge or an uplink is another than before, so that nothing is known of its rows */
+  bindLinks(byName: ReadonlyMap<string, LinkIndex>): boolean {
+    const vni = this.forward?.vni;
+    const at = (role: 'bridge' | 'vxlan4' | 'vxlan6'): LinkIndex | undefined =>
+      vni === undefined ? undefined : byName.get(linkName(role, this.name, vni));
+    const was = this.#links;
+    this.#links = { bridge: at('bridge'), v4: at('vxlan4'), v6: at('vxlan6') };
+    for (const [name, port] of this.#ports) {
+      if (port.index === byName.get(name)) continue;
+      port.index = byName.get(name);
+      this.#dirty.macs.add(port.mac);
+    }
+    const moved = was.bridge !== this.#links.bridge || was.v4 !== this.#links.v4 || was.v6 !== this.#links.v6;
+    if (moved) this.markAll();
+    return moved;
+  }
+
+  /** Bridge, uplinks and ports that exist. */
+  links(): LinkIndex[] {
+    const ports = [...this.#ports.values()].map((port) => port.index);
+    return [...Object.values(this.#links), ...ports].filter((index) => index !== undefined);
+  }
+
+  /** A MAC of ours is never sent elsewhere, whatever the table says of the bridge's. A remote claim outranks a local port. */
+  rowsOfMac(mac: Mac): Row[] {
+    if (mac === this.bridgeMac || this.#links.bridge === undefined) return [];
+    const peer = this.#macs.get(mac);
+    if (peer === undefined) {
+      const link = this.#localMacs.get(mac)?.index;
+      return link === undefined ? [] : [{ kind: 'master', link, mac }];
+    }
+    const uplink = this.#uplinks.get(peer);
+    const link = uplink && this.#links[uplink.family];
+    if (uplink === undefined || link === undefined) return [];
+    return [
+      { kind: 'self', link, mac, dst: uplink.dst, port: uplink.port },
+      { kind: 'master', link, mac },
+    ];
+  }
+
+  rowsOfIp(ip: Ip): Row[] {
+    const [mac, link] = [this.#neighs.get(ip), this.#links.bridge];
+    if (mac === undefined || link === undefined || mac === this.bridgeMac || this.#exposed.has(ip)) return [];
+    return [{ kind: 'neigh', link, ip, mac }];
+  }
+
+  /** One entry for each member, in the vxlan of its family, so that each hears a broadcast once. */
+  floods(): Row[] {
+    const rows: Row[] = [];
+    for (const peer of this.#members) {
+      const uplink = this.#uplinks.get(peer);
+      const link = uplink && this.#links[uplink.family];
+      if (uplink && link !== undefined) rows.push({ kind: 'flood', link, dst: uplink.dst, port: uplink.port });
+    }
+    return rows;
+  }
+
+  *macs(): IterableIterator<Mac> {
+    yield* this.#macs.keys();
+    yield* this.#localMacs.keys();
+  }
+
+  ips(): IterableIterator<Ip> {
+    return this.#neighs.keys();
+  }
+
+  markAll(): void {
+    this.#dirty.all = true;
+  }
+
+  /** The kernel may no longer have this row. */
+  markRow(row: Row): void {
+    if (row.kind === 'flood') this.#dirty.flood = true;
+    else if (row.kind === 'neigh') this.#dirty.ips.add(row.ip);
+    else this.#dirty.macs.add(row.mac);
+  }
+
+  /** The kernel may have lost what it knew of this link. */
+  markLink(index: LinkIndex): void {
+    const port = [...this.#ports.values()].find((p) => p.index === index);
+    if (port === undefined) this.markAll();
+    else this.#dirty.macs.add(port.mac);
+  }
+
+  markPeers(peers: ReadonlySet<PeerId>): void {
+    for (const [mac, peer] of this.#macs) if (peers.has(peer)) this.#dirty.macs.add(mac);
+    for (const peer of peers) if (this.#members.has(peer)) this.#dirty.flood = true;
+  }
+
+  takeDirty(): Dirty {
+    const dirty = this.#dirty;
+    this.#dirty = { all: false, flood: false, macs: new Set(), ips: new Set() };
+    return dirty;
+  }
+
+  #vxlanWant(role: 'vxlan4' | 'vxlan6', local: Ip, bridge: string): LinkWant {
+    const { vni, mtu } = this.forward!;
+    const [name, alias] = [linkName(role, this.name, vni), linkAlias(this.#config.self, this.name)];
+    const spec: LinkSpec = { kind: 'vxlan', name, vni, local, port: this.#config.vxlanPort, mtu, df: false, alias };
+    return { name, kind: 'vxlan', mtu, alias, master: { name: bridge, port: UPLINK_PORT }, spec };
+  }
+}
+
+const endpointOf = (bridge: string): { name: string; port: PortFlags } => ({ name: bridge, port: ENDPOINT_PORT });
