@@ -27,7 +27,14 @@ main() {
 # Not a plain exec: unshare(1) blocks INT and TERM while it waits, so somebody has to hand them to pid 1.
 outer() {
   local users=()
-  ((EUID == 0)) || users=(--user --map-root-user)
+  if ((EUID != 0)); then
+    users=(--user --map-root-user)
+    unshare "${users[@]}" true 2>/dev/null || {
+      echo 'sandbox: this system lets only root make namespaces' >&2
+      echo '  try: the same with sudo, or sysctl kernel.unprivileged_userns_clone=1' >&2
+      exit 1
+    }
+  fi
   start setpriv --pdeathsig KILL -- unshare "${users[@]}" --net --mount --pid --ipc --uts --fork --mount-proc \
     --kill-child -- bash "${BASH_SOURCE[0]}" --init "$@"
   trap 'pass INT' INT
@@ -36,7 +43,7 @@ outer() {
 }
 
 init() {
-  mount -t tmpfs -o mode=0755,size=256m tmpfs /run
+  mount -t tmpfs -o mode=0755,size=1g tmpfs /run
   mkdir /run/netns
   # The /sys that came along shows the devices of the host's network. Some containers forbid a fresh one; `ip netns exec`
   # then does too, and everything here asks netlink, so it is no loss.

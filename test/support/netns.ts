@@ -1,8 +1,7 @@
 // A laboratory of real hosts: network namespaces on one switch, whose cables can be cut and listened to. Sandbox only.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { must, Namespace, Underlay } from '../../cli/demo/namespace.js';
@@ -37,13 +36,11 @@ export function createLab(options: { readonly mtu?: number } = {}): Lab {
   const lab = new Lab(`m${process.pid}${labs === 0 ? '' : `x${labs}`}`, options.mtu ?? 1500);
   labs++;
   after(() => lab.close());
-  // Not in close(): the logs in it are printed at the exit of a file that failed.
-  process.on('exit', () => rmSync(lab.dir, { recursive: true, force: true }));
   return lab;
 }
 
 export class Lab {
-  /** A directory for state, sockets and captures; removed when the process exits. */
+  /** A directory for state, sockets, logs and captures. It lies in the sandbox's own /run and goes with it. */
   readonly dir: string;
   readonly #tag: string;
   readonly #underlay: Underlay;
@@ -53,7 +50,7 @@ export class Lab {
 
   constructor(tag: string, mtu: number) {
     this.#tag = tag;
-    this.dir = mkdtempSync(join(tmpdir(), 'mesh-lab-'));
+    this.dir = mkdtempSync('/run/mesh-lab-');
     this.#underlay = new Underlay(tag, mtu);
     execFileSync('ip', ['netns', 'exec', this.wire.name, 'nft', '-f', '-'], { input: CUTS });
   }
