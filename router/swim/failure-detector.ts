@@ -27,10 +27,13 @@ export type DetectorEffect =
   | { readonly kind: 'ping'; readonly to: PeerId; readonly seq: number; readonly tell: SwimClaim | undefined }
   | { readonly kind: 'pingReq'; readonly to: PeerId; readonly seq: number; readonly target: PeerId }
   | { readonly kind: 'ack'; readonly to: PeerId; readonly seq: number }
-  | { readonly kind: 'claim' | 'spread'; readonly claim: SwimClaim };
+  | { readonly kind: 'claim'; readonly claim: SwimClaim }
+  | { readonly kind: 'spread'; readonly claim: SwimClaim };
 
 interface Suspect extends Suspicion {
   readonly accuser: PeerId;
+  /** When we look for ourselves, and tell it; undefined when that is left to others. */
+  readonly lookAt: Millis | undefined;
 }
 
 interface Probed {
@@ -50,7 +53,7 @@ interface Probe {
 }
 
 const MAX_PROBES = 1024;
-/** About as many peers look for themselves, at once, when they hear of a suspicion; the others in their turn. */
+/** About as many peers look for themselves when they hear of a suspicion, until it is settled; the others in their turn. */
 const WITNESSES = 10;
 
 export interface DetectorOptions {
@@ -97,7 +100,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   nextDeadline(): Millis | undefined {
     let at: number = this.#nextTurnAt ?? Infinity;
     for (const probe of this.#probes.values()) at = Math.min(at, probe.askAt ?? probe.failedAt);
-    for (const { suspect } of this.#members.values()) if (suspect) at = Math.min(at, this.#faultyAt(suspect));
+    for (const { suspect } of this.#members.values())
+      if (suspect) at = Math.min(at, this.#faultyAt(suspect), suspect.lookAt ?? Infinity);
     return at === Infinity ? undefined : (at as Millis);
   }
 
@@ -153,17 +157,25 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     return effects;
   }
 
+  /** Once more directly, for it may just have been lost, and through others. */
   #ask(seq: number, target: PeerId): DetectorEffect[] {
     const helpers = this.#pick(this.#timing.pingReqPeers, (peer) => peer !== target);
-    return helpers.map((to) => ({ kind: 'pingReq', to, seq, target }));
+    const again: DetectorEffect = { kind: 'ping', to: target, seq, tell: this.#said(target) };
+    return [again, ...helpers.map((to): DetectorEffect => ({ kind: 'pingReq', to, seq, target }))];
   }
 
   #suspectsDue(now: Millis): DetectorEffect[] {
     const effects: DetectorEffect[] = [];
     for (const [peer, m] of this.#members) {
-      if (m.suspect === undefined || now < this.#faultyAt(m.suspect)) continue;
-      this.#members.delete(peer);
-      effects.push({ kind: 'claim', claim: { peer, status: 'faulty', incarnation: m.incarnation } });
+      if (m.suspect === undefined) continue;
+      if (now >= this.#faultyAt(m.suspect)) {
+        this.#members.delete(peer);
+        effects.push({ kind: 'claim', claim: { peer, status: 'faulty', incarnation: m.incarnation } });
+      } else if (m.suspect.lookAt !== undefined && now >= m.suspect.lookAt) {
+        const lookAt = (now + this.#timing.pingTimeoutMs) as Millis;
+        this.#members.set(peer, { ...m, suspect: { ...m.suspect, lookAt } });
+        effects.push(...this.#bearWitness(peer, now));
+      }
     }
     return effects;
   }
@@ -202,26 +214,26 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const { incarnation } = claim;
     const condemned = (before?.condemned ?? -1) >= incarnation ? before?.condemned : undefined;
     if (claim.status !== 'suspect') {
+      this.#endProbes(peer); // a refutation is as good as an answer
       this.#members.set(peer, { incarnation, suspect: undefined, condemned });
       return [];
     }
     const { accuser } = claim;
     const suspicion = { startedAt: now, accusers: new Set([accuser]), condemned: condemned !== undefined };
-    const suspect = { ...suspicion, accuser, answered: false };
-    this.#members.set(peer, { incarnation, suspect, condemned });
-    const isWitness = accuser !== this.#self && this.#random() < WITNESSES / this.#members.size;
-    return isWitness && !this.#isProbed(peer) ? this.#bearWitness(peer, now) : [];
+    const isWitness = accuser === this.#self || this.#random() < WITNESSES / this.#members.size;
+    const lookAt = isWitness ? now : undefined; // the next tick, which is at once
+    this.#members.set(peer, { incarnation, suspect: { ...suspicion, accuser, answered: false, lookAt }, condemned });
+    return [];
   }
 
   /** A probe in a hurry: directly and through others at once. */
   #bearWitness(target: PeerId, now: Millis): DetectorEffect[] {
+    if (this.#isProbed(target)) return [];
     const seq = this.#seq;
-    const ping = this.#probe(target, now);
-    const probe = this.#probes.get(seq);
-    if (ping.length === 0 || probe === undefined) return [];
+    if (this.#probe(target, now).length === 0) return [];
     const failedAt = (now + this.#timing.probeTimeoutMs - this.#timing.pingTimeoutMs) as Millis;
-    this.#probes.set(seq, { ...probe, askAt: undefined, failedAt });
-    return [...ping, ...this.#ask(seq, target)];
+    this.#probes.set(seq, { target, askAt: undefined, failedAt, asked: undefined });
+    return this.#ask(seq, target);
   }
 
   #acked(from: PeerId, seq: number): DetectorEffect[] {
@@ -242,6 +254,10 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const m = this.#members.get(peer);
     if (m?.suspect) return { peer, status: 'suspect', incarnation: m.incarnation, accuser: m.suspect.accuser };
     return m?.condemned === undefined ? undefined : { peer, status: 'faulty', incarnation: m.condemned };
+  }
+
+  #endProbes(peer: PeerId): void {
+    for (const [seq, probe] of this.#probes) if (probe.target === peer && !probe.asked) this.#probes.delete(seq);
   }
 
   #isProbed(peer: PeerId): boolean {

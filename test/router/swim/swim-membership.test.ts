@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createSwimMembership } from '../../../router/swim/swim-membership.js';
+import { membershipContract } from '../../contract/membership.js';
+import { peerNumber } from '../../support/datagram-network.js';
+import { Swarm } from '../../support/swarm.js';
+
+membershipContract('swim', createSwimMembership);
+
+/** Runs `measure` on a swarm for each seed. */
+const overSeeds = (seeds: number, measure: (s: Swarm) => number): number[] =>
+  Array.from({ length: seeds }, (_, i) => {
+    const s = new Swarm(createSwimMembership, i + 1);
+    try {
+      return measure(s);
+    } finally {
+      s.end();
+    }
+  });
+
+for (const n of [10, 30])
+  test(`of ${n} a killed one is faulty to all within five seconds, for seeds 1 to 10`, () => {
+    const took = overSeeds(10, (s) => {
+      s.grow(n);
+      s.time.run(20_000);
+      s.kill(n - 1);
+      return s.until(() => s.agree([n - 1], 'faulty'), 30_000);
+    });
+    assert.ok(Math.max(...took) <= 5000, took.join(' '));
+  });
+
+test('an idle member of ten sends at most 450 bytes per second, headers and envelope included', () => {
+  const [perSecond] = overSeeds(1, (s) => {
+    s.grow(10);
+    s.time.run(60_000);
+    const before = [...s.network.sentBytes];
+    s.time.run(300_000);
+    return Math.max(...s.network.sentBytes.map((bytes, host) => (bytes - before[host]!) / 300));
+  });
+  assert.ok(perSecond! <= 450, `${perSecond} B/s`);
+});
+
+test('the same seed gives the same story', () => {
+  const story = (): string => {
+    const s = new Swarm(createSwimMembership, 7, { loss: 0.2 });
+    try {
+      s.grow(8);
+      s.time.run(60_000);
+      return JSON.stringify([s.changes, s.network.sentBytes]);
+    } finally {
+      s.end();
+    }
+  };
+  assert.equal(story(), story());
+});
+
+test('one that hears of its own later life rises above it and says so', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.grow(3);
+    s.time.run(3000);
+    const claim = [...Buffer.from(peerNumber(0), 'hex'), 0, 0, 0, 0, 0, 0, 40];
+    s.at(0).receive(peerNumber(1), Uint8Array.from([1, 14, ...claim]));
+    assert.deepEqual(s.refutations, [{ by: 0, incarnation: 41 }]);
+    s.time.run(2000);
+    assert.equal(s.at(2).member(peerNumber(0))?.incarnation, 41);
+  } finally {
+    s.end();
+  }
+});
+
+test('a sync in the name of another is dropped', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.launch(0);
+    const claim = [...Buffer.from(peerNumber(2), 'hex'), 0, 0, 0, 0, 0, 0, 1];
+    s.at(0).receive(peerNumber(1), Uint8Array.from([1, 12, ...claim]));
+    assert.deepEqual(s.drops, ['not-sender']);
+    assert.deepEqual(s.at(0).members(), []);
+  } finally {
+    s.end();
+  }
+});
+
+test('a goodbye that comes after the burial still counts', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.grow(3);
+    s.time.run(3000);
+    s.kill(2);
+    assert.ok(s.until(() => s.agree([2], 'faulty'), 10_000) < Infinity);
+    s.at(0).receive(peerNumber(1), Uint8Array.from([1, 14, ...Buffer.from(peerNumber(2), 'hex'), 3, 0, 0, 0, 0, 0, 1]));
+    assert.equal(s.status(0, 2), 'left');
+    assert.ok(s.until(() => s.agree([2], 'left'), 3000) < Infinity, 'nobody else was told');
+  } finally {
+    s.end();
+  }
+});
