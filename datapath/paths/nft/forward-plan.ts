@@ -38,7 +38,7 @@ export const DOCKER_CHAIN = 'DOCKER-USER';
 
 /** What makes every dropping chain accept the bridges, and takes away rules of ours that nobody needs. */
 export function planForward(chains: readonly ForwardChain[], bridges: readonly string[]): readonly ForwardOp[] {
-  const targets = new Set(chains.filter((c) => c.hooked && c.drops).map((c) => targetOf(c, chains)));
+  const targets = new Set(forwardTargets(chains));
   return chains.flatMap((chain) => {
     const wanted = targets.has(chain) ? bridges : [];
     const kept = new Set<string>();
@@ -54,6 +54,10 @@ export function planForward(chains: readonly ForwardChain[], bridges: readonly s
     ];
   });
 }
+
+/** The chains that our rules belong in: one for each that drops. */
+export const forwardTargets = (chains: readonly ForwardChain[]): readonly ForwardChain[] =>
+  chains.filter((c) => c.hooked && c.drops).map((c) => targetOf(c, chains));
 
 function targetOf(base: ForwardChain, chains: readonly ForwardChain[]): ForwardChain {
   if (!base.rules.some((r) => r.jump === DOCKER_CHAIN)) return base;
@@ -78,7 +82,7 @@ export function forwardChainNames(listChainsJson: string): readonly { family: st
   return [...mayDrop, ...docker];
 }
 
-/** Reads `nft -j list chain`, several documents at once. @param mark the comment that our rules carry */
+/** Reads `nft -j list chain`. @param mark the comment that our rules carry */
 export function parseNftChains(json: string, mark: string): readonly ForwardChain[] {
   const items = nftItems(json);
   const rules = items.flatMap((item) => (isRecord(item['rule']) ? [item['rule']] : []));

@@ -1,7 +1,8 @@
 // Keeps the host's own forward chains from dropping what goes from container to container over our bridges.
-import type { RunTool } from '../run-tool.js';
+import type { RunTool, ToolResult } from '../run-tool.js';
 import {
   forwardChainNames,
+  forwardTargets,
   iptablesArgs,
   nftLine,
   parseIptables,
@@ -22,6 +23,9 @@ export interface ForwardState {
   readonly remedy: string;
 }
 
+/** After this many glances everything is read again: a rule at the end of a chain may have closed it. */
+const MAX_GLANCES = 5;
+
 const UNNEEDED: ForwardState = { ok: true, reason: '', remedy: '' };
 
 export class Forward {
@@ -30,7 +34,10 @@ export class Forward {
   readonly #readProc: ReadProc;
   readonly #count: (name: string) => void;
   #state = UNNEEDED;
-  #inserted = false;
+  /** Where our rules are, and what was seen when they were put there. */
+  #targets: readonly ForwardChain[] = [];
+  #seen: string | undefined;
+  #glances = 0;
 
   constructor(port: number, run: RunTool, readProc: ReadProc, count: (name: string) => void) {
     this.#mark = tableName(port);
@@ -48,35 +55,57 @@ export class Forward {
     const families = ['ip', 'ip6'].filter(
       (f) => this.#readProc(`/proc/sys/net/bridge/bridge-nf-call-${f}tables`)?.trim() === '1',
     );
-    if (families.length === 0 || (bridges.length === 0 && !this.#inserted)) {
+    if (families.length === 0 || (bridges.length === 0 && this.#targets.length === 0)) {
       this.#state = UNNEEDED;
       return;
     }
-    const chains = (await this.#chains()).filter((c) => c.family === 'inet' || families.includes(c.family));
+    const listed = await this.#run('nft', ['-j', 'list', 'chains']);
+    const seen = `${families.join()} ${bridges.join()} ${listed.ok ? listed.stdout : ''}`;
+    if (seen === this.#seen && this.#glances < MAX_GLANCES && (await this.#holds(bridges))) {
+      this.#glances++;
+      return;
+    }
+    const all = await this.#chains(listed);
+    const chains = all.filter((c) => c.family === 'inet' || families.includes(c.family));
     const refused = await this.#perform(planForward(chains, bridges));
-    const dropping = chains
-      .filter((c) => c.drops)
-      .map((c) => `${c.backend === 'nft' ? 'nft' : c.backend} ${c.family} ${c.name}`);
-    this.#inserted = dropping.length > 0;
-    this.#state = describe(dropping, refused, bridges);
+    this.#targets = forwardTargets(chains);
+    this.#seen = refused === undefined && this.#targets.every((c) => c.backend === 'nft') ? seen : undefined;
+    this.#glances = 0;
+    this.#state = describe(chains, refused, bridges);
   }
 
   /** Takes every rule of ours away, whether it is needed or not. */
   async remove(): Promise<void> {
-    await this.#perform(planForward(await this.#chains(), []));
-    this.#inserted = false;
+    await this.#perform(planForward(await this.#chains(await this.#run('nft', ['-j', 'list', 'chains'])), []));
+    this.#targets = [];
+    this.#seen = undefined;
     this.#state = UNNEEDED;
   }
 
-  async #chains(): Promise<readonly ForwardChain[]> {
-    const listed = await this.#run('nft', ['-j', 'list', 'chains']);
+  /** The glance: nobody made or changed a chain; are our rules still there? */
+  async #holds(bridges: readonly string[]): Promise<boolean> {
+    const now = await this.#nftChains(this.#targets);
+    return (
+      now.length === this.#targets.length && now.every((c) => bridges.every((b) => c.rules.some((r) => r.ours === b)))
+    );
+  }
+
+  async #chains(listed: ToolResult): Promise<readonly ForwardChain[]> {
     if (!listed.ok) return [...(await this.#iptables('iptables')), ...(await this.#iptables('ip6tables'))];
-    const names = forwardChainNames(listed.stdout);
-    const commands = names.map((c) => `list chain ${c.family} ${c.table} ${c.name}`).join('; ');
-    const rules = commands === '' ? undefined : await this.#run('nft', ['-j', commands]);
+    const nft = await this.#nftChains(forwardChainNames(listed.stdout));
     const legacy4 = await this.#legacy('/proc/net/ip_tables_names', 'iptables-legacy', 'iptables');
     const legacy6 = await this.#legacy('/proc/net/ip6_tables_names', 'ip6tables-legacy', 'ip6tables');
-    return [...(rules?.ok === true ? parseNftChains(rules.stdout, this.#mark) : []), ...legacy4, ...legacy6];
+    return [...nft, ...legacy4, ...legacy6];
+  }
+
+  /** One child each: of two list commands in one call, nft 1.0.6 finds only the last one's chain. */
+  async #nftChains(names: readonly { family: string; table: string; name: string }[]): Promise<ForwardChain[]> {
+    const chains: ForwardChain[] = [];
+    for (const { family, table, name } of names) {
+      const rules = await this.#run('nft', ['-j', 'list', 'chain', family, table, name]);
+      if (rules.ok) chains.push(...parseNftChains(rules.stdout, this.#mark));
+    }
+    return chains;
   }
 
   /** The old tables are unknown to nft; the kernel lists them once somebody has used them. */
@@ -94,7 +123,7 @@ export class Forward {
   /** @returns the first refusal */
   async #perform(ops: readonly ForwardOp[]): Promise<string | undefined> {
     let refused: string | undefined;
-    const settle = (result: Awaited<ReturnType<RunTool>>, n: number): void => {
+    const settle = (result: ToolResult, n: number): void => {
       if (!result.ok) refused ??= result.reason;
       else for (let i = 0; i < n; i++) this.#count('forward-changed');
     };
@@ -107,9 +136,14 @@ export class Forward {
   }
 }
 
-function describe(dropping: readonly string[], refused: string | undefined, bridges: readonly string[]): ForwardState {
+function describe(
+  chains: readonly ForwardChain[],
+  refused: string | undefined,
+  bridges: readonly string[],
+): ForwardState {
+  const dropping = chains.filter((c) => c.drops);
   if (dropping.length === 0) return UNNEEDED;
-  const where = dropping.join(', ');
+  const where = dropping.map((c) => `${c.backend} ${c.family} ${c.table} ${c.name}`).join(', ');
   if (refused === undefined)
     return { ok: true, reason: `${where} drops; accepted ${bridges.join(', ')} there`, remedy: '' };
   const remedy = bridges.map((b) => `iptables -I FORWARD -i ${b} -o ${b} -j ACCEPT`).join('; ');

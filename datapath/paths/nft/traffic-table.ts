@@ -87,16 +87,11 @@ function readElement(set: string, entry: unknown, bytes: Map<Element, number>): 
 export const isRecord = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null;
 export const list = (v: unknown): readonly unknown[] => (Array.isArray(v) ? v : []);
 
-/** The objects of `nft -j`, of one document a line. @returns none when it is not what nft writes */
+/** The objects of `nft -j`. @returns none when it is not what nft writes */
 export function nftItems(json: string): readonly Record<string, unknown>[] {
   try {
-    return json
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .flatMap((line) => {
-        const parsed: unknown = JSON.parse(line);
-        return isRecord(parsed) ? list(parsed['nftables']).filter(isRecord) : [];
-      });
+    const parsed: unknown = JSON.parse(json);
+    return isRecord(parsed) ? list(parsed['nftables']).filter(isRecord) : [];
   } catch {
     return [];
   }
