@@ -20,4 +20,5 @@ export function createDatapath(config: DatapathConfig, deps: Partial<DatapathDep
 
 export type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
 export { KernelError } from './kernel.js';
+export { underlayMtu } from './underlay.js';
 export { networkMtu, SLEEVE_OVERHEAD, VXLAN_OVERHEAD } from './mtu.js';

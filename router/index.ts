@@ -1,12 +1,16 @@
 // The control plane's public face. A router turns gossip into a forwarding table: it learns who exists (swim/), what each
 // peer owns (gossip/), whom to talk to (connection/), and hands the datapath what changed. RouterCore is pure; Router is
 // the shell that gives it sockets, time and a disk.
-export { RouterCore, type RouterOptions } from './router.js';
-export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from './runtime/router-shell.js';
-export { macViews, snapshotRouter, type PeerView, type RouterSnapshot } from './snapshot.js';
 export { openStore } from './open-store.js';
+export type { Remotes } from './peer-book.js';
+export { RouterCore, type RouterOptions } from './router.js';
+export { loadIdentity, nextIncarnation, raiseIncarnation, type Identity } from './runtime/identity.js';
+export { Log } from './runtime/log.js';
+export { CannotListen, PortInUse, type NetworkEvent } from './runtime/network.js';
+export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from './runtime/router-shell.js';
 export { Sockets } from './runtime/sockets.js';
-export { CannotListen, PortInUse } from './runtime/network.js';
+export { StateDir, StateDirError } from './runtime/state-dir.js';
+export { bytesFile, jsonFile } from './runtime/state-file.js';
+export { macViews, snapshotRouter, type PeerView, type RouterSnapshot } from './snapshot.js';
 export { createSwimMembership } from './swim/swim-membership.js';
-export { ipKey, macKey } from './wire/records.js';
-export type { NetRecord } from './wire/records.js';
+export { ipKey, macKey, type NetRecord } from './wire/records.js';

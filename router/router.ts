@@ -98,6 +98,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     return { name: this.ledger.book.name(owner), state: this.ledger.book.get(owner)?.state ?? 'suspect' };
   }
 
+  /** Has it founded a mesh or met one? Until then its idea of the networks is its own. */
+  get isInMesh(): boolean {
+    return this.#hasMet || this.options.founds || this.options.store.owners().length > 1;
+  }
+
   /** Hostile or unlucky input: counted, by reason, and shown by `status`. */
   countDrop(reason: string): void {
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
@@ -133,7 +138,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'forgetPeer':
         return this.ledger.publisher.gone(ev.peer, Math.max(1, this.ledger.incarnationOf(ev.peer)), 'forgotten');
       case 'announce':
-        return this.ledger.announce(ev.endpoint, ev.fresh, this.#hasMet || this.options.founds);
+        return this.ledger.announce(ev.endpoint, ev.fresh, this.isInMesh);
       case 'withdraw':
         return this.ledger.withdraw(ev.id);
       case 'report':

@@ -20,7 +20,6 @@ export interface StatusSources {
   readonly exposed: StatusDocument['exposed'];
   readonly self: StatusDocument['self'];
   readonly version: string;
-  readonly isVxlanOnly: boolean;
   readonly counters: Readonly<Record<string, number>>;
 }
 

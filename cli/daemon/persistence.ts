@@ -1,0 +1,50 @@
+// When the router's state reaches the disk: targets soon, the record cache now and then, both as a whole.
+import type { StateDir } from '../../router/index.js';
+import { cacheFile, targetsFile, type TargetsOnDisk } from './state.js';
+
+export interface Persistence {
+  /** Something changed; it is written soon. */
+  later(what: 'cache' | 'targets'): void;
+  /** Everything that waits is written; used once, at the end. */
+  flush(): Promise<void>;
+}
+
+const SOON_MS = 250;
+/** A large cache is not written all the time: each write rests for this many times its own duration. */
+const REST_FACTOR = 20;
+
+/** @param onError a write failed: said, and tried again with the next change */
+export function createPersistence(
+  dir: StateDir,
+  read: { readonly cache: () => Uint8Array; readonly targets: () => TargetsOnDisk },
+  onError: (e: unknown) => void,
+): Persistence {
+  const files = {
+    cache: () => dir.save(cacheFile, read.cache()),
+    targets: () => dir.save(targetsFile, read.targets()),
+  };
+  const timers = new Map<string, NodeJS.Timeout>();
+  const restUntil = new Map<string, number>();
+
+  const write = async (what: 'cache' | 'targets'): Promise<void> => {
+    const startedAt = performance.now();
+    await files[what]().catch(onError);
+    restUntil.set(what, performance.now() + REST_FACTOR * (performance.now() - startedAt));
+  };
+  const later = (what: 'cache' | 'targets'): void => {
+    if (timers.has(what)) return;
+    const waitMs = Math.max(SOON_MS, (restUntil.get(what) ?? 0) - performance.now());
+    const timer = setTimeout(() => {
+      timers.delete(what); // a change during the write is one more write
+      void write(what);
+    }, waitMs);
+    timers.set(what, timer.unref());
+  };
+  return {
+    later,
+    async flush() {
+      for (const timer of timers.values()) clearTimeout(timer);
+      await Promise.all([write('cache'), write('targets')]);
+    },
+  };
+}

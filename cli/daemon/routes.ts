@@ -1,0 +1,160 @@
+// The control socket's routes: each takes a request apart, calls what does it, and answers in the words of cli/api.ts.
+import { formatSocketAddress, parseHostPort, parseNetworkName } from '../../router/address.js';
+import type { NetworkName, PeerId } from '../../router/types.js';
+import type { StatusDocument } from '../api.js';
+import { DEFAULT_PORT } from '../options.js';
+import { meshVersion } from '../version.js';
+import { Refused, type Routes } from './control.js';
+import type { Daemon } from './daemon.js';
+import { DEFAULT_NETWORK } from './endpoints.js';
+import { statusDocument } from './status.js';
+
+type Body = Readonly<Record<string, unknown>>;
+type Answer = { readonly peer: string; readonly refused?: string; readonly note?: string };
+
+export const routes = (d: Daemon): Routes => ({
+  'GET /v1/status': (_, __, query) => document(d, query.get('macs') === '1'),
+  'GET /v1/report': () => ({
+    ...document(d, true),
+    report: {
+      node: process.version,
+      memory: process.memoryUsage(),
+      store: d.router.core.options.store.stats(),
+      datapath: d.datapath.snapshot(),
+    },
+  }),
+  'POST /v1/connect': async (body) => ({
+    results: await Promise.all(texts(body, 'peers').map((peer) => connect(d, peer))),
+  }),
+  'POST /v1/forget': (body) => ({ results: texts(body, 'peers').map((peer) => forget(d, peer)) }),
+  'GET /v1/endpoints': () => ({ endpoints: d.endpoints.list() }),
+  'PUT /v1/endpoints/*': (body, id) => d.endpoints.create(id, spec(body)),
+  'POST /v1/endpoints/*/join': async (body, id) => ({
+    endpoint: await d.endpoints.join(id, {
+      ...optional(body, 'target'),
+      ...optional(body, 'netns'),
+      ...optional(body, 'ifname'),
+    }),
+  }),
+  'POST /v1/endpoints/*/leave': async (_, id) => ({ endpoint: await d.endpoints.leave(id) }),
+  'DELETE /v1/endpoints/*': async (_, id) => ({ existed: await d.endpoints.delete(id) }),
+  'POST /v1/attach': (body) =>
+    d.endpoints.attach({
+      ...spec(body),
+      target: text(body, 'target'),
+      ...optional(body, 'ifname'),
+      ...optional(body, 'id'),
+    }),
+  'POST /v1/detach': async (body) => ({
+    detached: await d.endpoints.detach(text(body, 'target'), {
+      ...optional(body, 'network'),
+      ...optional(body, 'ifname'),
+    }),
+  }),
+  'POST /v1/expose': async (body) => ({ ips: await d.exposures.expose(network(body), texts(body, 'ips')) }),
+  'POST /v1/hide': async (body) => ({ ips: await d.exposures.hide(network(body), texts(body, 'ips')) }),
+  'POST /v1/stop': () => void setImmediate(() => void d.stop()),
+  'POST /v1/reset': (body) => reset(d, body['force'] === true),
+});
+
+function document(d: Daemon, withMacs: boolean): StatusDocument {
+  const { identity, incarnation, config } = d;
+  const self: StatusDocument['self'] = {
+    id: identity.id,
+    name: config.name,
+    incarnation,
+    port: config.port,
+    endpoints: d.addresses().map(formatSocketAddress),
+    uptimeMs: Math.round(performance.now() - d.startedAt),
+    overlay: config.overlay,
+    stateDir: config.stateDir,
+  };
+  const sources = {
+    router: d.router,
+    datapath: d.datapath.snapshot(),
+    endpoints: d.endpoints.list(),
+    exposed: d.exposures.list(),
+    self,
+    version: meshVersion(),
+    counters: d.router.network.counters(),
+  };
+  return statusDocument(sources, withMacs);
+}
+
+async function connect(d: Daemon, peer: string): Promise<Answer> {
+  const outcome = await d.router.connect(peer, DEFAULT_PORT);
+  return {
+    peer,
+    ...(outcome.refused !== undefined && { refused: outcome.refused }),
+    ...(outcome.note !== undefined && { note: outcome.note }),
+  };
+}
+
+/** A name, an id or the beginning of one, an address of a peer's, or a target as it was typed. */
+function forget(d: Daemon, word: string): Answer {
+  const { book } = d.router.core.ledger;
+  const targets = d.router.core.contacts.dialer.targets();
+  const target = targets.find((t) => t.text === word);
+  const fits = target?.peer === undefined ? book.ids().filter((id) => isCalled(d, id, word)) : [target.peer];
+  if (fits.length > 1) return { peer: word, refused: `${fits.length} peers are called so; use an id` };
+  const [peer] = fits;
+  if (peer === undefined && target === undefined) return { peer: word, refused: 'no peer and no target is called so' };
+  const state = peer && book.get(peer)?.state;
+  if (state === 'alive' || state === 'suspect')
+    return { peer: word, refused: `it is ${state}; stop or reset it there first` };
+  for (const t of targets)
+    if (t === target || (peer !== undefined && t.peer === peer))
+      d.router.dispatch({ kind: 'forgetTarget', text: t.text });
+  if (peer !== undefined) d.router.dispatch({ kind: 'forgetPeer', peer });
+  return { peer: word };
+}
+
+function isCalled(d: Daemon, id: PeerId, word: string): boolean {
+  const { book } = d.router.core.ledger;
+  const at = parseHostPort(word, DEFAULT_PORT);
+  const isPrefix = word.length >= 4 && /^[0-9a-f]+$/.test(word) && id.startsWith(word);
+  return (
+    isPrefix || book.name(id) === word || book.controlAddresses(id).some((a) => a.ip === at?.host && a.port === at.port)
+  );
+}
+
+function reset(d: Daemon, force: boolean): void {
+  const attached = d.endpoints.list().filter((e) => e.state !== 'gone').length;
+  if (attached > 0 && !force)
+    throw new Refused(
+      `${attached} endpoint${attached === 1 ? ' is' : 's are'} attached and would lose the network`,
+      'mesh reset --force',
+    );
+  setImmediate(() => void d.reset());
+}
+
+const spec = (body: Body): { network?: string; mac?: string; ips?: readonly string[] } => ({
+  ...optional(body, 'network'),
+  ...optional(body, 'mac'),
+  ...(body['ips'] !== undefined && { ips: texts(body, 'ips') }),
+});
+
+function network(body: Body): NetworkName {
+  const name = parseNetworkName(optional(body, 'network').network ?? DEFAULT_NETWORK);
+  if (name === undefined) throw new Refused('the network is malformed', undefined, 400);
+  return name;
+}
+
+function text(body: Body, field: string): string {
+  const value = body[field];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new Refused(`"${field}" is missing`, undefined, 400);
+}
+
+function optional<F extends string>(body: Body, field: F): { readonly [K in F]?: string } {
+  const value = body[field];
+  if (value === undefined || value === null) return {};
+  if (typeof value === 'string') return { [field]: value } as { readonly [K in F]?: string };
+  throw new Refused(`"${field}" is not a text`, undefined, 400);
+}
+
+function texts(body: Body, field: string): readonly string[] {
+  const value = body[field] ?? [];
+  if (Array.isArray(value) && value.every((v) => typeof v === 'string')) return value as string[];
+  throw new Refused(`"${field}" is not a list of texts`, undefined, 400);
+}
