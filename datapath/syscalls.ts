@@ -110,9 +110,18 @@ export function closeFd(fd: number): void {
 // koffi closes a poll handle silently when it is collected, so a watched descriptor must be reachable from here.
 const watched = new Set<ReturnType<typeof koffi.node.poll>>();
 
-/** Calls back whenever `fd` is readable, until the returned function is called; call that before closing the fd. */
+/**
+ * Calls back whenever `fd` is readable or has an error pending, until the returned function is called; call that before
+ * closing the fd. `onReadable` must read until there is no more, which also clears the error.
+ */
 export function pollReadable(fd: number, onReadable: () => void): () => void {
-  const handle = koffi.node.poll(fd, { readable: true }, onReadable);
+  const options = { readable: true };
+  // libuv stops a poll that sees an error (an overrun, a link that went down), with a status its types do not tell.
+  const onEvent = (status: unknown): void => {
+    onReadable();
+    if (status !== 0 && watched.has(handle)) handle.start(options, onEvent);
+  };
+  const handle = koffi.node.poll(fd, options, onEvent);
   watched.add(handle);
   return () => {
     if (watched.delete(handle)) handle.close();
