@@ -1,5 +1,5 @@
 // Changes to links: what `ip link add|set|del` and `bridge link set` say in rtnetlink (linux/if_link.h).
-import { ipBytes, isIpv6, macBytes } from '../../router/address.js';
+import { ipBytes, isIpv6, macBytes, macFromBytes } from '../../router/address.js';
 import type { LinkIndex } from '../../router/types.js';
 import type { LinkChange, LinkSpec, PortFlags } from '../kernel.js';
 import * as codec from './codec.js';
@@ -24,8 +24,9 @@ export function linkAddRequest(spec: LinkSpec): LinkRequest {
   if (spec.kind !== 'veth' && spec.mac !== undefined) attrs.address = Buffer.from(macBytes(spec.mac));
   const [words, data] = kindData(spec);
   attrs.linkinfo = codec.linkInfo(spec.kind, data);
+  const address = attrs.address === undefined ? '' : ` address ${macFromBytes(attrs.address)}`;
   return {
-    op: `ip link add ${spec.name} mtu ${spec.mtu} type ${spec.kind}${words}`,
+    op: `ip link add ${spec.name}${address} mtu ${spec.mtu} type ${spec.kind}${words}`,
     type: k.RTM_NEWLINK,
     flags: k.NLM_F_CREATE | k.NLM_F_EXCL,
     payload: codec.linkBytes({}, attrs),

@@ -1,4 +1,5 @@
 // Kernel over rtnetlink: one network namespace of Linux.
+import { cidrIp, isIpv6 } from '../../router/address.js';
 import type { Cidr, LinkIndex } from '../../router/types.js';
 import { KernelError } from '../kernel.js';
 import type { Kernel, KernelEvent, LearntMac, Link, LinkChange, LinkSpec, Row, RowOp } from '../kernel.js';
@@ -71,7 +72,7 @@ export class LinuxKernel implements Kernel {
   }
 
   addrAdd(index: LinkIndex, cidr: Cidr): Promise<void> {
-    const op = `ip addr replace ${cidr} dev if${index}`;
+    const op = `ip addr replace ${cidr} dev if${index}${isIpv6(cidrIp(cidr)) ? ' nodad' : ''}`;
     const flags = k.NLM_F_CREATE | k.NLM_F_REPLACE;
     return attempt(() => this.#socket.request(op, k.RTM_NEWADDR, flags, addrPayload(index, cidr)));
   }

@@ -11,7 +11,7 @@
 //    11   1  type     0
 import { ipBytes, isIpv6 } from '../../router/address.js';
 import type { Ip, LinkIndex, Mac } from '../../router/types.js';
-import type { RowOp } from '../kernel.js';
+import type { Row, RowOp } from '../kernel.js';
 import * as k from './constants.js';
 import { bytesAt, concat, encodeAttr, HEADER_BYTES, LE, u32Bytes } from './message.js';
 
@@ -20,6 +20,14 @@ export const NDMSG_BYTES = 12;
 export const MAX_ROW_BYTES = HEADER_BYTES + NDMSG_BYTES + 12 + 20 + 8;
 /** The MAC of flood rows. */
 export const NO_MAC = '00:00:00:00:00:00' as Mac;
+
+/** As iproute2 sends them for `permanent` and `static`; the kernel keeps PERMANENT of the first and NOARP of the second. */
+const STATE: Readonly<Record<Row['kind'], number>> = {
+  self: k.NUD_PERMANENT | k.NUD_NOARP,
+  flood: k.NUD_PERMANENT | k.NUD_NOARP,
+  master: k.NUD_NOARP | k.NUD_REACHABLE,
+  neigh: k.NUD_PERMANENT,
+};
 
 /**
  * Writes one row operation as a request at `at`, where MAX_ROW_BYTES must be left.
@@ -38,7 +46,7 @@ export function encodeRow(view: DataView, at: number, { op, row }: RowOp, seq: n
   view.setUint32(at + 12, 0, LE);
   view.setUint32(body, k.AF_BRIDGE, true);
   view.setInt32(body + 4, row.link, LE);
-  view.setUint16(body + 8, row.kind === 'master' ? k.NUD_NOARP : k.NUD_PERMANENT, LE);
+  view.setUint16(body + 8, STATE[row.kind], LE);
   view.setUint16(body + 10, row.kind === 'master' ? k.NTF_MASTER : row.kind === 'neigh' ? 0 : k.NTF_SELF, true);
   let end = body + NDMSG_BYTES;
   if (row.kind === 'neigh') {
