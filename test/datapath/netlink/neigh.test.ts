@@ -93,6 +93,16 @@ test('of a bridge port, static and permanent entries are rows, dynamic ones are 
   assert.deepEqual(entriesIn('fdb').map(learntOf).filter(isThere), [{ link: VX, mac: '02:00:00:00:00:06' }]);
 });
 
+test('of a bridge itself, neither its groups nor its own MAC are rows', () => {
+  assert.equal(entriesIn('bridge').length, 3);
+  assert.deepEqual(
+    entriesIn('bridge')
+      .flatMap((n) => [rowOf(n), learntOf(n)])
+      .filter(isThere),
+    [],
+  );
+});
+
 test('of the neighbours only the permanent ones are rows', () => {
   const rows = ['neigh4', 'neigh6']
     .flatMap(entriesIn)
