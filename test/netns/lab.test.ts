@@ -22,7 +22,7 @@ test('a cut ends one pair and healing mends it', async () => {
 
 test('a cut may be one way, and a partition leaves each side whole', async () => {
   lab.cutOneWay('b', 'a');
-  const capture = await lab.capture('icmp');
+  const capture = await lab.capture();
   assert.equal((await ping(a.netns, b.v4, 2)).received, 0);
   // The switch is heard before it drops: requests reach b, and b's answers reach the switch.
   assert.equal((await capture.lines('icmp[icmptype] = icmp-echo')).length, 2);
