@@ -151,28 +151,24 @@ function paceMs(p: Path, now: Millis): number {
     case 'down':
       return p.echoes > 0 ? QUICK_MS : DOWN_MS;
     case 'up':
-      if (p.losses > 0) return QUICK_MS;
       return isBusy(p, now) ? BUSY_MS : idleMs(p);
   }
 }
 
 const idleMs = (p: Path): number => (p.leads ? IDLE_MS : IDLE_MS + FOLLOW_GRACE_MS);
 
-/** Counts what is overdue. Small probes first: a large one lost together with a small one says nothing about size. */
+/** Counts what is overdue. */
 function expire(p: Path, now: Millis): Path {
   const late = p.sent.filter((s) => !s.overdue && dueAt(p, s) <= now);
   if (late.length === 0) return p;
-  const lostSmall = late.filter((s) => s.packetBytes === undefined).length;
-  const losses = p.losses + lostSmall;
-  const search =
-    losses > 0
-      ? p.search
-      : late.reduce((s, l) => (s && l.packetBytes !== undefined ? sizeLost(s, l.packetBytes) : s), p.search);
+  const small = late.filter((s) => s.packetBytes === undefined).length;
+  const losses = p.losses + small;
   const sent = p.sent.map((s) => (late.includes(s) ? { ...s, overdue: true } : s));
-  const next: Path = { ...p, losses, search, sent, echoes: lostSmall > 0 ? 0 : p.echoes };
+  const next: Path = { ...p, losses, sent, echoes: small > 0 ? 0 : p.echoes };
   if (losses >= LOSSES_TO_DOWN && p.kind !== 'down') return { ...next, kind: 'down', search: undefined };
-  // A loss while idle is asked about at once; the quick pace has its own next probe waiting.
-  return lostSmall > 0 && p.kind === 'up' ? { ...next, nextAt: min(p.nextAt, now) } : next;
+  const search = late.reduce((s, l) => (s && l.packetBytes !== undefined ? sizeLost(s, l.packetBytes) : s), p.search);
+  // A loss is asked about at once; before the first echo and after the fall the pace is steady.
+  return { ...next, search, nextAt: small > 0 && p.kind === 'up' ? min(p.nextAt, now) : p.nextAt };
 }
 
 function echoed(p: Path, sent: Sent, now: Millis): Path {

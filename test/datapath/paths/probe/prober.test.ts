@@ -108,18 +108,34 @@ test('the MTU of a narrow path is found to the byte, and found anew when it chan
   assert.equal(w.path(A, B).mtu, 1376);
 });
 
-test('a path that dies in the middle of a search is down, not narrow', () => {
-  const w = pair();
-  w.mtu = 700;
-  w.run(1_000);
-  assert.ok(w.path(A, B).search !== undefined);
-  w.loses = () => true;
-  w.run(5_000);
-  assert.equal(w.path(A, B).kind, 'down');
-  assert.equal(w.path(A, B).mtu, undefined);
-  w.loses = () => false;
-  w.run(15_000);
-  assert.equal(w.path(A, B).mtu, 700);
+test('a path that dies at any moment of a search is down, not narrow', () => {
+  for (let phase = 100; phase < 4_000; phase += 100) {
+    const w = pair();
+    w.mtu = 700;
+    w.run(phase);
+    w.loses = () => true;
+    for (let i = 0; i < 80; i++) {
+      w.run(100);
+      assert.ok([undefined, 700].includes(w.path(A, B).mtu), `${w.path(A, B).mtu} after death at ${phase} ms`);
+    }
+    assert.equal(w.path(A, B).kind, 'down');
+    w.loses = () => false;
+    w.run(15_000);
+    assert.equal(w.path(A, B).mtu, 700);
+  }
+});
+
+test('two lost packets of a size do not make a path narrow, three do', () => {
+  for (const [lost, mtu] of [
+    [2, 1376],
+    [3, 1375],
+  ]) {
+    const w = pair();
+    let left = lost!;
+    w.loses = (a, _b, frameBytes) => a === A && frameBytes === 1390 && left-- > 0;
+    w.run(10_000);
+    assert.equal(w.path(A, B).mtu, mtu);
+  }
 });
 
 test('a larger network is searched for at once', () => {

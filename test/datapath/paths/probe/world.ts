@@ -17,7 +17,7 @@ export class ProbeWorld {
   /** One way in ms, the largest inner packet, and whether a frame from `a` to `b` is lost. */
   delayMs = 1;
   mtu = 1450;
-  loses: (a: PeerId, b: PeerId) => boolean = () => false;
+  loses: (a: PeerId, b: PeerId, frameBytes: number) => boolean = () => false;
   /** Bytes on the underlay and frames, by sender. */
   readonly sentBytes = new Map<PeerId, number>();
   readonly news: { readonly at: number; readonly by: PeerId; readonly peer: PeerId; readonly kind: string }[] = [];
@@ -80,7 +80,7 @@ export class ProbeWorld {
       return void this.news.push({ at: this.now, by, peer: fx.peer, kind: this.path(by, fx.peer).kind });
     const bytes = encodeProbe(fx.to, fx.frame);
     this.sentBytes.set(by, (this.sentBytes.get(by) ?? 0) + bytes.length + OVERHEAD);
-    if (this.loses(by, fx.to) || bytes.length - 14 > this.mtu) return;
+    if (this.loses(by, fx.to, bytes.length) || bytes.length - 14 > this.mtu) return;
     this.#flights.push({ at: this.now + this.delayMs, seq: this.#seq++, to: fx.to, bytes });
   }
 }
