@@ -155,6 +155,6 @@ function optional<F extends string>(body: Body, field: F): { readonly [K in F]?:
 
 function texts(body: Body, field: string): readonly string[] {
   const value = body[field] ?? [];
-  if (Array.isArray(value) && value.every((v) => typeof v === 'string')) return value as string[];
+  if (Array.isArray(value) && value.every((v) => typeof v === 'string')) return value;
   throw new Refused(`"${field}" is not a list of texts`, undefined, 400);
 }

@@ -69,7 +69,7 @@ export class Dialer {
   /** A peer that should be connected, at the addresses it published, best first. Called again when they change. */
   addPeer(peer: PeerId, addresses: readonly SocketAddress[], dueAt: Millis): void {
     const key = `peer/${peer}`;
-    const candidates = addresses.map((a) => ({ host: a.ip as string, port: a.port }));
+    const candidates = addresses.map((a) => ({ host: a.ip, port: a.port }));
     const known = this.#jobs.get(key);
     if (known === undefined) this.#jobs.set(key, job(key, peer, candidates, dueAt));
     else known.candidates = candidates;

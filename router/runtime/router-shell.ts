@@ -95,10 +95,18 @@ export class Router {
     this.#stopAddresses();
     this.dispatch({ kind: 'ending', state });
     if (state === 'left') this.#membership.leave();
-    await new Promise<void>((resolve) => this.#clock.after(LAST_WORDS_MS, resolve));
+    await new Promise<void>((resolve) => void this.#clock.after(LAST_WORDS_MS, resolve));
     this.#membership.close();
     this.#runtime.close();
     await this.network.stop();
+  }
+
+  /** As `kill -9` leaves it: nothing is said, every timer is gone. For tests, and for the end after a bug. */
+  abandon(): void {
+    this.#stopAddresses();
+    this.#membership.close();
+    this.#runtime.close();
+    void this.network.stop();
   }
 
   #watchAddresses(): void {

@@ -1,0 +1,292 @@
+// Whole routers in virtual time: joins, deaths, cuts, moves. The bounds are those that docs promise, in virtual time and
+// so without noise; a failure prints its seed.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VirtualMesh } from '../support/virtual-mesh.js';
+
+const SEEDS = [1, 2, 3];
+const MAC_A = '02:00:00:00:00:0a';
+const MAC_B = '02:00:00:00:00:0b';
+
+const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i}`);
+
+/** Runs the scenario under each seed. */
+function scenario(sentence: string, run: (mesh: VirtualMesh) => void, seeds: readonly number[] = SEEDS): void {
+  test(sentence, () => {
+    for (const seed of seeds) {
+      const mesh = new VirtualMesh(seed);
+      try {
+        run(mesh);
+      } catch (e) {
+        throw new Error(`seed ${seed}: ${(e as Error).message}`, { cause: e });
+      } finally {
+        mesh.close();
+      }
+    }
+  });
+}
+
+/** `n` routers, all but the first dialling the first. */
+function fullMesh(mesh: VirtualMesh, n: number): void {
+  const [first, ...rest] = names(n);
+  mesh.start(first!);
+  for (const name of rest) mesh.start(name, [first!]);
+}
+
+const connectedPairs = (mesh: VirtualMesh): number =>
+  mesh.running().reduce((sum, h) => sum + h.router.core.connections.count, 0) / 2;
+
+scenario('ten routers from one seed all see all within 2 s, by one connection a pair', (mesh) => {
+  fullMesh(mesh, 10);
+  mesh.until('all see all', () => mesh.allSeeAll() && connectedPairs(mesh) === 45, 2_000);
+});
+
+scenario('an attach is in every table within 50 ms', (mesh) => {
+  fullMesh(mesh, 10);
+  mesh.run(5_000);
+  mesh.attach('h3', '10.32.0.3', MAC_A);
+  const others = mesh.running().filter((h) => h.name !== 'h3');
+  mesh.until('known to all', () => others.every((h) => h.table.neighs.get('10.32.0.3') === MAC_A), 50, 1);
+  for (const h of others) assert.equal(h.table.macs.get(MAC_A), mesh.host('h3').id);
+  for (const h of others) assert.deepEqual([...h.table.members], [mesh.host('h3').id]);
+});
+
+scenario('a killed router is faulty for all within 5 s, and what it announced stays in force', (mesh) => {
+  fullMesh(mesh, 10);
+  mesh.attach('h4', '10.32.0.4', MAC_A);
+  mesh.run(10_000);
+  mesh.kill('h4');
+  mesh.until('faulty for all', () => mesh.seen('h4').every((s) => s === 'faulty'), 5_000);
+  mesh.run(60_000);
+  for (const h of mesh.running()) assert.equal(h.table.macs.get(MAC_A), mesh.host('h4').id);
+  mesh.attach('h5', '10.32.0.5', MAC_B);
+  mesh.run(1_000);
+  for (const h of mesh.running()) if (h.name !== 'h5') assert.equal(h.table.neighs.get('10.32.0.5'), MAC_B);
+});
+
+scenario('a killed router that comes back is alive for all within 2 s', (mesh) => {
+  fullMesh(mesh, 5);
+  mesh.run(10_000);
+  const disk = mesh.kill('h2');
+  mesh.run(20_000);
+  mesh.start('h2', [], { disk, founds: false });
+  mesh.until('alive again', () => mesh.allSeeAll(), 2_000);
+});
+
+scenario('a restart never withdraws what is attached', (mesh) => {
+  fullMesh(mesh, 3);
+  mesh.attach('h1', '10.32.0.1', MAC_A);
+  mesh.run(5_000);
+  const disk = mesh.kill('h1');
+  mesh.run(1_000);
+  const h0 = mesh.host('h0');
+  const back = mesh.launch('h1', { disk, founds: false });
+  back.router.dispatch({
+    kind: 'announce',
+    fresh: false,
+    endpoint: { id: 'e' as never, network: 'mesh' as never, mac: MAC_A as never, ips: ['10.32.0.1' as never] },
+  });
+  back.router.start(() => back.router.core.options.addresses);
+  for (let ms = 0; ms < 5_000; ms++) {
+    mesh.run(1);
+    assert.equal(h0.table.macs.get(MAC_A), back.id, `withdrawn ${ms} ms after the restart`);
+  }
+  assert.ok(back.settled);
+});
+
+scenario('a 60 s partition heals within 5 s of the link, and each half goes on meanwhile', (mesh) => {
+  fullMesh(mesh, 10);
+  mesh.run(10_000);
+  const [left, right] = [names(10).slice(0, 4), names(10).slice(4)];
+  mesh.partition(left, right);
+  mesh.run(30_000);
+  assert.deepEqual(
+    new Set(
+      mesh
+        .running()
+        .filter((h) => left.includes(h.name))
+        .map((h) => h.router.core.ledger.book.get(mesh.host('h9').id)?.state),
+    ),
+    new Set(['faulty']),
+  );
+  mesh.attach('h0', '10.32.0.1', MAC_A);
+  mesh.attach('h9', '10.32.0.9', MAC_B);
+  mesh.run(30_000);
+  for (const h of left.slice(1)) assert.equal(mesh.host(h).table.neighs.get('10.32.0.1'), MAC_A);
+  mesh.heal();
+  const isWhole = (): boolean =>
+    mesh.allSeeAll() && mesh.running().every((h) => h.table.neighs.size === 4 && connectedPairs(mesh) === 45);
+  mesh.until('whole again', isWhole, 5_000);
+});
+
+scenario('`stop` is seen as stopped, not faulty, and `leave` takes everything along', (mesh) => {
+  fullMesh(mesh, 4);
+  mesh.attach('h1', '10.32.0.1', MAC_A);
+  mesh.attach('h2', '10.32.0.2', MAC_B);
+  mesh.run(5_000);
+  mesh.host('h1').router.dispatch({ kind: 'ending', state: 'stopped' });
+  mesh.run(50);
+  mesh.kill('h1');
+  mesh.run(20_000);
+  assert.deepEqual(mesh.seen('h1'), ['stopped', 'stopped', 'stopped']);
+  mesh.host('h2').router.dispatch({ kind: 'ending', state: 'left' });
+  mesh.run(200);
+  mesh.kill('h2');
+  mesh.run(20_000);
+  assert.deepEqual(mesh.seen('h2'), ['left', 'left']);
+  for (const h of mesh.running()) {
+    assert.equal(h.table.macs.get(MAC_A), mesh.host('h1').id);
+    assert.equal(h.table.macs.get(MAC_B), undefined);
+    assert.equal(h.table.neighs.get('10.32.0.2'), undefined);
+  }
+});
+
+scenario(
+  'a hub with 10 spokes joins within 5 s, without a false death in 10 minutes',
+  (mesh) => {
+    const spokes = names(11).slice(1);
+    mesh.start('h0');
+    for (const s of spokes) mesh.start(s);
+    mesh.only(spokes.map((s) => ['h0', s]));
+    spokes.forEach((s) => mesh.connect(s, 'h0'));
+    mesh.until('hub and spokes see all', () => mesh.allSeeAll(), 5_000);
+    const logs = mesh.running().map((h) => h.log.length);
+    mesh.run(600_000);
+    mesh.running().forEach((h, i) => {
+      assert.deepEqual(
+        h.log.slice(logs[i]).filter((line) => line.startsWith('peer-faulty')),
+        [],
+        h.name,
+      );
+    });
+  },
+  [1],
+);
+
+scenario(
+  'a line of 5 hosts joins within 5 s, without a false death in 10 minutes',
+  (mesh) => {
+    const line = names(5);
+    line.forEach((name) => mesh.start(name));
+    mesh.only(line.slice(1).map((name, i) => [line[i]!, name]));
+    line.slice(1).forEach((name, i) => mesh.connect(name, line[i]!));
+    mesh.until('the line sees all', () => mesh.allSeeAll(), 5_000);
+    const logs = mesh.running().map((h) => h.log.length);
+    mesh.attach('h0', '10.32.0.1', MAC_A);
+    mesh.run(600_000);
+    assert.equal(mesh.host('h4').table.macs.get(MAC_A), mesh.host('h0').id);
+    mesh.running().forEach((h, i) => {
+      assert.deepEqual(
+        h.log.slice(logs[i]).filter((line) => line.startsWith('peer-faulty')),
+        [],
+        h.name,
+      );
+    });
+  },
+  [1],
+);
+
+scenario(
+  'no false death at 5 % loss of datagrams in 10 minutes',
+  (mesh) => {
+    mesh.lose(0.05);
+    fullMesh(mesh, 10);
+    mesh.run(600_000);
+    for (const h of mesh.running())
+      assert.deepEqual(
+        h.log.filter((line) => line.startsWith('peer-faulty')),
+        [],
+        h.name,
+      );
+  },
+  [1],
+);
+
+scenario('an address that moves belongs to the new owner at once, and never again to the old one', (mesh) => {
+  fullMesh(mesh, 4);
+  mesh.attach('h1', '10.32.0.7', MAC_A, 'e');
+  mesh.run(5_000);
+  mesh.partition(['h0', 'h2', 'h3'], ['h1']); // the detach cannot be heard
+  mesh.run(10_000);
+  mesh.detach('h1', 'e');
+  mesh.attach('h2', '10.32.0.7', MAC_B);
+  mesh.run(100);
+  const owner = (): (string | undefined)[] => ['h0', 'h3'].map((h) => mesh.host(h).table.neighs.get('10.32.0.7'));
+  assert.deepEqual(owner(), [MAC_B, MAC_B]);
+  mesh.heal();
+  for (let i = 0; i < 500; i++) {
+    mesh.run(20);
+    assert.deepEqual(owner(), [MAC_B, MAC_B]);
+  }
+  mesh.detach('h2', '10.32.0.7');
+  mesh.run(100);
+  assert.deepEqual(owner(), [undefined, undefined]);
+});
+
+scenario('two claims made on both sides of a cut end with one owner, and the loser is told', (mesh) => {
+  fullMesh(mesh, 4);
+  mesh.run(5_000);
+  mesh.partition(['h0', 'h1'], ['h2', 'h3']);
+  mesh.run(10_000);
+  mesh.attach('h1', '10.32.0.7', MAC_A);
+  mesh.attach('h3', '10.32.0.7', MAC_B);
+  mesh.run(1_000);
+  mesh.heal();
+  mesh.run(10_000);
+  const owners = new Set(mesh.running().map((h) => h.table.neighs.get('10.32.0.7')));
+  assert.equal(owners.size, 1);
+  const lost = ['h1', 'h3'].filter((h) => mesh.host(h).log.some((line) => line.startsWith('claim-lost ip/10.32.0.7')));
+  assert.equal(lost.length, 1);
+  const winner = lost[0] === 'h1' ? 'h3' : 'h1';
+  mesh.detach(winner, '10.32.0.7');
+  mesh.run(1_000);
+  const mac = lost[0] === 'h1' ? MAC_A : MAC_B; // the loser still has it: it is the loser's again
+  for (const h of mesh.running()) assert.equal(h.table.neighs.get('10.32.0.7'), mac, h.name);
+});
+
+scenario('an empty founder takes over the definition of the network that is in use', (mesh) => {
+  mesh.start('h0', [], { mtu: 1376 });
+  mesh.attach('h0', '10.32.0.1', MAC_A);
+  mesh.start('h1', [], { mtu: 8876, founds: true });
+  mesh.start('h2', [], { mtu: 1276, founds: true });
+  mesh.run(1_000);
+  mesh.connect('h1', 'h0');
+  mesh.connect('h2', 'h1');
+  mesh.run(5_000);
+  for (const h of mesh.running()) assert.equal(h.table.mtu, 1376, h.name);
+});
+
+scenario('a forgotten peer is gone everywhere and stays gone, until it is launched again', (mesh) => {
+  fullMesh(mesh, 4);
+  mesh.attach('h3', '10.32.0.3', MAC_A);
+  mesh.run(5_000);
+  const disk = mesh.kill('h3');
+  mesh.run(20_000);
+  mesh.host('h0').router.dispatch({ kind: 'forgetPeer', peer: mesh.host('h3').id });
+  mesh.run(30_000);
+  assert.deepEqual(mesh.seen('h3'), ['unknown', 'unknown', 'unknown']);
+  for (const h of mesh.running()) assert.equal(h.table.macs.size, 0);
+  mesh.start('h3', ['h1'], { disk, founds: false });
+  mesh.until('welcome again', () => mesh.allSeeAll(), 5_000);
+});
+
+scenario(
+  'the same seed gives the same run',
+  (mesh) => {
+    const run = (m: VirtualMesh): string => {
+      m.lose(0.1);
+      fullMesh(m, 6);
+      m.run(20_000);
+      m.kill('h3');
+      m.run(20_000);
+      return JSON.stringify([...m.hosts.values()].map((h) => h.log));
+    };
+    const first = run(mesh);
+    mesh.close();
+    const again = new VirtualMesh(1);
+    const second = run(again);
+    again.close();
+    assert.equal(first, second);
+  },
+  [1],
+);
