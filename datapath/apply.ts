@@ -1,8 +1,9 @@
 // Performs plans: the half of reconciling that speaks to the kernel.
 import { KernelError, type Kernel, type Link, type Row, type RowOp } from './kernel.js';
 import type { KnownRows } from './known-rows.js';
-import type { NetworkWant } from './network-want.js';
-import { planRows, type LinkStep } from './plan.js';
+import type { Dirty, NetworkWant } from './network-want.js';
+import { RowPlan, type LinkStep } from './plan.js';
+import type { RowTable } from './row-table.js';
 
 /** MACs and addresses looked at before the event loop has its turn: some 10 ms of work. */
 const KEYS_PER_TURN = 1000;
@@ -70,8 +71,8 @@ export async function applyRows(
   tidy: boolean,
 ): Promise<KernelError[]> {
   const refused: KernelError[] = [];
-  for (const [want, have] of chunks(network, known)) {
-    const ops = planRows(want, have).filter(({ op }) => tidy || op === 'put');
+  for (const plan of plans(network, known)) {
+    const ops = tidy ? plan.ops() : plan.ops().filter(({ op }) => op === 'put');
     // Before the kernel has done it, so that a notification of its loss that comes meanwhile is later than our belief.
     for (const { op, row } of ops) known[op](network.name, row);
     if (ops.length === 0) await new Promise(setImmediate);
@@ -87,26 +88,25 @@ function refuse(network: NetworkWant, known: KnownRows, { op, row }: RowOp, erro
   return error;
 }
 
-function* chunks(network: NetworkWant, known: KnownRows): IterableIterator<[Row[], Row[]]> {
+function* plans(network: NetworkWant, known: KnownRows): IterableIterator<RowPlan> {
   const dirty = network.takeDirty();
   const table = known.of(network.name);
-  let [want, have, keys]: [Row[], Row[], number] = [[], [], 0];
-  if (dirty.flood || dirty.all) [want, have] = [network.floods(), table.floods()];
-  const macs = dirty.all ? [network.macs(), table.macs()] : [dirty.macs];
-  const ips = dirty.all ? [network.ips(), table.ips()] : [dirty.ips];
-  for (const mac of each(macs)) {
-    want.push(...network.rowsOfMac(mac));
-    have.push(...table.ofMac(mac));
-    if (++keys % KEYS_PER_TURN === 0) yield [want.splice(0), have.splice(0)];
+  let [plan, keys] = [new RowPlan(), 0];
+  if (dirty.flood || dirty.all) plan.add(network.floods(), table.floods());
+  for (const [want, have] of eachKey(network, table, dirty)) {
+    plan.add(want, have);
+    if (++keys % KEYS_PER_TURN !== 0) continue;
+    yield plan;
+    plan = new RowPlan();
   }
-  for (const ip of each(ips)) {
-    want.push(...network.rowsOfIp(ip));
-    have.push(...table.ofIp(ip));
-    if (++keys % KEYS_PER_TURN === 0) yield [want.splice(0), have.splice(0)];
-  }
-  if (want.length > 0 || have.length > 0) yield [want, have];
+  yield plan;
 }
 
-function* each<T>(sources: readonly Iterable<T>[]): IterableIterator<T> {
-  for (const source of sources) yield* source;
+/** Each key once, with what is wanted and what is there for it. */
+function* eachKey(network: NetworkWant, table: RowTable, dirty: Dirty): IterableIterator<[Row[], Row[]]> {
+  for (const mac of dirty.all ? network.macs() : dirty.macs) yield [network.rowsOfMac(mac), table.ofMac(mac)];
+  for (const ip of dirty.all ? network.ips() : dirty.ips) yield [network.rowsOfIp(ip), table.ofIp(ip)];
+  if (!dirty.all) return;
+  for (const mac of table.macs()) if (!network.hasMac(mac)) yield [[], table.ofMac(mac)];
+  for (const ip of table.ips()) if (network.neigh(ip) === undefined) yield [[], table.ofIp(ip)];
 }

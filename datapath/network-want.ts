@@ -231,7 +231,11 @@ export class NetworkWant {
 
   *macs(): IterableIterator<Mac> {
     yield* this.#macs.keys();
-    yield* this.#localMacs.keys();
+    for (const mac of this.#localMacs.keys()) if (!this.#macs.has(mac)) yield mac;
+  }
+
+  hasMac(mac: Mac): boolean {
+    return this.#macs.has(mac) || this.#localMacs.has(mac);
   }
 
   ips(): IterableIterator<Ip> {

@@ -4,25 +4,53 @@ import type { LinkIndex, Mac } from '../router/types.js';
 import type { Link, LinkChange, LinkSpec, PortFlags, Row, RowOp } from './kernel.js';
 import { isOurLink } from './names.js';
 
-/**
- * The operations that turn `have` into `want`, both of one network (its bridge has one table for all ports).
- * A MAC's bridge entry comes after, and goes before, the vxlan entry it leads to: vxlan floods what it does not know.
- */
+/** The operations that turn `have` into `want`, both of one network (its bridge has one table for all ports). */
 export function planRows(want: readonly Row[], have: readonly Row[]): RowOp[] {
-  const had = new Map(have.map((row) => [slotOf(row), row]));
-  const puts: Row[] = [];
-  for (const [slot, row] of new Map(want.map((row) => [slotOf(row), row]))) {
-    if (!isSameRow(row, had.get(slot))) puts.push(row);
-    had.delete(slot);
-  }
-  return [...inOrder(puts, PUT_ORDER, 'put'), ...inOrder([...had.values()], DEL_ORDER, 'del')];
+  const plan = new RowPlan();
+  plan.add(want, have);
+  return plan.ops();
 }
 
-const PUT_ORDER = ['self', 'flood', 'neigh', 'master'] as const;
-const DEL_ORDER = ['master', 'neigh', 'flood', 'self'] as const;
+/**
+ * Collects what differs, key by key. A MAC's bridge entry comes after, and goes before, the vxlan entry it leads to:
+ * vxlan floods what it does not know.
+ */
+export class RowPlan {
+  readonly #puts: Record<Row['kind'], RowOp[]> = { self: [], flood: [], neigh: [], master: [] };
+  readonly #dels: Record<Row['kind'], RowOp[]> = { self: [], flood: [], neigh: [], master: [] };
 
-const inOrder = (rows: readonly Row[], order: readonly Row['kind'][], op: 'put' | 'del'): RowOp[] =>
-  order.flatMap((kind) => rows.filter((row) => row.kind === kind).map((row) => ({ op, row })));
+  /** @param want, have all there is about some keys; no later call is about the same */
+  add(want: readonly Row[], have: readonly Row[]): void {
+    if (want.length > 2 || have.length > 4 || (want.length === 2 && want[0]!.kind === want[1]!.kind))
+      return this.#addMany(want, have);
+    // One MAC or address, a hundred thousand times: without a string for each slot.
+    for (const row of want) if (!have.some((h) => isSameRow(row, h))) this.#put(row);
+    for (const row of have) if (!want.some((w) => isSameSlot(w, row))) this.#del(row);
+  }
+
+  ops(): RowOp[] {
+    const [p, d] = [this.#puts, this.#dels];
+    return [p.self, p.flood, p.neigh, p.master, d.master, d.neigh, d.flood, d.self].flat();
+  }
+
+  #addMany(want: readonly Row[], have: readonly Row[]): void {
+    const had = new Map(have.map((row) => [slotOf(row), row]));
+    for (const [slot, row] of new Map(want.map((row) => [slotOf(row), row]))) {
+      const there = had.get(slot);
+      if (there === undefined || !isSameRow(row, there)) this.#put(row);
+      had.delete(slot);
+    }
+    for (const row of had.values()) this.#del(row);
+  }
+
+  #put(row: Row): void {
+    this.#puts[row.kind].push({ op: 'put', row });
+  }
+
+  #del(row: Row): void {
+    this.#dels[row.kind].push({ op: 'del', row });
+  }
+}
 
 /** Two rows with the same slot cannot be there together: the later replaces the earlier. */
 export function slotOf(row: Row): string {
@@ -38,8 +66,16 @@ export function slotOf(row: Row): string {
   }
 }
 
-function isSameRow(a: Row, b: Row | undefined): boolean {
-  if (b === undefined || a.link !== b.link) return false;
+function isSameSlot(a: Row, b: Row): boolean {
+  if (a.kind === 'master') return b.kind === 'master' && a.mac === b.mac;
+  if (a.link !== b.link) return false;
+  if (a.kind === 'self') return b.kind === 'self' && a.mac === b.mac;
+  if (a.kind === 'neigh') return b.kind === 'neigh' && a.ip === b.ip;
+  return b.kind === 'flood' && a.dst === b.dst && a.port === b.port;
+}
+
+function isSameRow(a: Row, b: Row): boolean {
+  if (a.link !== b.link || !isSameSlot(a, b)) return false;
   if (a.kind === 'self') return b.kind === 'self' && a.dst === b.dst && a.port === b.port;
   return a.kind !== 'neigh' || (b.kind === 'neigh' && a.mac === b.mac);
 }

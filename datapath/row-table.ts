@@ -75,9 +75,10 @@ export class RowTable {
     return rows;
   }
 
+  /** Each at least once. */
   *macs(): IterableIterator<Mac> {
     yield* this.#master.keys();
-    for (const macs of this.#self.values()) yield* macs.keys();
+    for (const macs of this.#self.values()) for (const mac of macs.keys()) if (!this.#master.has(mac)) yield mac;
   }
 
   ips(): IterableIterator<Ip> {
