@@ -1,7 +1,6 @@
 // A Network without sockets: hosts in one process, in an underlay that a test can cut. Nothing in it waits or draws.
 import { isIpv6, parseIp } from '../../router/address.js';
 import {
-  CannotListen,
   MAX_QUEUED_BYTES,
   PortInUse,
   type CloseReason,
@@ -110,15 +109,7 @@ export class FakeNetwork implements Network {
   }
 
   listen(): Promise<{ readonly port: number }> {
-    if (this.#addresses.length === 0) return Promise.reject(new CannotListen('no address', '', undefined));
-    if (this.port === 0) this.port = this.#underlay.freePort();
-    try {
-      for (const ip of this.#addresses) this.#underlay.plug(ip, this);
-    } catch (e) {
-      return Promise.reject(e);
-    }
-    this.#up = true;
-    return Promise.resolve({ port: this.port });
+    return new Promise((done) => done(this.#listenNow()));
   }
 
   dial(conn: number, host: string, port: number, timeoutMs: number): void {
@@ -187,6 +178,13 @@ export class FakeNetwork implements Network {
     this.#up = false;
     for (const ip of this.#addresses) this.#underlay.unplug(ip, this);
     return Promise.resolve();
+  }
+
+  #listenNow(): { readonly port: number } {
+    if (this.port === 0) this.port = this.#underlay.freePort();
+    for (const ip of this.#addresses) this.#underlay.plug(ip, this);
+    this.#up = true;
+    return { port: this.port };
   }
 
   #connect(conn: number, from: Ip, to: SocketAddress): void {
