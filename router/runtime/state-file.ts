@@ -58,7 +58,7 @@ export function bytesFile(name: StateFileName, version: number): StateFile<Uint8
     decode(bytes) {
       if (bytes.length < HEADER_BYTES || Buffer.from(bytes.subarray(0, 4)).toString('latin1') !== 'mesh')
         return 'its header is wrong';
-      if (bytes[4]! > version) return NEWER;
+      if (bytes[4]! !== version) return bytes[4]! > version ? NEWER : 'its header is wrong';
       const content = bytes.subarray(HEADER_BYTES);
       return sameBytes(bytes.subarray(5, HEADER_BYTES), checksum(content)) ? [content] : 'its checksum is wrong';
     },
