@@ -18,17 +18,12 @@ const io: Io = {
 };
 
 // Loaded when called: a client command must not pay for a router.
-const daemon = './daemon/daemon.js';
-const demo = './demo/demo.js';
-const load = async <K extends 'runRouter' | 'runDemo'>(path: string): Promise<Pick<Deps, K>> =>
-  (await import(path)) as Pick<Deps, K>;
-
 const deps: Deps = {
   router: async (socket) => (await import('./client.js')).createClient(socket),
-  runRouter: async (config, terminal) => (await load<'runRouter'>(daemon)).runRouter(config, terminal),
+  runRouter: async (config, terminal) => (await import('./daemon/daemon.js')).runRouter(config, terminal),
   launchInBackground: async (config, terminal) =>
     (await import('./background.js')).launchInBackground(config, terminal),
-  runDemo: async (options, terminal) => (await load<'runDemo'>(demo)).runDemo(options, terminal),
+  runDemo: async (options, terminal) => (await import('./demo/demo.js')).runDemo(options, terminal),
   hostname,
 };
 

@@ -82,6 +82,8 @@ test('a router that refuses gives its last words and its code, not those of an e
 
 test('a router that ends in silence is no success', async (t) => {
   const { config, said, launch } = bench(t);
+  mkdirSync(config.stateDir);
+  writeFileSync(join(config.stateDir, 'router.log'), 'mesh: cannot launch: an older trouble\n');
   assert.equal(await launch(''), EXIT.refused);
   assert.deepEqual(said, [`mesh: the router ended, see ${config.stateDir}/router.log`]);
 });

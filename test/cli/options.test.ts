@@ -34,6 +34,18 @@ test('MESH_STATE_DIR and MESH_SOCKET are used, and a flag goes before them', asy
   assert.deepEqual(await both('launch --state-dir /tmp/s --socket /tmp/k'), ['/tmp/s', '/tmp/k']);
 });
 
+test('a socket path of 107 bytes fits, one of 108 does not, counted in bytes', async () => {
+  const refused = async (path: string): Promise<boolean> => (await launched(`launch --socket ${path}`)) === undefined;
+  assert.deepEqual([await refused(`/${'s'.repeat(106)}`), await refused(`/${'s'.repeat(107)}`)], [false, true]);
+  assert.deepEqual([await refused(`/${'é'.repeat(53)}`), await refused(`/${'é'.repeat(54)}`)], [false, true]);
+});
+
+test('the bounds of a number belong to it', async () => {
+  const config = async (line: string): Promise<unknown> => (await launched(line)) !== undefined;
+  for (const line of ['--mtu 576', '--mtu 65000', '--port 1', '--port 65533'])
+    assert.ok(await config(`launch ${line}`), line);
+});
+
 test('a host name that cannot be a name is made into one', async () => {
   assert.equal((await launched('launch', {}, '(none)'))?.name, 'none-');
   assert.equal((await launched('launch', {}, 'büro pc'))?.name, 'b-ro-pc');
