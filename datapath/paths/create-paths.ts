@@ -4,8 +4,8 @@ import type { Ip, LinkIndex, Mac, Millis, PathReport, PeerForward, PeerId } from
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Kernel, KernelEvent } from '../kernel.js';
 import { VXLAN_OVERHEAD } from '../mtu.js';
-import { closeFd, openPacketSocket, packetSend, SyscallError } from '../syscalls.js';
 import { Announcer, BATCH_MS } from './announce/announcer.js';
+import { BridgeSockets } from './announce/bridge-sockets.js';
 import { Forward } from './nft/forward.js';
 import { Traffic } from './nft/traffic.js';
 import { reportOf, wayTo, type Family, type Way } from './path-report.js';
@@ -41,8 +41,7 @@ class LinuxPaths implements Paths {
   readonly #traffic: Traffic;
   readonly #forward: Forward;
   readonly #announcer: Announcer;
-  /** Sockets for announcements, by bridge. */
-  readonly #bridgeFds = new Map<LinkIndex, number>();
+  readonly #bridgeSockets = new BridgeSockets();
   #bridges: readonly string[] = [];
   #ceiling = DEFAULT_CEILING;
   #unwatch: (() => void) | undefined;
@@ -57,11 +56,11 @@ class LinuxPaths implements Paths {
   constructor(config: DatapathConfig, kernel: Kernel) {
     this.#config = config;
     this.#kernel = kernel;
-    const count = (name: string): void => void (this.#counters[name] = (this.#counters[name] ?? 0) + 1);
+    const count = (name: string): void => this.#count(name);
     this.#prober = new Prober(config.self, this.#ceiling, Math.random);
     this.#traffic = new Traffic(config.vxlanPort, runTool, count);
     this.#forward = new Forward(config.vxlanPort, runTool, readProc, count);
-    this.#announcer = new Announcer((link, frame) => this.#sendOn(link, frame), count);
+    this.#announcer = new Announcer((link, frame) => this.#bridgeSockets.send(link, frame), count);
     const onFrame = (frame: Uint8Array): void => this.#onFrame(frame);
     for (const family of ['v4', 'v6'] as const) {
       const local = config.local[family];
@@ -141,22 +140,20 @@ class LinuxPaths implements Paths {
     this.#announceTimer = this.#deviceTimer = this.#upkeep = undefined;
     // The devices stay: they cost nothing, the guard in the nft table stays with them, and the next router adopts both.
     for (const device of this.#devices.values()) device.close();
-    for (const link of [...this.#bridgeFds.keys()]) this.#closeBridge(link);
+    this.#bridgeSockets.closeAll();
   }
 
   async reset(): Promise<void> {
     this.stop();
-    await this.#queue(async () => {
-      for (const device of this.#devices.values()) await device.remove();
-      await this.#forward.remove();
-      await this.#traffic.remove();
-    });
+    for (const device of this.#devices.values()) void this.#queue(() => device.remove());
+    void this.#queue(() => this.#forward.remove());
+    await this.#queue(() => this.#traffic.remove());
   }
 
+  /** Never rejects: a failure is logged, and the next work goes on. */
   #queue(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work
-      .then(work)
-      .catch((error: unknown) => this.#config.log('paths-failed', { error: String(error) }));
+    const failed = (error: unknown): void => this.#config.log('paths-failed', { error: String(error) });
+    this.#work = this.#work.then(work).catch(failed);
     return this.#work;
   }
 
@@ -183,9 +180,9 @@ class LinuxPaths implements Paths {
   }
 
   #onKernel(ev: KernelEvent): void {
-    if (ev.kind === 'linkGone') this.#closeBridge(ev.index);
+    if (ev.kind === 'linkGone') this.#bridgeSockets.close(ev.index);
     if (![...this.#devices.values()].some((d) => d.disturbedBy(ev))) return;
-    if (this.#deviceTimer === undefined) this.#counters['probe-repaired'] = (this.#counters['probe-repaired'] ?? 0) + 1;
+    if (this.#deviceTimer === undefined) this.#count('probe-repaired');
     this.#devicesSoon(DEVICE_RETRY_MS);
   }
 
@@ -202,10 +199,10 @@ class LinuxPaths implements Paths {
   }
 
   async #keepUp(): Promise<void> {
-    if (!this.#running) return;
-    await this.#measureBridges();
-    if (this.#peers.size > 0) this.#step({ kind: 'traffic', peers: await this.#traffic.read() });
-    await this.#forward.ensure(this.#bridges);
+    // A stop in between closes the kernel under us.
+    if (this.#running) await this.#measureBridges();
+    if (this.#running && this.#peers.size > 0) this.#step({ kind: 'traffic', peers: await this.#traffic.read() });
+    if (this.#running) await this.#forward.ensure(this.#bridges);
   }
 
   async #measureBridges(): Promise<void> {
@@ -218,7 +215,7 @@ class LinuxPaths implements Paths {
 
   #onFrame(bytes: Uint8Array): void {
     const frame = decodeProbe(bytes);
-    if (typeof frame === 'string') this.#drop(frame);
+    if (typeof frame === 'string') this.#count(`probe-drop-${frame}`);
     else this.#step({ kind: 'frame', frame });
   }
 
@@ -230,19 +227,17 @@ class LinuxPaths implements Paths {
   #perform(fx: ProberEffect): void {
     switch (fx.kind) {
       case 'drop':
-        return this.#drop(fx.reason);
+        return this.#count(`probe-drop-${fx.reason}`);
       case 'news':
         return this.#report(fx.peer);
       case 'send': {
         const refused = this.#device(this.#peers.get(fx.to)?.way)?.send(encodeProbe(fx.to, fx.frame));
-        const name = `probe-send-${refused}`;
-        if (refused !== undefined) this.#counters[name] = (this.#counters[name] ?? 0) + 1;
+        if (refused !== undefined) this.#count(`probe-send-${refused}`);
       }
     }
   }
 
-  #drop(reason: string): void {
-    const name = `probe-drop-${reason}`;
+  #count(name: string): void {
     this.#counters[name] = (this.#counters[name] ?? 0) + 1;
   }
 
@@ -267,24 +262,6 @@ class LinuxPaths implements Paths {
   #flushAnnouncements(): void {
     const more = this.#announcer.flush();
     this.#announceTimer = more ? setTimeout(() => this.#flushAnnouncements(), BATCH_MS) : undefined;
-  }
-
-  #sendOn(link: LinkIndex, frame: Uint8Array): string | undefined {
-    try {
-      const fd = this.#bridgeFds.get(link) ?? openPacketSocket(link, 0);
-      this.#bridgeFds.set(link, fd);
-      return packetSend(fd, frame);
-    } catch (error) {
-      if (error instanceof SyscallError) return error.errno;
-      throw error;
-    }
-  }
-
-  #closeBridge(link: LinkIndex): void {
-    const fd = this.#bridgeFds.get(link);
-    if (fd === undefined) return;
-    this.#bridgeFds.delete(link);
-    closeFd(fd);
   }
 }
 
