@@ -6,7 +6,8 @@
 #     fast     test/**/*.test.ts outside test/netns: no namespaces, no privileges
 #     netns    test/netns: real hosts in namespaces, one file at a time so that their timing is honest
 #     package  the tarball, installed as npm installs it for a user
-#     fuzz     the fast tests that generate their input, with MESH_FUZZ inputs for each property
+#     fuzz     the fast tests that generate their input: MESH_FUZZ inputs (a million) for each property, or as many as
+#              MESH_FUZZ_SECONDS (60) allow
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin # where ip, nft and tcpdump are; not on every user's PATH
@@ -32,7 +33,7 @@ package() {
 }
 
 fuzz() {
-  run fuzz '' --import ./dist/test/support/fuzz.js < <(grep -rlZ --include='*.test.js' "from 'fast-check'" dist/test |
+  run fuzz '' --import ./dist/test/support/fuzz/register.js < <(grep -rlZ --include='*.test.js' "from 'fast-check'" dist/test |
     tr '\0' '\n' | grep -v '^dist/test/netns/' | sort)
 }
 
