@@ -93,6 +93,8 @@ test('an edge of others counts only when both ends publish it', () => {
   assert.equal(t.nextHop(id(2)), undefined);
   t.setEdges(id(1), [id(0), id(2)]);
   assert.equal(t.nextHop(id(2)), id(1));
+  t.setEdges(id(2), []);
+  assert.equal(t.nextHop(id(2)), undefined);
 });
 
 test('our own word is enough for the first hop, and needed for it', () => {
@@ -114,6 +116,7 @@ test('a hidden peer is reached, and nothing is reached through it', () => {
 
 test('a removed peer takes its edges along', () => {
   const t = viewOf(0, 5, line);
+  assert.equal(t.components().length, 1);
   t.removePeer(id(1));
   t.setSelf([]);
   assert.deepEqual(t.components(), [[id(0)], [id(2), id(3), id(4)]]);

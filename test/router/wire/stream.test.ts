@@ -84,7 +84,7 @@ test('a frame of the largest size is read, a byte more is refused before it is h
   assert.throws(() => encodeFrame(5, new Uint8Array(MAX_FRAME_BYTES + 1)), RangeError);
 });
 
-test('a large frame in small pieces is copied a few times at most', () => {
+test('of a large frame in small pieces at most twice its length is held', () => {
   const reader = new StreamReader();
   const whole = Buffer.concat([encodePreamble(), encodeFrame(5, new Uint8Array(MAX_FRAME_BYTES))]);
   const buffers = new Set<ArrayBufferLike>();
