@@ -1,6 +1,7 @@
 // Performs plans: the half of reconciling that speaks to the kernel.
 import { KernelError, type Kernel, type Link, type Row, type RowOp } from './kernel.js';
 import type { KnownRows } from './known-rows.js';
+import { isOurLink } from './names.js';
 import type { Dirty, NetworkWant } from './network-want.js';
 import { RowPlan, type LinkStep } from './plan.js';
 import type { RowTable } from './row-table.js';
@@ -23,7 +24,7 @@ export async function applyLinks(
   steps: readonly LinkStep[],
 ): Promise<LinksApplied> {
   if (steps.length === 0) return { links: have, touched: new Set(), refused: [] };
-  const index = new Map(have.map((link) => [link.name, link.index]));
+  const index = new Map(have.filter(isOurLink).map((link) => [link.name, link.index]));
   const touched = new Set<string>();
   const refused: KernelError[] = [];
   for (const step of steps) {

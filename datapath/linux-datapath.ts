@@ -10,7 +10,7 @@ import type {
   Millis,
   NetworkName,
 } from '../router/types.js';
-import type { Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
+import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
 import { Exposures } from './exposures.js';
 import { KernelError, type Kernel, type KernelEvent, type Link } from './kernel.js';
@@ -131,7 +131,7 @@ export class LinuxDatapath implements Datapath {
       rows: network.rowCount,
     }));
     return {
-      capabilities: this.#deps.paths.capabilities(),
+      capabilities: [this.#linkState('bridge'), this.#linkState('vxlan'), ...this.#deps.paths.capabilities()],
       paths: this.#deps.paths.paths(),
       networks,
       rows: networks.reduce((sum, { rows }) => sum + rows, 0),
@@ -157,6 +157,14 @@ export class LinuxDatapath implements Datapath {
     for (const link of await this.#deps.kernel.links())
       if (isOurLink(link)) await this.#deps.kernel.linkDel(link.index);
     this.#deps.kernel.close();
+  }
+
+  /** `start` made sure that the kernel has both; what can still be wrong is another program's link in our place. */
+  #linkState(name: 'bridge' | 'vxlan'): Capability {
+    const refusal = this.#reconciler.linkRefusals.find(({ op }) => /vxlan|m[vw]-/.test(op) === (name === 'vxlan'));
+    if (refusal === undefined) return { name, ok: true, reason: '', remedy: '' };
+    const remedy = refusal.errno === 'EEXIST' ? 'remove the link that is in the way: ip -d link show' : '';
+    return { name, ok: false, reason: refusal.message, remedy };
   }
 
   #onEvent(ev: KernelEvent): void {

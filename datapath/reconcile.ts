@@ -41,6 +41,8 @@ const MAX_LOST_ROWS = 10_000;
 
 export class Reconciler {
   readonly counters: Record<string, number> = {};
+  /** What was refused at the last look at the links; empty when they are as wanted. */
+  linkRefusals: readonly KernelError[] = [];
   readonly #known = new KnownRows();
   readonly #kernel: Kernel;
   readonly #want: Want;
@@ -235,6 +237,7 @@ export class Reconciler {
     const steps = planLinks(this.#want.linkWants(), have, this.#tidy);
     if (steps.length > 0) this.#count('link-steps', steps.length);
     const { links, touched, refused } = await applyLinks(this.#kernel, have, steps);
+    this.linkRefusals = refused;
     this.#bind(links, touched);
     const names = new Set(links.map((link) => link.name));
     for (const { network, ports } of expected)

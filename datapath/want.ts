@@ -12,6 +12,7 @@ import type {
 } from '../router/types.js';
 import type { DatapathConfig } from './datapath.js';
 import type { Link } from './kernel.js';
+import { isOurLink } from './names.js';
 import { NetworkWant, type Uplink } from './network-want.js';
 import type { LinkWant } from './plan.js';
 
@@ -73,7 +74,7 @@ export class Want {
 
   /** Takes in the links as they are now. @returns the networks any of whose bridge and uplinks is another than before */
   bindLinks(links: readonly Link[]): NetworkWant[] {
-    const byName = new Map(links.map((link) => [link.name, link.index]));
+    const byName = new Map(links.filter(isOurLink).map((link) => [link.name, link.index]));
     const moved = [...this.networks.values()].filter((network) => network.bindLinks(byName));
     this.#byLink.clear();
     for (const network of this.networks.values()) for (const index of network.links()) this.#byLink.set(index, network);

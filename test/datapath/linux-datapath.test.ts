@@ -186,3 +186,20 @@ test('reset leaves no link of ours', async () => {
     ['lo'],
   );
 });
+
+test("another program's link in our place is said in words and left alone", async () => {
+  const lab = new DatapathLab();
+  await lab.kernel.linkAdd({ kind: 'bridge', name: 'mb-web', mac: macOf(99), mtu: 1500 });
+  await lab.datapath.start();
+  lab.datapath.apply(REMOTE);
+  await lab.datapath.flushed();
+  const bridge = lab.datapath.snapshot().capabilities.find(({ name }) => name === 'bridge')!;
+  assert.match(bridge.reason, /EEXIST: another program has a link of this name/);
+  assert.equal(lab.kernel.link('mb-web')!.mac, macOf(99));
+  assert.equal(lab.kernel.link('mv-web')!.master, undefined);
+  assert.deepEqual(lab.rows(), ['flood dev mv-web dst 192.168.0.1']);
+  lab.kernel.pokeLinkDel('mb-web');
+  await lab.clock.run(15_000);
+  assert.deepEqual(lab.rows(), REMOTE_ROWS);
+  assert.ok(lab.datapath.snapshot().capabilities.every(({ ok }) => ok));
+});
