@@ -33,7 +33,6 @@ export class SwimLibrary {
     this.#swim = new Swim({
       local: { host: hostOf(options.self), incarnation: options.incarnation },
       disseminationFactor: options.disseminationFactor,
-      preferCurrentMeta: true, // else an accuser would become our own meta
       udp: { maxDgramSize: options.maxPayloadBytes - 2 }, // the version, and one that swim miscounts after a split
     });
     this.#replaceTransport();

@@ -17,7 +17,6 @@ declare module 'swim' {
     interface Options {
       local: { host: string; incarnation: number };
       disseminationFactor: number;
-      preferCurrentMeta: boolean;
       udp: { maxDgramSize: number };
     }
   }

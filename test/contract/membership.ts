@@ -126,6 +126,29 @@ function dying(swarm: Case, within: Within): void {
     within(s, 2000, 'alive', () => s.allAlive());
   });
 
+  swarm('a goodbye is said more than once', {}, (s) => {
+    s.grow(4);
+    s.time.run(10_000);
+    s.network.loss = 1;
+    s.at(3).leave();
+    s.time.run(50);
+    s.network.loss = 0;
+    s.time.run(300);
+    s.kill(3);
+    within(s, 1000, 'left', () => s.agree([3], 'left'));
+  });
+
+  swarm('one that is forgotten before it was talked of stays unknown to others', {}, (s) => {
+    s.grow(3);
+    s.time.run(10_000);
+    s.launch(3).sync([peerNumber(0)]);
+    while (s.status(0, 3) !== 'alive') s.time.run(1);
+    s.kill(3);
+    s.at(0).forget(peerNumber(3));
+    s.time.run(MINUTE);
+    for (const host of s.hosts) assert.equal(s.status(host, 3), undefined);
+  });
+
   swarm('one that is forgotten is gone, and may return', {}, (s) => {
     s.grow(4);
     s.time.run(10_000);
@@ -277,22 +300,29 @@ function guarding(name: string, newMembership: NewMembership): void {
   });
 
   test(`${name}: a closed one has no timers, says nothing and hears nothing`, () => {
-    const s = new Swarm(newMembership, 1);
-    try {
-      s.launch(0).sync([peerNumber(1)]);
-      const member = s.at(0);
-      member.leave();
-      member.close();
-      member.close();
-      s.time.run(10_000); // datagrams under way are timers of the network
-      const sent = s.network.sentDatagrams[0];
-      member.receive(peerNumber(1), Uint8Array.of(1, 10, 0, 0, 0, 1));
-      member.sync([peerNumber(1)]);
-      s.time.run(MINUTE);
-      assert.equal(s.time.pending, 0);
-      assert.equal(s.network.sentDatagrams[0], sent);
-    } finally {
-      s.end();
+    for (const isLeaving of [false, true]) {
+      const s = new Swarm(newMembership, 1);
+      try {
+        s.grow(3);
+        s.time.run(100); // there is news to spread
+        s.network.loss = 1; // what is under way would be a timer of the network
+        s.time.run(50);
+        const member = s.at(0);
+        if (isLeaving) member.leave();
+        for (const host of [2, 1, 0]) s.kill(host);
+        assert.equal(s.time.pending, 0);
+        const sent = s.network.sentDatagrams[0];
+        member.close();
+        member.receive(peerNumber(1), Uint8Array.of(1, 10, 0, 0, 0, 1));
+        member.sync([peerNumber(1)]);
+        member.leave();
+        member.start();
+        s.time.run(MINUTE);
+        assert.equal(s.time.pending, 0);
+        assert.equal(s.network.sentDatagrams[0], sent);
+      } finally {
+        s.end();
+      }
     }
   });
 

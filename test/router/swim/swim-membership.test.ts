@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSwimMembership } from '../../../router/swim/swim-membership.js';
+import { decodeSwim, encodeSwim, type SwimMessage } from '../../../router/wire/swim.js';
 import { membershipContract } from '../../contract/membership.js';
 import { peerNumber } from '../../support/datagram-network.js';
 import { Swarm } from '../../support/swarm.js';
@@ -92,6 +93,75 @@ test('a goodbye that comes after the burial still counts', () => {
     s.at(0).receive(peerNumber(1), Uint8Array.from([1, 14, ...Buffer.from(peerNumber(2), 'hex'), 3, 0, 0, 0, 0, 0, 1]));
     assert.equal(s.status(0, 2), 'left');
     assert.ok(s.until(() => s.agree([2], 'left'), 3000) < Infinity, 'nobody else was told');
+  } finally {
+    s.end();
+  }
+});
+
+/** Every message that host 0 sends, from now on, with its destination. */
+function listen(s: Swarm): { readonly to: number; readonly message: SwimMessage }[] {
+  const heard: { to: number; message: SwimMessage }[] = [];
+  const send = s.network.send.bind(s.network);
+  s.network.send = (from, to, payload) => {
+    if (from === 0) for (const message of decodeSwim(payload) as readonly SwimMessage[]) heard.push({ to, message });
+    send(from, to, payload);
+  };
+  return heard;
+}
+
+test('whoever suspects us hears our answer at once', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.grow(3);
+    s.time.run(3000);
+    const heard = listen(s);
+    const [self, accuser] = [peerNumber(0), peerNumber(2)];
+    const claim = { peer: self, status: 'suspect', incarnation: 1, accuser } as const;
+    s.at(0).receive(accuser, encodeSwim([{ kind: 'update', claim }]));
+    const answer = { kind: 'update', claim: { peer: self, status: 'alive', incarnation: 2 } };
+    assert.deepEqual(heard, [{ to: 2, message: answer }]);
+  } finally {
+    s.end();
+  }
+});
+
+test('a sync that was answered is not repeated', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    const heard = listen(s);
+    s.launch(0);
+    s.launch(1);
+    s.at(0).sync([peerNumber(1)]);
+    s.time.run(8000);
+    assert.equal(heard.filter(({ message }) => message.kind === 'sync').length, 1);
+  } finally {
+    s.end();
+  }
+});
+
+test('news travels without probes, though a third is lost', () => {
+  const timing = { probeIntervalMs: 3_600_000 };
+  const s = new Swarm((options) => createSwimMembership({ ...options, timing }), 1, { loss: 0.3 });
+  try {
+    s.grow(10);
+    s.time.run(5000);
+    s.launch(10).sync([peerNumber(0)]);
+    assert.ok(s.until(() => s.allAlive(), 3000) <= 3000);
+  } finally {
+    s.end();
+  }
+});
+
+test('a small payload limit is kept, and thirty still meet', () => {
+  const s = new Swarm((options) => createSwimMembership({ ...options, maxPayloadBytes: 200 }), 1);
+  try {
+    const send = s.network.send.bind(s.network);
+    s.network.send = (from, to, payload) => {
+      assert.ok(payload.length <= 200, `${payload.length} bytes`);
+      send(from, to, payload);
+    };
+    s.grow(30);
+    assert.ok(s.until(() => s.allAlive(), 5000) <= 5000);
   } finally {
     s.end();
   }
