@@ -40,7 +40,7 @@ debian_packages() {
 npm_packages() {
   [[ -e $STAMP && ! package-lock.json -nt $STAMP && ! package.json -nt $STAMP ]] && return
   echo 'setup: installing npm packages (npm ci)'
-  npm ci --no-progress --loglevel=error >/dev/null || refuse 'npm ci failed' 'npm ci'
+  npm ci --no-progress --no-update-notifier --loglevel=error >/dev/null || refuse 'npm ci failed' 'npm ci'
   touch "$STAMP"
 }
 

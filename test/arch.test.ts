@@ -13,6 +13,7 @@ const MAY_IMPORT: readonly (readonly [from: RegExp, to: string])[] = [
   [/^router\//, 'router/(?!runtime/|index)'],
   [/^datapath\//, '(datapath/|router/(types|address|core)\\.)'],
   [/^cli\/daemon\//, '(cli/|router/(index|types|address)\\.|datapath/(index|datapath|kernel)\\.)'],
+  [/^cli\/main\.ts/, 'cli/'],
   [/^cli\//, '(cli/(?!daemon/)|router/(types|address)\\.)'],
 ];
 
