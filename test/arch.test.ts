@@ -37,7 +37,7 @@ const KNOWN_TO: Readonly<Record<string, RegExp>> = {
   koffi: /^datapath\/syscalls\.ts/,
   'msgpack-lite': /^router\//,
   netlink: /^datapath\/netlink\//,
-  pino: /^cli\/daemon\//,
+  pino: /^router\/runtime\/log\.ts/,
   swim: /^router\/swim\//,
   'write-file-atomic': /^router\/runtime\/|^cli\/daemon\//,
 };
