@@ -9,8 +9,10 @@ export interface Route {
 }
 
 export interface Graph {
-  /** Peers with an edge to `of`, in any order; each edge is seen from both ends. */
-  neighbours(of: PeerId): Iterable<PeerId>;
+  /** Peers that may have an edge with `of`, in any order, doubles allowed. */
+  candidates(of: PeerId): Iterable<PeerId>;
+  /** The same whichever end comes first. Asked only for a candidate that was not yet found, which is seldom. */
+  isEdge(a: PeerId, b: PeerId): boolean;
   /** May others be reached through it? */
   relays(peer: PeerId): boolean;
   /** How many peers there are at most, `self` included; the search ends when it has found so many. */
@@ -30,8 +32,8 @@ export function nextHops(self: PeerId, graph: Graph): ReadonlyMap<PeerId, Route>
     const found: PeerId[] = [];
     for (const peer of level)
       if (peer === self || graph.relays(peer))
-        for (const next of graph.neighbours(peer)) {
-          if (next === self || routes.has(next)) continue;
+        for (const next of graph.candidates(peer)) {
+          if (next === self || routes.has(next) || !graph.isEdge(peer, next)) continue;
           routes.set(next, { via: routes.get(peer)?.via ?? next, hops });
           found.push(next);
         }

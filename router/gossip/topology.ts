@@ -94,13 +94,19 @@ export class Topology {
   }
 
   #graph(): Graph {
-    const size = this.#peers().size;
-    return { size, neighbours: (of) => this.#neighbours(of), relays: (peer) => !this.#hidden.has(peer) };
+    return {
+      size: this.#peers().size,
+      candidates: (of) => this.#candidates(of),
+      isEdge: (a, b) => this.isEdge(a, b),
+      relays: (peer) => !this.#hidden.has(peer),
+    };
   }
 
-  *#neighbours(of: PeerId): Iterable<PeerId> {
-    for (const peer of this.#published.get(of) ?? []) if (this.isEdge(of, peer)) yield peer;
-    if (of !== this.#self && this.isEdge(this.#self, of)) yield this.#self;
+  /** What it publishes; and ourselves, as our own word is enough. */
+  #candidates(of: PeerId): Iterable<PeerId> {
+    const published = this.#published.get(of);
+    if (of === this.#self || !this.isEdge(this.#self, of)) return published ?? [];
+    return published?.has(this.#self) === true ? published : [this.#self, ...(published ?? [])];
   }
 
   /** All that published something, and our own neighbours. */
