@@ -181,7 +181,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#fx.push(fx);
           break;
         case 'up':
-          this.#onUp(fx.connection, now);
+          this.#onUp(fx.connection, fx.isNew, now);
           break;
         case 'down':
           this.#onDown(fx.connection, fx.reason, now);
@@ -198,7 +198,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       }
   }
 
-  #onUp(c: Connection, now: Millis): void {
+  #onUp(c: Connection, isNew: boolean, now: Millis): void {
     this.#emit(this.contacts.up(c.conn, c.peer));
     this.#hasMet = true;
     if (this.ledger.book.reachedAt(c.peer, c.remote.ip, now)) this.#fx.push({ kind: 'persist', what: 'cache' });
@@ -207,7 +207,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.forwardPeer(c.peer);
     this.#frames(this.#exchange.up(c.peer, now));
     this.#fx.push({ kind: 'swimSync', peers: [c.peer] });
-    this.#log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
+    if (isNew) this.#log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {

@@ -36,7 +36,8 @@ export interface Connection {
 export type ConnectionFx =
   | { readonly kind: 'send'; readonly conn: ConnId; readonly bytes: Uint8Array }
   | { readonly kind: 'close'; readonly conn: ConnId }
-  | { readonly kind: 'up'; readonly connection: Connection }
+  /** `isNew`: there was none; else it takes the place of an older stream to the same peer. */
+  | { readonly kind: 'up'; readonly connection: Connection; readonly isNew: boolean }
   | { readonly kind: 'down'; readonly connection: Connection; readonly reason: string }
   /** The stream never became a connection. */
   | { readonly kind: 'refused'; readonly conn: ConnId; readonly reason: string; readonly why: RefusalKind }
@@ -230,7 +231,7 @@ export class Connections {
       return [{ kind: 'close', conn: s.conn }, ...this.#forgetTwin(s)];
     s.established = { conn: s.conn, peer: hello.id, remote: s.remote, outbound: s.outbound, hello, upAt: now };
     this.#byPeer.set(hello.id, s);
-    const up: ConnectionFx = { kind: 'up', connection: s.established };
+    const up: ConnectionFx = { kind: 'up', connection: s.established, isNew: older === undefined };
     if (older === undefined) return [up];
     this.#streams.delete(older.conn);
     return [{ kind: 'close', conn: older.conn }, up];

@@ -127,7 +127,7 @@ export class Dialer {
   tick(now: Millis, isConnected: (peer: PeerId) => boolean): DialFx[] {
     const fx: DialFx[] = [];
     for (const j of this.#jobs.values()) {
-      if (!this.#wants(j, isConnected) || j.dueAt > now) continue;
+      if (j.dueAt > now || !this.#wants(j, isConnected) || this.#isDialling(j.peer)) continue;
       if (this.#byConn.size >= MAX_DIALS_AT_ONCE) break;
       const { host, port } = j.candidates[j.next % j.candidates.length]!;
       j.conn = this.#nextConn++;
@@ -141,7 +141,7 @@ export class Dialer {
     if (this.#byConn.size >= MAX_DIALS_AT_ONCE) return undefined; // an outcome will come first
     let at: Millis | undefined;
     for (const j of this.#jobs.values())
-      if (this.#wants(j, isConnected) && (at === undefined || j.dueAt < at)) at = j.dueAt;
+      if ((at === undefined || j.dueAt < at) && this.#wants(j, isConnected) && !this.#isDialling(j.peer)) at = j.dueAt;
     return at;
   }
 
@@ -149,6 +149,11 @@ export class Dialer {
     return (
       !j.stopped && j.conn === undefined && j.candidates.length > 0 && (j.peer === undefined || !isConnected(j.peer))
     );
+  }
+
+  /** A target and the peer behind it are two jobs and need one dial. */
+  #isDialling(peer: PeerId | undefined): boolean {
+    return peer !== undefined && [...this.#byConn.values()].some((j) => j.peer === peer);
   }
 
   #backoffMs(failures: number): number {
