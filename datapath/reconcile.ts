@@ -39,6 +39,8 @@ const RESYNC_COST_FACTOR = 50;
 /** More lost rows than this are not worth a record each. */
 const MAX_LOST_ROWS = 10_000;
 
+type Timer = 'repair' | 'retry' | 'resync';
+
 export class Reconciler {
   readonly counters: Record<string, number> = {};
   /** What was refused at the last look at the links; empty when they are as wanted. */
@@ -49,7 +51,7 @@ export class Reconciler {
   readonly #clock: Clock;
   readonly #hooks: ReconcileHooks;
   readonly #spread: number;
-  readonly #timers = new Map<'repair' | 'retry' | 'resync', () => void>();
+  readonly #timers = new Map<Timer, () => void>();
   readonly #complaints = new Set<string>();
   readonly #lostLinks = new Set<LinkIndex>();
   readonly #toDump = new Set<NetworkWant>();
@@ -213,8 +215,6 @@ export class Reconciler {
   async #pass(): Promise<void> {
     const refused: KernelError[] = [];
     try {
-      this.#timers.get('retry')?.();
-      this.#timers.delete('retry');
       if (this.#want.linksDirty) refused.push(...(await this.#passLinks()));
       if (this.#toDump.size > 0 && !this.#dumping) void this.#dump();
       this.#want.spreadPeers();
@@ -301,8 +301,13 @@ export class Reconciler {
     this.#arm('resync', periodMs * (0.75 + this.#spread / 2), () => this.resync());
   }
 
-  #arm(timer: 'repair' | 'retry' | 'resync', ms: number, run: () => void): void {
+  #disarm(timer: Timer): void {
     this.#timers.get(timer)?.();
+    this.#timers.delete(timer);
+  }
+
+  #arm(timer: Timer, ms: number, run: () => void): void {
+    this.#disarm(timer);
     if (this.#stopped) return;
     const cancel = this.#clock.after(ms, () => {
       this.#timers.delete(timer);
@@ -312,9 +317,10 @@ export class Reconciler {
     this.#timers.set(timer, cancel);
   }
 
-  /** Logs a kind of refusal once, until a pass goes through without any; tries all again later. */
+  /** Logs a kind of refusal once, until nothing is refused any more; tries all again later. */
   #complain(refused: readonly KernelError[]): void {
-    if (refused.length === 0) {
+    if (refused.length === 0 && this.linkRefusals.length === 0) {
+      this.#disarm('retry');
       this.#complaints.clear();
       this.#retryMs = RETRY_MS;
       return;
@@ -325,6 +331,7 @@ export class Reconciler {
       if (!this.#complaints.has(kind)) this.#hooks.log('kernel-refused', { error: error.message, of: refused.length });
       this.#complaints.add(kind);
     }
+    if (this.#timers.has('retry')) return;
     this.#arm('retry', this.#retryMs, () => (this.#want.linksDirty = true));
     this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
   }
