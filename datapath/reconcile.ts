@@ -225,6 +225,7 @@ export class Reconciler {
       }
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
+      this.linkRefusals = [error]; // the links could not be read
       refused.push(error);
     }
     this.#complain(refused);
