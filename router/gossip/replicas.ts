@@ -79,6 +79,7 @@ export class Replicas {
   /** `bytes` is kept: a buffer of its own, of which `block` is the decoded form. */
   receive(block: Block, bytes: Uint8Array): ReplicaOutcome {
     this.#receipts++;
+    this.#evict();
     if (block.version <= this.forgottenHead(block.owner, block.topic)) return { kind: 'known' };
     this.#forgotten.delete(streamKey(block.owner, block.topic));
     const owner = this.#owners.get(block.owner) ?? { streams: new Map<Topic, Stream>(), records: 0, bytes: 0 };

@@ -402,6 +402,17 @@ test('what waits is bounded in bytes, and given up after a count of blocks', () 
   assert.deepEqual([impatient.stats().heldBlocks, impatient.stats().streams], [0, 1]);
 });
 
+test('what is overtaken or given up leaves nothing behind', () => {
+  const b = newStore(2, { limits: { streams: 1, pendingPatience: 3 } });
+  b.receive(block({ version: 5, part: 0, parts: 2 }));
+  b.receive(block({ version: 9 }));
+  assert.deepEqual([b.stats().heldBlocks, b.stats().pendingBytes], [0, 0]);
+  b.forget(peer(9));
+  b.receive(increment(20, record('a')));
+  for (let i = 0; i < 5; i++) b.receive(block({ owner: peer(3) }));
+  assert.equal(b.receive(block({ owner: peer(3) })).kind, 'known', 'the stream that never began made room');
+});
+
 test('a put beyond what a block can carry is our bug', () => {
   const a = newStore(1);
   assert.throws(() => a.put('core', 'a b', bytes(1)), RangeError);
