@@ -8,7 +8,7 @@ export interface SwimTiming {
   readonly probeTimeoutMs: number;
   /** How many peers are asked to probe for us. */
   readonly pingReqPeers: number;
-  /** How long a suspect has to refute, when enough peers agree; times log10 of the members above ten. */
+  /** How long a suspect has to refute, when enough peers agree; half as much again with 100 members, twice with 1000. */
   readonly suspicionMinMs: number;
   /** The same when nobody agrees, as a multiple. */
   readonly suspicionMaxFactor: number;
