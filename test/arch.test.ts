@@ -35,11 +35,11 @@ const KNOWN_TO: Readonly<Record<string, RegExp>> = {
   commander: /^cli\/program\.ts/,
   'ipaddr.js': /^router\/address\.ts/,
   koffi: /^datapath\/syscalls\.ts/,
-  'msgpack-lite': /^router\//,
-  netlink: /^datapath\/netlink\//,
+  'msgpack-lite': /^router\/wire\/msgpack\.ts/,
+  netlink: /^datapath\/netlink\/codec\.ts/,
   pino: /^router\/runtime\/log\.ts/,
-  swim: /^router\/swim\//,
-  'write-file-atomic': /^router\/runtime\/|^cli\/daemon\//,
+  swim: /^router\/swim\/swim-library\.ts/,
+  'write-file-atomic': /^router\/runtime\/state-dir\.ts/,
 };
 
 const MAX_LINES = 400;
@@ -56,7 +56,7 @@ const tests = ['test', 'bench'].flatMap(under);
 
 /** What a file imports, by any spelling. */
 const imports = (text: string): string[] =>
-  [...text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g)].map((m) => m[1]!);
+  [...text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^'\s]+)'/g)].map((m) => m[1]!);
 
 /** A path without strings and comments fooling the search for calls. */
 const code = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '');
