@@ -17,9 +17,9 @@ build: setup
 demo: build
 	@scripts/sandbox.sh node dist/cli/main.js demo
 
-# Everything: the fast tests, then real hosts in namespaces, then the package as npm would install it.
+# Everything: the fast tests, whole routers in virtual time, then real hosts in namespaces, then the package as npm would install it.
 test: build
-	@scripts/test.sh fast netns package
+	@scripts/test.sh fast sim netns package
 
 # Format, lint, types and the fast tests; under 30 s.
 check: setup

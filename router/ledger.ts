@@ -15,8 +15,6 @@ import {
   decodeGone,
   decodeNet,
   decodePeer,
-  ipKey,
-  macKey,
   netKey,
   parseKey,
   type GoneRecord,
@@ -97,24 +95,6 @@ export class Ledger {
 
   withdraw(id: EndpointId): void {
     this.#claim(this.local.withdraw(id));
-  }
-
-  /** Withdraws what an earlier run published and this one does not hold any more. */
-  retire(): void {
-    const held = new Set(
-      this.local.all().flatMap((e) =>
-        [e.mac]
-          .map(macKey)
-          .concat(e.ips.map(ipKey))
-          .map((key) => `${e.network} ${key}`),
-      ),
-    );
-    for (const topic of this.#store.topics(this.#self))
-      for (const { key } of [...this.#store.records(this.#self, topic)]) {
-        const kind = parseKey(key)?.kind;
-        const isStale = kind === 'conn' || ((kind === 'mac' || kind === 'ip') && !held.has(`${topic} ${key}`));
-        if (isStale) this.put(topic, key, undefined, 0);
-      }
   }
 
   /** In which launch a peer wrote the latest that we have of it; 0 if we have nothing. */

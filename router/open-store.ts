@@ -1,6 +1,7 @@
 // The record store and the claims that follow it, from what is on disk.
 import { Claims } from './gossip/claims.js';
 import { RecordStore, type StoreOptions } from './gossip/store.js';
+import { parseKey } from './wire/records.js';
 
 export interface OpenedStore {
   readonly store: RecordStore;
@@ -10,10 +11,13 @@ export interface OpenedStore {
 }
 
 /** @param saved what `RecordStore.save` made, or undefined at the first launch */
-export function openStore(options: Omit<StoreOptions, 'mayDrop'>, saved: Uint8Array | undefined): OpenedStore {
+export function openStore(options: Omit<StoreOptions, 'mayDrop' | 'isShared'>, saved: Uint8Array | undefined): OpenedStore {
   const claims = new Claims();
-  const all: StoreOptions = { ...options, mayDrop: (gone) => claims.release(gone) };
+  const all: StoreOptions = { ...options, mayDrop: (gone) => claims.release(gone), isShared };
   const loaded = saved === undefined ? undefined : RecordStore.load(all, saved);
   const store = loaded instanceof RecordStore ? loaded : new RecordStore(all);
   return { store, claims, problem: typeof loaded === 'string' ? loaded : undefined };
 }
+
+/** Networks, and peers that are gone. */
+const isShared = (key: string): boolean => ['net', 'gone'].includes(parseKey(key)?.kind ?? '');

@@ -114,7 +114,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         return this.#onConnections(this.connections.tick(now), now);
       case 'started':
         this.#startedAt = now;
-        return this.ledger.retire();
+        return;
       case 'opened':
         return this.#onConnections(this.connections.opened(ev.conn, ev.remote, ev.outbound, now), now);
       case 'received':

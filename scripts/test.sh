@@ -3,7 +3,8 @@
 # nobody reads about it otherwise.
 #
 #   usage: scripts/test.sh GROUP...
-#     fast     test/**/*.test.ts outside test/netns: no namespaces, no privileges
+#     fast     test/**/*.test.ts outside test/netns and test/sim: no namespaces, no privileges
+#     sim      test/sim: whole routers in virtual time
 #     netns    test/netns: real hosts in namespaces, one file at a time so that their timing is honest
 #     package  the tarball, installed as npm installs it for a user
 #     fuzz     the fast tests that generate their input: MESH_FUZZ inputs (a million) for each property, or as many as
@@ -21,7 +22,11 @@ main() {
 }
 
 fast() {
-  run fast '' < <(find dist/test -name '*.test.js' -not -path 'dist/test/netns/*' | sort)
+  run fast '' < <(find dist/test -name '*.test.js' -not -path 'dist/test/netns/*' -not -path 'dist/test/sim/*' | sort)
+}
+
+sim() {
+  run sim '' < <(find dist/test/sim -name '*.test.js' | sort)
 }
 
 netns() {

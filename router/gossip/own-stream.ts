@@ -36,12 +36,12 @@ export class OwnStream {
 
   /**
    * What an earlier run of ours published. Until it is put again it is withdrawn: a claim that is not renewed leaves a
-   * tombstone, so that the one it had outranked does not come back.
+   * tombstone, so that the one it had outranked does not come back. Copies of shared records stay as they were.
    */
-  inherit(earlier: Chain): void {
+  inherit(earlier: Chain, isShared: (key: string) => boolean): void {
     this.chain.head = earlier.head;
-    for (const { key, seq } of earlier.records.values()) {
-      if (seq > 0) this.chain.records.set(key, { key, seq, value: undefined });
+    for (const { key, seq, value } of earlier.records.values()) {
+      if (seq > 0) this.chain.records.set(key, { key, seq, value: isShared(key) ? value : undefined });
     }
   }
 

@@ -42,6 +42,8 @@ export interface StoreOptions {
   readonly sign?: Sign;
   /** Is the signature of this block its owner's? All are taken without it. */
   readonly verify?: (owner: PeerId, block: Uint8Array) => boolean;
+  /** Is this a record that any router may write and all keep a copy of? Those of ours outlive a restart by themselves. */
+  readonly isShared?: (key: string) => boolean;
   /** Wire it to `Claims.release`: a tombstone that still outranks somebody's live claim must stay. */
   readonly mayDrop?: MayDrop;
 }
@@ -275,7 +277,7 @@ export class RecordStore {
       (block.owner === this.#options.self ? earlier : this.#replicas).receive(block, kept);
     }
     for (const { chain } of earlier.streams()) {
-      this.#ownStream(chain.topic).inherit(chain);
+      this.#ownStream(chain.topic).inherit(chain, this.#options.isShared ?? (() => false));
       this.#digest.move(chain.owner, chain.topic, 0, chain.head);
     }
   }

@@ -20,7 +20,6 @@ export const EVENTS = {
   'peer-suspect': { level: 'info', sentence: 'a peer does not answer; others are asked' },
   'peer-faulty': { level: 'warn', sentence: 'a peer is gone by all we know; its addresses stay in force' },
   'peer-stopped': { level: 'info', sentence: 'a peer said that its router ends and its traffic goes on' },
-  'peer-forgotten': { level: 'info', sentence: 'an operator had a peer that is gone forgotten' },
   'peer-left': { level: 'info', sentence: 'a peer left the mesh' },
   'peer-forgotten': { level: 'info', sentence: 'an operator had a peer forgotten; its addresses are free' },
   'connection-up': { level: 'info', sentence: 'a control connection to a peer stands' },
@@ -36,7 +35,6 @@ export const EVENTS = {
   'incarnation-raised': { level: 'info', sentence: 'others knew a newer incarnation of this router, or suspected it' },
   'input-dropped': { level: 'warn', sentence: 'what a peer or a stranger sent was not understood', limited: true },
   'cache-unread': { level: 'warn', sentence: 'what was remembered of the mesh is of no use; gossip brings it again' },
-  'cache-unread': { level: 'warn', sentence: 'what an earlier run knew of others cannot be read; gossip brings it back' },
   'state-unsaved': { level: 'error', sentence: 'a file in the state directory could not be written' },
   bug: { level: 'error', sentence: 'the router failed by its own fault; please report it' },
 } as const satisfies Readonly<Record<string, EventKind>>;

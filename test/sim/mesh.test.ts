@@ -81,11 +81,7 @@ scenario('a restart never withdraws what is attached', (mesh) => {
   mesh.run(1_000);
   const h0 = mesh.host('h0');
   const back = mesh.launch('h1', { disk, founds: false });
-  back.router.dispatch({
-    kind: 'announce',
-    fresh: false,
-    endpoint: { id: 'e' as never, network: 'mesh' as never, mac: MAC_A as never, ips: ['10.32.0.1' as never] },
-  });
+  mesh.attachAgain('h1', '10.32.0.1', MAC_A);
   back.router.start(() => back.router.core.options.addresses);
   for (let ms = 0; ms < 5_000; ms++) {
     mesh.run(1);
@@ -254,6 +250,19 @@ scenario('an empty founder takes over the definition of the network that is in u
   mesh.connect('h2', 'h1');
   mesh.run(5_000);
   for (const h of mesh.running()) assert.equal(h.table.mtu, 1376, h.name);
+});
+
+scenario('a definition outlives the restart of every router, whatever they would found themselves', (mesh) => {
+  mesh.start('h0', [], { mtu: 1276 });
+  mesh.attach('h0', '10.32.0.1', MAC_A);
+  mesh.start('h1', ['h0']);
+  mesh.start('h2', ['h0']);
+  mesh.run(5_000);
+  const disks = ['h0', 'h1', 'h2'].map((h) => [h, mesh.kill(h)] as const);
+  for (const [h, disk] of disks) mesh.start(h, [], { disk, mtu: 8876, founds: true });
+  for (const h of mesh.running()) assert.equal(h.table.mtu, 1276, `${h.name} at once`);
+  mesh.run(10_000);
+  for (const h of mesh.running()) assert.equal(h.table.mtu, 1276, h.name);
 });
 
 scenario('a forgotten peer is gone everywhere and stays gone, until it is launched again', (mesh) => {

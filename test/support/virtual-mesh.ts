@@ -157,12 +157,21 @@ export class VirtualMesh {
   }
 
   attach(name: string, ip: string, mac: string, id = ip): void {
-    const endpoint = { id: id as EndpointId, network: NETWORK, mac: mac as Mac, ips: [ip as Ip] };
-    this.host(name).router.dispatch({ kind: 'announce', endpoint, fresh: true });
+    this.#announce(name, ip, mac, id, true);
+  }
+
+  /** As a router does with what its disk remembers, before its first word. */
+  attachAgain(name: string, ip: string, mac: string, id = ip): void {
+    this.#announce(name, ip, mac, id, false);
   }
 
   detach(name: string, id: string): void {
     this.host(name).router.dispatch({ kind: 'withdraw', id: id as EndpointId });
+  }
+
+  #announce(name: string, ip: string, mac: string, id: string, fresh: boolean): void {
+    const endpoint = { id: id as EndpointId, network: NETWORK, mac: mac as Mac, ips: [ip as Ip] };
+    this.host(name).router.dispatch({ kind: 'announce', endpoint, fresh });
   }
 
   /** Only these sides reach one another; a host in none reaches nobody. */
