@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Exchange, type FrameOut } from '../../router/exchange.js';
+import type { RecordStore } from '../../router/gossip/store.js';
+import type { Millis } from '../../router/types.js';
+import { FrameType } from '../../router/wire/stream.js';
+import { bytes, contents, newStore, peer } from '../support/stores.js';
+
+const at = (ms: number): Millis => ms as Millis;
+const [A, B, C, D] = [peer(1), peer(2), peer(3), peer(4)];
+
+const exchange = (store: RecordStore, edges: readonly string[] = []): Exchange =>
+  new Exchange(store, () => 0.5, (a, b) => edges.includes(`${a} ${b}`) || edges.includes(`${b} ${a}`), at(0));
+
+const types = (out: readonly FrameOut[]): number[] => out.map((f) => f.type);
+
+/** Hands every frame to the other side, and its answers back, until both are silent. @returns how many frames passed */
+function talk(a: Exchange, b: Exchange, first: readonly FrameOut[], now: Millis): number {
+  let [out, from, count] = [first, A, 0];
+  for (; out.length > 0 && count < 100; from = from === A ? B : A) {
+    const [to, sender] = from === A ? [b, A] : [a, B];
+    count += out.length;
+    out = out.flatMap((f) => to.frame(sender, f.type, f.body, [sender], now).out);
+  }
+  return count;
+}
+
+test('two that meet know what the other knew, by vectors and the blocks that are missing', () => {
+  const [sa, sb] = [newStore(1), newStore(2)];
+  sa.put('core', 'x', bytes(1));
+  sb.put('core', 'y', bytes(2));
+  sa.flush();
+  sb.flush();
+  const [a, b] = [exchange(sa), exchange(sb)];
+  talk(a, b, a.up(B, at(0)), at(0));
+  talk(b, a, b.up(A, at(0)), at(0));
+  talk(a, b, a.tick([B], at(1_000)), at(1_000));
+  assert.deepEqual(contents(sa), contents(sb));
+  assert.equal(contents(sa).length, 2);
+});
+
+test('a digest that matches ends the talk, and both are in step', () => {
+  const [sa, sb] = [newStore(1), newStore(2)];
+  const [a, b] = [exchange(sa), exchange(sb)];
+  const [digest, ...more] = a.tick([B], at(20_000));
+  assert.deepEqual([types([digest!]), more], [[FrameType.digest], []]);
+  const got = b.frame(A, digest!.type, digest!.body, [A], at(20_000));
+  assert.deepEqual([got.inStep, got.out], [true, []]);
+});
+
+test('a digest that differs brings the missing blocks within one exchange', () => {
+  const [sa, sb] = [newStore(1), newStore(2)];
+  sa.put('core', 'x', bytes(1));
+  sa.flush();
+  const [a, b] = [exchange(sa), exchange(sb)];
+  assert.ok(talk(a, b, a.tick([B], at(20_000)), at(20_000)) <= 6);
+  assert.deepEqual(contents(sb), contents(sa));
+});
+
+test('what is new of our own goes to every neighbour at once, and only once', () => {
+  const store = newStore(1);
+  const a = exchange(store);
+  store.put('core', 'x', bytes(1));
+  assert.deepEqual(a.push([B, C, D]).map((f) => f.to), [B, C, D]);
+  assert.deepEqual(a.push([B, C, D]), []);
+});
+
+test('in a large mesh it goes to six, chosen by chance', () => {
+  const store = newStore(1);
+  const many = Array.from({ length: 100 }, (_, i) => peer(i + 2));
+  const a = exchange(store);
+  store.put('core', 'x', bytes(1));
+  assert.equal(new Set(a.push(many).map((f) => f.to)).size, 6);
+});
+
+test('news goes on to all whom its owner cannot have told', () => {
+  const owner = newStore(9);
+  owner.put('core', 'x', bytes(1));
+  const [block] = owner.flush();
+  const spokes = [C, D, peer(5), peer(6), peer(7)]; // connected to us alone: we are their hub
+  const hub = exchange(newStore(1), [`${peer(9)} ${A}`]);
+  const { out, changes } = hub.frame(peer(9), FrameType.block, block!, [peer(9), ...spokes], at(0));
+  assert.equal(changes.length, 1);
+  assert.deepEqual(out.map((f) => f.to).sort(), spokes);
+  assert.deepEqual(hub.frame(C, FrameType.block, block!, [peer(9), ...spokes], at(1)).out, [], 'known: no more');
+});
+
+test('in a full mesh, where the owner told everyone, news goes on to two by chance', () => {
+  const owner = newStore(9);
+  owner.put('core', 'x', bytes(1));
+  const [block] = owner.flush();
+  const others = [B, C, D, peer(5), peer(6)];
+  const a = exchange(newStore(1), others.map((o) => `${peer(9)} ${o}`));
+  const { out } = a.frame(peer(9), FrameType.block, block!, [peer(9), ...others], at(0));
+  assert.equal(out.length, 2);
+});
+
+test('a gap is asked for, and again after a pause when the answer did not fill it', () => {
+  const owner = newStore(9);
+  owner.put('core', 'x', bytes(1));
+  owner.flush();
+  owner.put('core', 'y', bytes(2));
+  const [late] = owner.flush();
+  const a = exchange(newStore(1));
+  assert.deepEqual(types(a.up(B, at(0))), [FrameType.vector]);
+  assert.deepEqual(a.frame(B, FrameType.block, late!, [B], at(10)).out, [], 'the last vector is 10 ms old');
+  assert.equal(a.nextDeadline(), 300);
+  assert.deepEqual(types(a.tick([B], at(300))), [FrameType.vector]);
+  a.down(B);
+  assert.ok(a.nextDeadline() > 300);
+});
+
+test('a stream of ours that others hold further than we wrote it is noticed', () => {
+  const before = newStore(1);
+  before.put('core', 'x', bytes(1));
+  before.flush();
+  before.put('core', 'y', bytes(1));
+  const [ahead] = before.flush();
+  const restored = newStore(1); // the same incarnation, from a backup
+  restored.put('core', 'x', bytes(1));
+  restored.flush();
+  assert.equal(exchange(restored).frame(B, FrameType.block, ahead!, [B], at(0)).aheadOf, 1);
+});
+
+test('garbage in any frame is a counted drop', () => {
+  const a = exchange(newStore(1));
+  const drop = (type: number): readonly string[] => a.frame(B, type, bytes(255, 1, 2), [B], at(0)).drops;
+  assert.match(drop(FrameType.block)[0]!, /^block-/);
+  assert.match(drop(FrameType.vector)[0]!, /^vector-/);
+  assert.deepEqual(drop(99), ['frame-type']);
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PeerBook } from '../../router/peer-book.js';
+import type { Ip, Millis, PeerId } from '../../router/types.js';
+import type { PeerRecord } from '../../router/wire/records.js';
+
+const at = (ms: number): Millis => ms as Millis;
+const PEER = 'a'.repeat(32) as PeerId;
+const record = (state: PeerRecord['state'], ...ips: string[]): PeerRecord => ({
+  name: 'web',
+  addresses: ips.map((ip) => ({ ip: ip as Ip, port: 6783 })),
+  vxlanPort: 6785,
+  state,
+  version: '0.1.0',
+});
+
+test('a peer that only gossip knows is suspect, until membership meets it', () => {
+  const book = new PeerBook();
+  assert.equal(book.record(PEER, record('running', '10.0.0.2'), at(1)), 'suspect');
+  assert.equal(book.member(PEER, 'alive', at(2)), 'alive');
+  assert.equal(book.member(PEER, 'alive', at(3)), undefined, 'no news is no change');
+  assert.equal(book.get(PEER)?.since, 2);
+});
+
+test("its own word, stopped or left, outranks membership's", () => {
+  const book = new PeerBook();
+  book.record(PEER, record('running', '10.0.0.2'), at(0));
+  book.member(PEER, 'alive', at(0));
+  assert.equal(book.record(PEER, record('stopped', '10.0.0.2'), at(5)), 'stopped');
+  assert.equal(book.member(PEER, 'faulty', at(6)), undefined);
+  assert.equal(book.record(PEER, record('left', '10.0.0.2'), at(7)), 'left');
+});
+
+test('traffic goes where a connection proved that the peer is, not where it merely says so first', () => {
+  const book = new PeerBook();
+  book.record(PEER, record('running', '172.17.0.1', '10.0.0.2', 'fd00::2'), at(0));
+  assert.equal(book.forward(PEER, false)?.v4?.ip, '172.17.0.1');
+  assert.equal(book.reachedAt(PEER, '10.0.0.2' as Ip, at(1)), true);
+  assert.equal(book.reachedAt(PEER, '10.0.0.2' as Ip, at(2)), false);
+  assert.deepEqual(book.forward(PEER, true), {
+    name: 'web',
+    v4: { ip: '10.0.0.2', port: 6785 },
+    v6: { ip: 'fd00::2', port: 6785 },
+  });
+  assert.equal(book.forward(PEER, false)?.v4?.ip, '10.0.0.2', 'and it stays so when the connection ends');
+  assert.equal(book.controlAddresses(PEER)[0]?.ip, '10.0.0.2');
+});
+
+test('an address that the peer has no longer gives way, unless a connection says that it works', () => {
+  const book = new PeerBook();
+  book.record(PEER, record('running', '10.0.0.2'), at(0));
+  book.reachedAt(PEER, '10.0.0.2' as Ip, at(0));
+  book.record(PEER, record('running', '10.0.0.9'), at(1));
+  assert.equal(book.forward(PEER, false)?.v4?.ip, '10.0.0.9');
+  assert.equal(book.forward(PEER, true)?.v4?.ip, '10.0.0.2', 'behind a NAT it is reached at what it does not publish');
+});
+
+test('who left is forwarded to no more; who stopped or is faulty still is', () => {
+  const book = new PeerBook();
+  book.record(PEER, record('running', '10.0.0.2'), at(0));
+  book.member(PEER, 'faulty', at(0));
+  assert.ok(book.forward(PEER, false));
+  book.record(PEER, record('stopped', '10.0.0.2'), at(0));
+  assert.ok(book.forward(PEER, false));
+  book.record(PEER, record('left', '10.0.0.2'), at(0));
+  assert.equal(book.forward(PEER, false), undefined);
+});

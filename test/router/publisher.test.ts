@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Publisher } from '../../router/publisher.js';
+import type { Millis, PathReport, PeerId } from '../../router/types.js';
+import { connKey, decodeConn } from '../../router/wire/records.js';
+
+const at = (ms: number): Millis => ms as Millis;
+const PEER = 'a'.repeat(32) as PeerId;
+
+const path = (rttMs: number, mtu = 1376, state: PathReport['state'] = 'up'): PathReport => ({
+  peer: PEER,
+  overlay: 'vxlan',
+  state,
+  reason: '',
+  remedy: '',
+  rttMs,
+  mtu,
+  txBytes: 0,
+  rxBytes: 0,
+});
+
+/** What was put, decoded, newest last; undefined is a withdrawal. */
+function publisher(): { publisher: Publisher; puts: unknown[] } {
+  const puts: unknown[] = [];
+  const identity = { name: 'a', vxlanPort: 6785, softwareVersion: '0.1.0' };
+  const made = new Publisher(identity, (topic, key, value) => {
+    assert.equal(topic, 'core');
+    assert.equal(key, connKey(PEER));
+    puts.push(value && decodeConn(value));
+  });
+  return { publisher: made, puts };
+}
+
+test('an edge is published with the connection and withdrawn with it', () => {
+  const { publisher: p, puts } = publisher();
+  p.path(path(1), at(0)); // no connection yet: nothing to say
+  p.connection(PEER, true);
+  p.connection(PEER, false);
+  p.connection(PEER, false);
+  assert.deepEqual(puts, [{ overlay: 'none' }, undefined]);
+});
+
+test('overlay and MTU are told at once', () => {
+  const { publisher: p, puts } = publisher();
+  p.connection(PEER, true);
+  p.path(path(1), at(1));
+  p.path(path(1, 1276), at(2));
+  p.path(path(1, 1276, 'down'), at(3));
+  assert.deepEqual(puts.slice(1), [
+    { overlay: 'vxlan', rttMs: 1, mtu: 1376 },
+    { overlay: 'vxlan', rttMs: 1, mtu: 1276 },
+    { overlay: 'none' },
+  ]);
+});
+
+test('a round trip that changes by half is told within 10 s, a smaller change never', () => {
+  const { publisher: p, puts } = publisher();
+  p.connection(PEER, true);
+  p.path(path(10), at(0));
+  p.path(path(14), at(100));
+  assert.equal(p.nextDeadline(), undefined);
+  p.path(path(16), at(200));
+  p.path(path(40), at(5_000));
+  assert.equal(p.nextDeadline(), 10_200);
+  p.tick(at(10_199));
+  assert.equal(puts.length, 2);
+  p.tick(at(10_200));
+  assert.deepEqual(puts[2], { overlay: 'vxlan', rttMs: 40, mtu: 1376 });
+  assert.equal(p.nextDeadline(), undefined);
+});
