@@ -11,13 +11,18 @@ function tableAfter(lines: readonly string[], start: number): string {
 const doc = readFileSync('docs/protocol.md', 'utf8').split('\n');
 const documented = doc.flatMap((line, i) => (line === 'off len field' ? [tableAfter(doc, i)] : []));
 
-for (const name of ['block', 'vector', 'snapshot']) {
-  test(`docs/protocol.md has the byte table of router/wire/${name}.ts`, () => {
-    const source = readFileSync(`router/wire/${name}.ts`, 'utf8')
+const SOURCES = [
+  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'swim'].map((name) => `router/wire/${name}.ts`),
+  'datapath/paths/probe/frame.ts',
+];
+
+for (const path of SOURCES) {
+  test(`docs/protocol.md has the byte tables of ${path}`, () => {
+    const source = readFileSync(path, 'utf8')
       .split('\n')
       .map((l) => l.replace(/^ \*/, ''));
-    const table = tableAfter(source, source.findIndex((l) => l.trim() === 'off len field'));
-    assert.ok(table.split('\n').length > 3);
-    assert.ok(documented.includes(table), table);
+    const tables = source.flatMap((l, i) => (l.trim() === 'off len field' ? [tableAfter(source, i)] : []));
+    assert.ok(tables.length > 0);
+    for (const table of tables) assert.ok(documented.includes(table), table);
   });
 }
