@@ -158,8 +158,12 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#frames(this.#exchange.push(this.#neighbours()));
     this.#emit(this.contacts.dialer.tick(now, this.#isConnected));
     this.#emit(this.contacts.tick(now));
-    const alone = this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0;
-    if (alone || now - this.#startedAt! >= SETTLE_AFTER_MS) this.#settle();
+    if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
+  }
+
+  /** It knows of nobody and dials nobody: there is nothing to wait for. */
+  #isAlone(): boolean {
+    return this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0;
   }
 
   /** `settled` comes after the deltas that it speaks of. */
