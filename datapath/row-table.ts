@@ -35,7 +35,10 @@ export class RowTable {
     }
   }
 
-  /** @returns false if exactly this row was not there; then nothing changes */
+  /**
+   * @param row a neighbour's MAC does not count: the kernel no longer knows it when it says that the neighbour is gone
+   * @returns false if exactly this row was not there; then nothing changes
+   */
   del(row: Row): boolean {
     switch (row.kind) {
       case 'self': {
@@ -47,7 +50,7 @@ export class RowTable {
       case 'master':
         return this.#master.get(row.mac) === row.link && this.#master.delete(row.mac);
       case 'neigh':
-        return this.#bridge === row.link && this.#neigh.get(row.ip) === row.mac && this.#neigh.delete(row.ip);
+        return this.#bridge === row.link && this.#neigh.delete(row.ip);
     }
   }
 

@@ -248,6 +248,7 @@ test('a single disturbance is mended within 200 ms', async () => {
   const whole = lab.rows();
   for (const disturb of [
     () => lab.kernel.pokeFlush('mv-web'),
+    () => lab.kernel.pokeFlush('mb-web'),
     () => lab.kernel.pokeLinkDel('mv-web'),
     () => lab.kernel.pokeUp('mb-web', false),
     () => lab.kernel.pokeMaster('mv-web', undefined),

@@ -380,14 +380,18 @@ export class FakeKernel implements Kernel {
     this.#dropRows((row) => row.kind === 'neigh' && row.link === index && !isIpv6(row.ip));
   }
 
+  /** Linux forgets the MAC of a neighbour before it says that it is gone [ran]. */
   #dropRows(gone: (row: Row) => boolean): void {
-    for (const row of this.#rows.drop(gone)) this.#emit({ kind: 'rowGone', row });
+    for (const row of this.#rows.drop(gone))
+      this.#emit({ kind: 'rowGone', row: row.kind === 'neigh' ? { ...row, mac: NO_MAC } : row });
   }
 
   #forgetLearnt(index: LinkIndex): void {
     for (const [mac, link] of this.#learnt) if (link === index) this.#learnt.delete(mac);
   }
 }
+
+const NO_MAC = '00:00:00:00:00:00' as Mac;
 
 type Fail = (errno: string, extack?: string) => never;
 const failNow: Fail = (errno) => {
