@@ -1,10 +1,11 @@
 // `mesh launch --detach`: the same program in the background, its output in the state directory.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from './client.js';
 import { Denied, EXIT, Failure, type Io } from './command.js';
+import { ensureDirectory } from './directory.js';
 import { launchArgv, type LaunchConfig } from './options.js';
 
 const POLL_MS = 25;
@@ -59,7 +60,7 @@ const answers = (socket: string): Promise<boolean> =>
 function openLog(stateDir: string): { readonly fd: number; readonly path: string; readonly start: number } {
   const path = join(stateDir, 'router.log');
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    ensureDirectory(stateDir, 0o700);
     const fd = openSync(path, 'a', 0o600);
     return { fd, path, start: statSync(path).size };
   } catch (error) {

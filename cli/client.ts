@@ -9,9 +9,11 @@ const DEADLINE_MS = 5_000;
 const ATTACH_DEADLINE_MS = 15_000;
 const GONE_POLL_MS = 20;
 
+/** `refused`: nothing was changed. `note`: done, and something is to be known of it. */
 export interface PeerResult {
   readonly peer: string;
   readonly refused?: string;
+  readonly note?: string;
 }
 
 export interface Attached {

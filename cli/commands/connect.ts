@@ -15,8 +15,9 @@ export const connect: Command = {
   },
 };
 
-/** One sentence for each peer that was refused. @returns the exit code */
+/** One sentence for each peer that was refused, or of whom something is to be known. @returns the exit code */
 export function reportRefusals(results: readonly PeerResult[], verb: string, remedy: string, io: Io): number {
+  for (const { peer, note } of results) if (note !== undefined) io.err(`mesh: warning: "${peer}": ${note}`);
   const refused = results.filter((result) => result.refused !== undefined);
   for (const { peer, refused: why = '' } of refused) io.err(sentence(`${verb} "${peer}"`, why, remedy));
   return refused.length > 0 ? EXIT.refused : EXIT.done;

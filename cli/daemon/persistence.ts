@@ -1,6 +1,6 @@
-// When the router's state reaches the disk: targets soon, the record cache now and then, both as a whole.
+// When the router's state reaches the disk: targets soon, the record cache now and then, endpoints at once; each as a whole.
 import type { StateDir } from '../../router/index.js';
-import { cacheFile, targetsFile, type TargetsOnDisk } from './state.js';
+import { cacheFile, endpointsFile, targetsFile, type EndpointsOnDisk, type TargetsOnDisk } from './state.js';
 
 export interface Persistence {
   /** Something changed; it is written soon. */
@@ -47,4 +47,19 @@ export function createPersistence(
       await Promise.all([write('cache'), write('targets')]);
     },
   };
+}
+
+/** Endpoints and exposed addresses share a file and change apart. Each is synced when it returns. @throws StateDirError */
+export interface EndpointsKeeper {
+  readonly endpoints: (endpoints: EndpointsOnDisk['endpoints']) => void;
+  readonly exposed: (exposed: EndpointsOnDisk['exposed']) => void;
+}
+
+export function endpointsKeeper(dir: StateDir, onDisk: EndpointsOnDisk): EndpointsKeeper {
+  let kept = onDisk;
+  const save = (change: Partial<EndpointsOnDisk>): void => {
+    kept = { ...kept, ...change };
+    dir.saveSync(endpointsFile, kept);
+  };
+  return { endpoints: (endpoints) => save({ endpoints }), exposed: (exposed) => save({ exposed }) };
 }

@@ -1,18 +1,34 @@
 // The control socket's routes: each takes a request apart, calls what does it, and answers in the words of cli/api.ts.
-import { formatSocketAddress, parseHostPort, parseNetworkName } from '../../router/address.js';
+import { formatSocketAddress, parseHostPort } from '../../router/address.js';
 import type { NetworkName, PeerId } from '../../router/types.js';
+import { snapshotRouter } from '../../router/index.js';
 import type { StatusDocument } from '../api.js';
 import { DEFAULT_PORT } from '../options.js';
 import { meshVersion } from '../version.js';
-import { Refused, type Routes } from './control.js';
-import type { Daemon } from './daemon.js';
-import { DEFAULT_NETWORK } from './endpoints.js';
+import { Refused, type Handler, type Routes } from './control.js';
+import { parseNetwork } from './endpoints/request.js';
+import { requestFailure } from './failures.js';
+import type { Daemon } from './launch.js';
 import { statusDocument } from './status.js';
 
 type Body = Readonly<Record<string, unknown>>;
 type Answer = { readonly peer: string; readonly refused?: string; readonly note?: string };
 
-export const routes = (d: Daemon): Routes => ({
+export const routes = (d: Daemon): Routes =>
+  Object.fromEntries(Object.entries(handlers(d)).map(([route, handler]) => [route, inWords(handler)]));
+
+/** What the kernel or the disk refuses is a refusal of ours. */
+const inWords =
+  (handler: Handler): Handler =>
+  async (...request) => {
+    try {
+      return await handler(...request);
+    } catch (e) {
+      throw requestFailure(e);
+    }
+  };
+
+const handlers = (d: Daemon): Routes => ({
   'GET /v1/status': (_, __, query) => document(d, query.get('macs') === '1'),
   'GET /v1/report': () => ({
     ...document(d, true),
@@ -49,6 +65,7 @@ export const routes = (d: Daemon): Routes => ({
     detached: await d.endpoints.detach(text(body, 'target'), {
       ...optional(body, 'network'),
       ...optional(body, 'ifname'),
+      ips: texts(body, 'ips'),
     }),
   }),
   'POST /v1/expose': async (body) => ({ ips: await d.exposures.expose(network(body), texts(body, 'ips')) }),
@@ -118,11 +135,18 @@ function isCalled(d: Daemon, id: PeerId, word: string): boolean {
   );
 }
 
+/** @throws Refused unless forced, where somebody would lose the network, or nobody would hear the farewell */
 function reset(d: Daemon, force: boolean): void {
   const attached = d.endpoints.list().filter((e) => e.state !== 'gone').length;
   if (attached > 0 && !force)
     throw new Refused(
       `${attached} endpoint${attached === 1 ? ' is' : 's are'} attached and would lose the network`,
+      'mesh reset --force',
+    );
+  const peers = snapshotRouter(d.router.core, d.router.now).peers.filter((p) => p.state !== 'left');
+  if (peers.length > 0 && !force && d.router.core.connections.count === 0)
+    throw new Refused(
+      `none of its ${peers.length} peers can be told, and they would keep its addresses`,
       'mesh reset --force',
     );
   setImmediate(() => void d.reset());
@@ -134,11 +158,7 @@ const spec = (body: Body): { network?: string; mac?: string; ips?: readonly stri
   ...(body['ips'] !== undefined && { ips: texts(body, 'ips') }),
 });
 
-function network(body: Body): NetworkName {
-  const name = parseNetworkName(optional(body, 'network').network ?? DEFAULT_NETWORK);
-  if (name === undefined) throw new Refused('the network is malformed', undefined, 400);
-  return name;
-}
+const network = (body: Body): NetworkName => parseNetwork(optional(body, 'network').network);
 
 function text(body: Body, field: string): string {
   const value = body[field];

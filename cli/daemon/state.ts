@@ -1,14 +1,9 @@
 // The files of the state directory that the daemon itself reads and writes.
 import { parseCidr, parseEndpointId, parseIp, parseMac, parseNetworkName, parsePeerId } from '../../router/address.js';
 import { bytesFile, jsonFile, type Remotes } from '../../router/index.js';
-import type { Cidr, NetworkName, PeerId } from '../../router/types.js';
-import type { StoredEndpoint } from './endpoints.js';
-
-/** Addresses that the host itself has on a network. */
-export interface StoredExposure {
-  readonly network: NetworkName;
-  readonly ips: readonly Cidr[];
-}
+import type { PeerId } from '../../router/types.js';
+import type { StoredEndpoint } from './endpoints/endpoint.js';
+import type { StoredExposure } from './endpoints/exposures.js';
 
 export interface EndpointsOnDisk {
   readonly endpoints: readonly StoredEndpoint[];
@@ -26,7 +21,7 @@ export const cacheFile = bytesFile('cache.bin', 1);
 export const endpointsFile = jsonFile<EndpointsOnDisk>(
   'endpoints.json',
   1,
-  (value) => ({ ...value }),
+  ({ endpoints, exposed }) => ({ endpoints: endpoints.map(endpointFields), exposed }),
   (body) => {
     const [endpoints, exposed] = [listOf(body['endpoints'], endpoint), listOf(body['exposed'], exposure)];
     return endpoints === undefined || exposed === undefined ? undefined : { endpoints, exposed };
@@ -65,8 +60,23 @@ function endpoint(value: unknown): StoredEndpoint | undefined {
   ];
   const ips = listOf(f['ips'], (v) => parseCidr(textOf(v)));
   if (id === undefined || network === undefined || mac === undefined || ips === undefined) return undefined;
-  return { id, network, mac, ips, ifname: textOf(f['ifname']), target: textOf(f['target']) };
+  const inode = /^\d{1,20}$/.exec(textOf(f['inode']))?.[0];
+  return {
+    id,
+    network,
+    mac,
+    ips,
+    ifname: textOf(f['ifname']),
+    target: textOf(f['target']),
+    inode: inode === undefined ? undefined : BigInt(inode),
+  };
 }
+
+/** JSON has no bigint. */
+const endpointFields = ({ inode, ...rest }: StoredEndpoint): Fields => ({
+  ...rest,
+  ...(inode !== undefined && { inode: `${inode}` }),
+});
 
 function exposure(value: unknown): StoredExposure | undefined {
   const f = fieldsOf(value);

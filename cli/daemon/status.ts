@@ -12,6 +12,7 @@ import type {
   StatusDocument,
   TargetStatus,
 } from '../api.js';
+import { DEFAULT_PORT } from '../options.js';
 
 export interface StatusSources {
   readonly router: Router;
@@ -27,9 +28,7 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
   const now = s.router.now;
   const snapshot = snapshotRouter(s.router.core, now);
   const paths = new Map(s.datapath.paths.map((p) => [p.peer, p]));
-  const connections = snapshot.peers
-    .filter((p) => p.state !== 'left')
-    .map((p) => connectionStatus(p, paths.get(p.id), s.self.port));
+  const connections = snapshot.peers.filter((p) => p.state !== 'left').map((p) => connectionStatus(p, paths.get(p.id)));
   const networks = networkStatuses(snapshot, s);
   return {
     schema: 1,
@@ -60,8 +59,8 @@ function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
     case 'alive':
       if (p.remote !== undefined) return ['', ''];
       return p.via !== undefined
-        ? [`no direct control connection, messages go via ${p.via}`, `open TCP 6783 between the two hosts`]
-        : ['no connection leads to it', 'open TCP and UDP 6783 between the two hosts'];
+        ? [`no direct control connection, messages go via ${p.via}`, `open TCP ${portOf(p)} to it`]
+        : ['no connection leads to it', `open TCP and UDP ${portOf(p)} to it`];
     case 'suspect':
       return ['it has not answered yet', 'wait a few seconds'];
     case 'faulty':
@@ -73,9 +72,9 @@ function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
   }
 }
 
-function connectionStatus(p: PeerView, path: PathReport | undefined, port: number): ConnectionStatus {
+function connectionStatus(p: PeerView, path: PathReport | undefined): ConnectionStatus {
   const isUp = p.remote !== undefined;
-  const [reason, remedy] = connectionReason(p, path, port);
+  const [reason, remedy] = connectionReason(p, path);
   return {
     peer: p.id,
     name: p.name,
@@ -92,13 +91,16 @@ function connectionStatus(p: PeerView, path: PathReport | undefined, port: numbe
   };
 }
 
-function connectionReason(p: PeerView, path: PathReport | undefined, port: number): readonly [string, string] {
+function connectionReason(p: PeerView, path: PathReport | undefined): readonly [string, string] {
   if (path !== undefined && path.reason !== '') return [path.reason, path.remedy];
   if (p.remote !== undefined)
     return path?.state === 'up' ? ['', ''] : ['vxlan: not measured yet', 'wait a few seconds'];
   if (p.state === 'stopped' || p.state === 'faulty') return peerReason(p);
-  return ['control: no TCP connection', `open TCP ${port} between the two hosts`];
+  return ['control: no TCP connection', `open TCP ${portOf(p)} to it`];
 }
+
+/** Its control port, which need not be ours. */
+const portOf = (p: PeerView): string => /\d+$/.exec(p.endpoints[0] ?? '')?.[0] ?? `${DEFAULT_PORT}`;
 
 function targetStatus(t: RouterSnapshot['targets'][number]): TargetStatus {
   const isQuiet = t.state === 'connected' || t.reason === '';

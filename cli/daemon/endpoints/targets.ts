@@ -14,50 +14,62 @@ export interface ResolvedTarget {
   readonly returns: boolean;
 }
 
+/** Why there is none, in a sentence, and a command that may help. */
+export interface NoTarget {
+  readonly why: string;
+  readonly remedy: string;
+}
+
 const NETNS_DIR = process.env.MESH_NETNS_DIR ?? '/run/netns';
 const DOCKER_SOCKET =
   process.env.DOCKER_HOST?.startsWith('unix://') === true ? process.env.DOCKER_HOST.slice(7) : '/var/run/docker.sock';
 const DOCKER_DEADLINE_MS = 2_000;
 const MAX_ANSWER_BYTES = 4 << 20;
 
-/** @returns the target, or a sentence that says why there is none */
-export async function resolveTarget(text: string): Promise<ResolvedTarget | string> {
+/** @param text as it was typed, or the key of an earlier answer */
+export async function resolveTarget(text: string): Promise<ResolvedTarget | NoTarget> {
   if (text.startsWith('docker:')) return resolveContainer(text.slice(7));
-  if (text.includes('/')) return inspect(text, text, !text.startsWith('/proc/'));
+  if (text.includes('/')) return inspect(text, text, !text.startsWith('/proc/')) ?? absent(`there is no ${text}`);
   if (/^\d{1,10}$/.test(text)) {
     const path = `/proc/${text}/ns/net`;
-    const found = inspect(path, path, false);
-    return typeof found === 'string' ? `no process has the pid ${text}` : found;
+    return inspect(path, path, false) ?? { why: `no process has the pid ${text}`, remedy: 'ps' };
   }
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text)) return 'it is neither a namespace, a path, a pid nor a container';
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text))
+    return absent('it is neither a namespace, a path, a pid nor a container');
   const path = `${NETNS_DIR}/${text}`;
   const named = inspect(path, path, true);
-  if (typeof named !== 'string' || !named.startsWith('there is no')) return named;
+  if (named !== undefined) return named;
   const container = await resolveContainer(text);
-  return typeof container === 'string'
-    ? `there is no namespace of that name in ${NETNS_DIR}, and ${container}`
-    : container;
+  if (!('why' in container)) return container;
+  return { ...container, why: `there is no namespace of that name in ${NETNS_DIR}, and ${container.why}` };
 }
 
-function inspect(path: string, key: string, returns: boolean): ResolvedTarget | string {
+const absent = (why: string): NoTarget => ({ why, remedy: 'ip netns list' });
+
+/** @returns undefined if there is nothing at the path */
+function inspect(path: string, key: string, returns: boolean): ResolvedTarget | NoTarget | undefined {
   let found;
   try {
     found = statSync(path, { bigint: true });
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code ?? 'unknown';
-    return code === 'ENOENT' ? `there is no namespace at ${path}` : `${path} cannot be read (${code})`;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    return { why: `${path} cannot be read (${code})`, remedy: `ls -l ${path}` };
   }
   const own = statSync('/proc/self/ns/net', { bigint: true });
-  if (found.dev !== own.dev) return `${path} is not a network namespace`;
-  if (found.ino === own.ino) return `${path} is the router's own namespace; mesh expose gives the host an address`;
+  // All namespaces are inodes of one file system; of which kind one is, only opening it tells.
+  if (found.dev !== own.dev) return absent(`${path} is not a network namespace`);
+  if (found.ino === own.ino)
+    return { why: `${path} is the router's own namespace`, remedy: 'mesh expose --ip 10.32.0.254/12' };
   return { key, netns: path, inode: found.ino, returns };
 }
 
-async function resolveContainer(name: string): Promise<ResolvedTarget | string> {
+async function resolveContainer(name: string): Promise<ResolvedTarget | NoTarget> {
   const answer = await dockerInspect(name);
-  if (typeof answer === 'string') return answer;
-  if (answer.pid === 0) return `the container "${name}" is not running`;
-  return inspect(`/proc/${answer.pid}/ns/net`, `docker:${answer.id}`, true);
+  if (typeof answer === 'string') return { why: answer, remedy: 'ip netns list; docker ps' };
+  if (answer.pid === 0) return { why: `the container "${name}" is not running`, remedy: `docker start ${name}` };
+  const found = inspect(`/proc/${answer.pid}/ns/net`, `docker:${answer.id}`, true);
+  return found ?? { why: `the container "${name}" has just ended`, remedy: 'docker ps' };
 }
 
 /** GET /containers/NAME/json of the Docker Engine API, v1.24 and later; podman's socket answers it too. */

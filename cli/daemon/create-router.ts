@@ -1,0 +1,114 @@
+// The router with what it stands on: its cache from the disk, its sockets, its clock, and whom it tells of what.
+import { randomBytes } from 'node:crypto';
+import {
+  createSwimMembership,
+  nextIncarnation,
+  openStore,
+  raiseIncarnation,
+  Router,
+  type Log,
+  type NetworkEvent,
+  type RouterHooks,
+  type RouterOptions,
+  type Sockets,
+  type StateDir,
+} from '../../router/index.js';
+import type { Cidr, Vni } from '../../router/types.js';
+import { networkMtu, underlayMtu, type Datapath } from '../../datapath/index.js';
+import { meshVersion } from '../version.js';
+import { DEFAULT_NETWORK } from './endpoints/request.js';
+import type { Ground } from './ground.js';
+import { createPersistence, type Persistence } from './persistence.js';
+import { cacheFile, type TargetsOnDisk } from './state.js';
+
+const DEFAULT_VNI = 6785 as Vni;
+const DEFAULT_RANGE = '10.32.0.0/12' as Cidr;
+const FALLBACK_UNDERLAY_MTU = 1500;
+
+/** A sink for those who begin to speak before there is somebody to hear them. */
+export class Later<E> {
+  to: (ev: E) => void = () => undefined;
+  readonly sink = (ev: E): void => this.to(ev);
+}
+
+export interface RouterParts {
+  readonly addresses: () => RouterOptions['addresses'];
+  readonly datapath: Datapath;
+  readonly network: Sockets;
+  /** What `network` tells. */
+  readonly events: Later<NetworkEvent>;
+}
+
+/** A router that has not begun to speak, under an incarnation of its own. @throws StateDirError */
+export async function createRouter(
+  ground: Ground,
+  parts: RouterParts,
+): Promise<{ readonly router: Router; readonly persistence: Persistence; readonly incarnation: number }> {
+  const { log, dir, identity } = ground;
+  const incarnation = nextIncarnation(dir);
+  const { store, claims, problem } = openStore({ self: identity.id, incarnation }, loadCache(dir, log));
+  if (problem !== undefined) log.write('cache-unread', { reason: problem });
+  const options = { ...(await routerOptions(ground, parts)), incarnation, store, claims };
+  const router: Router = new Router(options, {
+    network: (to) => {
+      parts.events.to = to;
+      return parts.network;
+    },
+    membership: (hooks) => createSwimMembership({ self: identity.id, incarnation, hooks }),
+    random: Math.random,
+    hooks: routerHooks(ground, parts.datapath, (what) => persistence.later(what)),
+  });
+  const read = { cache: () => store.save(), targets: () => targetsOf(router) };
+  const persistence = createPersistence(dir, read, (e) => log.write('state-unsaved', { reason: (e as Error).message }));
+  return { router, persistence, incarnation };
+}
+
+async function routerOptions(
+  { config, identity, targets }: Ground,
+  { addresses }: RouterParts,
+): Promise<Omit<RouterOptions, 'incarnation' | 'store' | 'claims'>> {
+  const mtu = config.mtu ?? networkMtu((await underlayMtu(addresses().map((a) => a.ip))) ?? FALLBACK_UNDERLAY_MTU);
+  return {
+    self: identity.id,
+    publicKey: identity.publicKey,
+    name: config.name,
+    port: config.port,
+    vxlanPort: config.port + 2,
+    softwareVersion: meshVersion(),
+    launch: randomBytes(8),
+    addresses: addresses(),
+    random: Math.random,
+    remotes: targets.remotes,
+    network: { name: DEFAULT_NETWORK, definition: { vni: DEFAULT_VNI, mtu, range: config.range ?? DEFAULT_RANGE } },
+    founds: config.peers.length === 0 && targets.targets.length === 0,
+  };
+}
+
+const routerHooks = ({ dir, log }: Ground, datapath: Datapath, persist: RouterHooks['persist']): RouterHooks => ({
+  forward: (deltas) => datapath.apply(deltas),
+  settled: () => datapath.settled(),
+  persist,
+  raiseIncarnation: (above) => {
+    const raised = raiseIncarnation(dir, above);
+    log.write('incarnation-raised', { incarnation: raised });
+    return raised;
+  },
+  claimLost: (network, key, to) =>
+    log.write('claim-lost', { network, address: key.slice(key.indexOf('/') + 1), peer: to }),
+  log: (event, fields) => log.write(event, fields),
+});
+
+const targetsOf = (router: Router): TargetsOnDisk => ({
+  targets: router.core.contacts.dialer.targets().map((t) => t.text),
+  remotes: router.core.ledger.book.remotes(),
+});
+
+/** The cache is rebuilt by gossip: one that cannot be read is no reason not to start. */
+function loadCache(dir: StateDir, log: Log): Uint8Array | undefined {
+  try {
+    return dir.load(cacheFile);
+  } catch (e) {
+    log.write('cache-unread', { reason: (e as Error).message });
+    return undefined;
+  }
+}

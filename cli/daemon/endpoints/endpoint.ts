@@ -1,0 +1,56 @@
+// What an endpoint is: on disk, in memory and in `status`.
+import type { Cidr, EndpointId, Mac, NetworkName } from '../../../router/types.js';
+import type { EndpointStatus } from '../../api.js';
+import type { Holding } from './announcer.js';
+
+/** What is kept on disk of an endpoint. */
+export interface StoredEndpoint {
+  readonly id: EndpointId;
+  readonly network: NetworkName;
+  readonly mac: Mac;
+  readonly ips: readonly Cidr[];
+  /** Empty while it has no sandbox. */
+  readonly ifname: string;
+  /** ResolvedTarget.key, or empty. */
+  readonly target: string;
+  /** The inode of the namespace it was joined to; undefined without one. */
+  readonly inode: bigint | undefined;
+}
+
+export interface Endpoint extends StoredEndpoint {
+  readonly state: 'attached' | 'created' | 'gone';
+  /** Why it is gone; empty otherwise. */
+  readonly why: string;
+  /** Monotonic, ms; 0 unless it is gone. */
+  readonly goneAtMs: number;
+}
+
+export const created = (stored: StoredEndpoint): Endpoint => ({ ...stored, state: 'created', why: '', goneAtMs: 0 });
+
+export const storedOf = ({ id, network, mac, ips, ifname, target, inode }: StoredEndpoint): StoredEndpoint => ({
+  id,
+  network,
+  mac,
+  ips,
+  ifname,
+  target,
+  inode,
+});
+
+/** Is it what a second request for the same id asks for? */
+export const isSame = (a: StoredEndpoint, b: StoredEndpoint): boolean =>
+  a.network === b.network && a.mac === b.mac && a.ips.join() === b.ips.join();
+
+/** @param lost an address of it that another peer's claim won */
+export function endpointStatus(e: Endpoint, lost: Holding | undefined): EndpointStatus {
+  const { id, network, mac, ips, ifname, target } = e;
+  const name = target || id;
+  const base = { id, network, mac, ips, ifname, target };
+  if (lost !== undefined) {
+    const reason = `${lost.what} is claimed by ${lost.name} as well, and its claim won`;
+    return { ...base, state: 'conflict', reason, remedy: `mesh detach ${name} here or there` };
+  }
+  if (e.state !== 'gone') return { ...base, state: e.state, reason: '', remedy: '' };
+  const reason = `${e.why}; it is attached again when it returns within 10 minutes`;
+  return { ...base, state: 'gone', reason, remedy: `mesh detach ${name}` };
+}

@@ -1,0 +1,57 @@
+// What a launch takes for itself before anything else: the state directory, the control socket, the network namespace.
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { loadIdentity, raiseIncarnation, StateDir, type Identity, type Log } from '../../router/index.js';
+import type { LaunchConfig } from '../options.js';
+import { claimControl, Refused, type Control } from './control.js';
+import { endpointsFile, targetsFile, type EndpointsOnDisk, type TargetsOnDisk } from './state.js';
+
+/** What is ours alone, and what the disk remembers. */
+export interface Ground {
+  readonly config: LaunchConfig;
+  readonly log: Log;
+  readonly dir: StateDir;
+  readonly control: Control;
+  readonly identity: Identity;
+  readonly endpoints: EndpointsOnDisk;
+  readonly targets: TargetsOnDisk;
+}
+
+/** Undone in reverse when a later step is refused. */
+export type Undo = (() => unknown)[];
+
+/** @throws StateDirError, Refused */
+export async function takeGround(config: LaunchConfig, log: Log, undo: Undo): Promise<Ground> {
+  const isNew = !existsSync(config.stateDir);
+  const dir = StateDir.open(config.stateDir);
+  undo.push(() => {
+    if (isNew) dir.erase();
+    dir.close();
+  });
+  const control = await claimControl(config.socket, (e) =>
+    log.write('bug', { message: (e as Error).message, stack: (e as Error).stack ?? '' }),
+  );
+  undo.push(() => control.close());
+  undo.push(await claimNamespace());
+  const endpoints = dir.load(endpointsFile) ?? { endpoints: [], exposed: [] };
+  const targets = dir.load(targetsFile) ?? { targets: [], remotes: new Map<never, never>() };
+  const identity = loadIdentity(dir);
+  raiseIncarnation(dir, 0); // so that one that cannot be read is known of now
+  return { config, log, dir, control, identity, endpoints, targets };
+}
+
+/**
+ * Two routers in one network namespace would take each other's links away. Abstract sockets belong to the network
+ * namespace, and go with the process. @returns lets go of it. @throws Refused
+ */
+async function claimNamespace(): Promise<() => void> {
+  const claim = createServer();
+  await new Promise<void>((resolve, reject) => {
+    claim.once('error', () =>
+      reject(new Refused('another router runs in this network namespace', 'ss -lxp | grep mesh')),
+    );
+    claim.listen('\0mesh-router', resolve);
+  });
+  claim.unref();
+  return () => claim.close();
+}

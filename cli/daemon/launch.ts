@@ -1,0 +1,183 @@
+// From a configuration to a running router: the one file that joins the router to the datapath, and both to the control
+// socket and the disk. What can be refused is looked at before anything is changed, and in that order.
+import { isIpv6, parseHostPort } from '../../router/address.js';
+import { Sockets, type Identity, type Log, type NetworkEvent, type Router } from '../../router/index.js';
+import type { DatapathReport, EndpointId, Ip, SocketAddress } from '../../router/types.js';
+import { createDatapath, type Datapath } from '../../datapath/index.js';
+import { DEFAULT_PORT, type LaunchConfig } from '../options.js';
+import { Refused, type Control } from './control.js';
+import { createRouter, Later, type RouterParts } from './create-router.js';
+import { createAnnouncer } from './endpoints/announcer.js';
+import { Endpoints } from './endpoints/endpoints.js';
+import { Exposures } from './endpoints/exposures.js';
+import { Holdings } from './endpoints/holdings.js';
+import { takeGround, type Ground, type Undo } from './ground.js';
+import { endpointsKeeper } from './persistence.js';
+
+const REVIVE_EVERY_MS = 1_000;
+
+/** All the parts of a running router. */
+export interface Daemon {
+  readonly config: LaunchConfig;
+  readonly identity: Identity;
+  readonly incarnation: number;
+  readonly router: Router;
+  readonly datapath: Datapath;
+  readonly endpoints: Endpoints;
+  readonly exposures: Exposures;
+  readonly control: Control;
+  readonly addresses: () => readonly SocketAddress[];
+  /** `performance.now()` at launch. */
+  readonly startedAt: number;
+  /** Ends the router; resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+  /** As `stop`, but the mesh is left and every trace removed. */
+  reset(): Promise<void>;
+}
+
+/**
+ * @param onStopped called once, when `stop` or `reset` has ended
+ * @throws StateDirError, Refused, PortInUse, CannotListen, KernelError; then nothing was changed
+ */
+export async function launchRouter(config: LaunchConfig, log: Log, onStopped: () => void): Promise<Daemon> {
+  const undo: Undo = [];
+  try {
+    return await launchOn(await takeGround(config, log, undo), undo, onStopped);
+  } catch (e) {
+    for (const step of undo.reverse()) await step();
+    throw e;
+  }
+}
+
+async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Promise<Daemon> {
+  const startedAt = performance.now();
+  const reports = new Later<DatapathReport>();
+  const parts = await openNetwork(ground, reports, undo);
+  const { router, persistence, incarnation } = await createRouter(ground, parts);
+  const { endpoints, exposures } = createEndpoints(ground, router, parts.datapath);
+  reports.to = (r) => onReport(r, router, endpoints);
+  endpoints.restore(ground.endpoints.endpoints);
+  await exposures.restore(ground.endpoints.exposed);
+  router.start(parts.addresses);
+  for (const text of new Set([...ground.targets.targets, ...ground.config.peers])) dial(router, text);
+  const rebuilt = endpoints.rebuild();
+  const reviver = setInterval(() => void endpoints.revive(), REVIVE_EVERY_MS).unref();
+  const { config, identity, control } = ground;
+  const { datapath, addresses } = parts;
+  const daemon = {
+    config,
+    identity,
+    incarnation,
+    router,
+    datapath,
+    endpoints,
+    exposures,
+    control,
+    addresses,
+    startedAt,
+  };
+  const end = once(async (state: 'stopped' | 'left') => {
+    clearInterval(reviver);
+    await endRouter(ground, daemon, rebuilt, state);
+    if (state === 'stopped') await persistence.flush();
+    else ground.dir.erase();
+    ground.dir.close();
+    onStopped();
+  });
+  return { ...daemon, stop: () => end('stopped'), reset: () => end('left') };
+}
+
+/** Listens, and makes sure that the kernel lets us forward. */
+async function openNetwork(
+  { config, identity, log }: Ground,
+  reports: Later<DatapathReport>,
+  undo: Undo,
+): Promise<RouterParts> {
+  const { listen: host, port, advertise } = config;
+  const events = new Later<NetworkEvent>();
+  const network = new Sockets({ port, sink: events.sink, ...(host && { host }) });
+  await network.listen();
+  undo.push(() => network.stop());
+  const datapath = createDatapath({
+    self: identity.id,
+    vxlanPort: port + 2,
+    local: vxlanSources(config, network.localAddresses()),
+    onReport: reports.sink,
+    log: (event, fields) => log.write(event, fields),
+  });
+  await datapath.start();
+  undo.push(() => datapath.stop());
+  const addresses = (): readonly SocketAddress[] =>
+    (advertise.length > 0 ? advertise : network.localAddresses()).map((ip) => ({ ip, port }));
+  return { addresses, datapath, network, events };
+}
+
+/** @param rebuilt an endpoint half made must not outlive us */
+async function endRouter(
+  { log, control }: Ground,
+  { router, datapath, endpoints }: Pick<Daemon, 'router' | 'datapath' | 'endpoints'>,
+  rebuilt: Promise<void>,
+  state: 'stopped' | 'left',
+): Promise<void> {
+  log.write(state === 'left' ? 'leaving' : 'stopping', {});
+  control.refuse(state === 'left' ? 'the router is leaving the mesh' : 'the router is stopping');
+  await rebuilt;
+  await router.stop(state);
+  if (state === 'stopped') return datapath.stop();
+  for (const id of endpoints.ids()) await datapath.endpointDelete(id);
+  return datapath.reset();
+}
+
+function createEndpoints(
+  ground: Ground,
+  router: Router,
+  datapath: Datapath,
+): { readonly endpoints: Endpoints; readonly exposures: Exposures } {
+  const keeper = endpointsKeeper(ground.dir, ground.endpoints);
+  const world = {
+    self: ground.identity.id,
+    datapath,
+    announcer: createAnnouncer(router),
+    holdings: new Holdings(),
+    log: (event: string, fields: Readonly<Record<string, string | number>>) => ground.log.write(event, fields),
+    now: () => performance.now(),
+  };
+  return {
+    endpoints: new Endpoints({ ...world, save: keeper.endpoints }),
+    exposures: new Exposures({ ...world, save: keeper.exposed }),
+  };
+}
+
+function onReport(r: DatapathReport, router: Router, endpoints: Endpoints): void {
+  switch (r.kind) {
+    case 'path':
+      return router.dispatch({ kind: 'report', report: r });
+    case 'endpointGone':
+      return endpoints.gone(r.id);
+    case 'portMac': {
+      const id = `port.${r.mac.replaceAll(':', '-')}` as EndpointId;
+      if (!r.present) return router.dispatch({ kind: 'withdraw', id });
+      const endpoint = { id, network: r.network, mac: r.mac, ips: [] };
+      return router.dispatch({ kind: 'announce', fresh: true, endpoint });
+    }
+  }
+}
+
+/** The source of our VXLAN must be an address that this host has; one that is only advertised may be a NAT's. @throws Refused */
+function vxlanSources(config: LaunchConfig, own: readonly Ip[]): { readonly v4?: Ip; readonly v6?: Ip } {
+  const ours = [...config.advertise.filter((ip) => own.includes(ip)), ...own];
+  const [v4, v6] = [ours.find((ip) => !isIpv6(ip)), ours.find(isIpv6)];
+  if (v4 === undefined && v6 === undefined)
+    throw new Refused('this host has no address that other hosts can reach', 'ip -brief address');
+  return { ...(v4 && { v4 }), ...(v6 && { v6 }) };
+}
+
+function dial(router: Router, text: string): void {
+  const split = parseHostPort(text, DEFAULT_PORT);
+  if (split !== undefined) router.dispatch({ kind: 'connect', target: { text, ...split } });
+}
+
+function once<A>(work: (arg: A) => Promise<void>): (arg: A) => Promise<void> {
+  let running: Promise<void> | undefined;
+  return (arg) => (running ??= work(arg));
+}
