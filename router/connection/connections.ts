@@ -126,7 +126,7 @@ export class Connections {
   closed(conn: ConnId, reason: string): ConnectionFx[] {
     const s = this.#streams.get(conn);
     if (s === undefined) return [];
-    if (s.established === undefined) return this.#refuse(s, reason, 'failed');
+    if (s.established === undefined) return this.#refuse(s, unfinished(reason), 'failed');
     return this.#end(s, reason);
   }
 
@@ -275,6 +275,10 @@ export class Connections {
 const versionSentence = (theirs: number): string =>
   `it speaks version ${theirs} of the control stream and this router version ${STREAM_VERSION}: ` +
   `upgrade the ${theirs < STREAM_VERSION ? 'other' : 'local'} mesh`;
+
+/** @param reason the network's code for how the stream ended */
+const unfinished = (reason: string): string =>
+  `it ${reason === 'reset' ? 'broke off' : 'closed'} the connection before it said who it is`;
 
 const badSentence = (reason: string): string =>
   reason === 'not-mesh'
