@@ -76,6 +76,9 @@ export class Endpoints {
       await this.#configure(spec, mtu, far, inside);
       this.#want.portMade(spec.network, name);
       await this.#flushed();
+      // Last: an end that is up before the other gets its queue some moments after the carrier, and drops what it sends
+      // in between. That is the container's first ARP if somebody talks to it already, and the next is a second later.
+      if (!far.up) await inside.linkSet(far.index, { up: true });
     } catch (error) {
       await this.#remove(spec.id);
       throw error;
@@ -111,7 +114,6 @@ export class Endpoints {
     if (far.mtu !== mtu || far.alias !== alias) await inside.linkSet(far.index, { mtu, alias });
     const have = new Set((await inside.addrs(far.index)).map(({ cidr }) => cidr));
     for (const cidr of spec.ips) if (!have.has(cidr)) await inside.addrAdd(far.index, cidr);
-    if (!far.up) await inside.linkSet(far.index, { up: true });
   }
 
   async #remove(id: EndpointId): Promise<void> {
