@@ -11,6 +11,8 @@ export interface Ground {
   readonly config: LaunchConfig;
   readonly log: Log;
   readonly dir: StateDir;
+  /** This launch made the state directory: whatever is of ours is of this launch. */
+  readonly isNew: boolean;
   readonly control: Control;
   readonly identity: Identity;
   readonly endpoints: EndpointsOnDisk;
@@ -37,7 +39,7 @@ export async function takeGround(config: LaunchConfig, log: Log, undo: Undo): Pr
   const targets = dir.load(targetsFile) ?? { targets: [], remotes: new Map<never, never>() };
   const identity = loadIdentity(dir);
   raiseIncarnation(dir, 0); // so that one that cannot be read is known of now
-  return { config, log, dir, control, identity, endpoints, targets };
+  return { config, log, dir, isNew, control, identity, endpoints, targets };
 }
 
 /**

@@ -1,7 +1,7 @@
 // From a configuration to a running router: the one file that joins the router to the datapath, and both to the control
 // socket and the disk. What can be refused is looked at before anything is changed, and in that order.
 import { isIpv6, parseHostPort } from '../../router/address.js';
-import { Sockets, type Identity, type Log, type NetworkEvent, type Router } from '../../router/index.js';
+import { PortInUse, Sockets, type Identity, type Log, type NetworkEvent, type Router } from '../../router/index.js';
 import type { DatapathReport, EndpointId, Ip, SocketAddress } from '../../router/types.js';
 import { createDatapath, type Datapath } from '../../datapath/index.js';
 import { DEFAULT_PORT, type LaunchConfig } from '../options.js';
@@ -89,7 +89,7 @@ async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Prom
 
 /** Listens, and makes sure that the kernel lets us forward. */
 async function openNetwork(
-  { config, identity, log }: Ground,
+  { config, identity, log, isNew }: Ground,
   reports: Later<DatapathReport>,
   undo: Undo,
 ): Promise<RouterParts> {
@@ -106,7 +106,9 @@ async function openNetwork(
     log: (event, fields) => log.write(event, fields),
   });
   await datapath.start();
-  undo.push(() => datapath.stop());
+  undo.push(() => (isNew ? datapath.reset() : datapath.stop()));
+  const probe = datapath.snapshot().capabilities.find((c) => c.name === 'probe');
+  if (probe?.reason.includes('EADDRINUSE') === true) throw new PortInUse('udp', port + 2);
   const addresses = (): readonly SocketAddress[] =>
     (advertise.length > 0 ? advertise : network.localAddresses()).map((ip) => ({ ip, port }));
   return { addresses, datapath, network, events };

@@ -81,4 +81,4 @@ export function parseContainerCidr(text: string): Cidr {
   throw malformed(`${ip} is the ${host === 0 ? 'network' : 'broadcast'} address of ${cidr}`);
 }
 
-const malformed = (why: string): Refused => new Refused(why, undefined, 400);
+const malformed = (why: string): Refused => new Refused(why, 'mesh attach --help', 400);
