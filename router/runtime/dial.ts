@@ -83,6 +83,8 @@ function failure(e: NodeJS.ErrnoException, ip: Ip, port: number): DialOutcome {
   switch (e.code ?? '') {
     case 'ECONNREFUSED':
       return { reason: 'refused', sentence: `nothing listens at ${ip} port ${port}` };
+    case 'ECONNRESET': // between the kernel's connect and ours
+      return { reason: 'failed', sentence: 'it broke off the connection before it said who it is' };
     case 'ETIMEDOUT':
       return { reason: 'timeout', sentence: `${ip} port ${port} does not answer` };
     case 'EHOSTUNREACH':
