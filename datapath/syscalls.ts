@@ -18,6 +18,8 @@ const cSend = call('long send(int fd, void *bytes, size_t length, int flags)');
 const cRecv = call('long recv(int fd, void *buffer, size_t length, int flags)');
 const cSetsockopt = call('int setsockopt(int fd, int level, int name, void *value, int length)');
 const cGetsockopt = call('int getsockopt(int fd, int level, int name, void *value, void *length)');
+const SockFprog = koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'void *' }); // linux/filter.h
+const cAttachFilter = call('int setsockopt(int fd, int level, int name, sock_fprog *program, int length)');
 const cSetns = call('int setns(int fd, int kind)');
 const cIfNameToIndex = call('uint if_nametoindex(const char *name)');
 
@@ -29,6 +31,8 @@ const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_DONTWAIT = 0x40;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
 const CLONE_NEWNET = 0x40000000;
 const EINTR = 4;
 
@@ -73,6 +77,31 @@ export function bindSocket(fd: number, address: Uint8Array): void {
 /** @returns 0, or -errno */
 export function setSocketOption(fd: number, level: number, name: number, value: number): number {
   return cSetsockopt(fd, level, name, Int32Array.of(value), 4) < 0 ? -koffi.errno() : 0;
+}
+
+/** One instruction of a classic BPF program: `struct sock_filter`, linux/filter.h. */
+export interface FilterStep {
+  readonly code: number;
+  /** How many instructions to skip when a comparison holds, and when it does not. */
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
+
+/** From now on the socket queues only what the program lets pass. @throws SyscallError EINVAL for a malformed program */
+export function attachFilter(fd: number, steps: readonly FilterStep[]): void {
+  const code = new DataView(new ArrayBuffer(steps.length * 8));
+  steps.forEach((step, i) => {
+    code.setUint16(i * 8, step.code, hostIsLittleEndian);
+    code.setUint8(i * 8 + 2, step.jt);
+    code.setUint8(i * 8 + 3, step.jf);
+    code.setUint32(i * 8 + 4, step.k, hostIsLittleEndian);
+  });
+  const program = { len: steps.length, filter: new Uint8Array(code.buffer) };
+  check(
+    'setsockopt SO_ATTACH_FILTER',
+    cAttachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, koffi.sizeof(SockFprog)),
+  );
 }
 
 /** @returns the option's value. @throws SyscallError ENOPROTOOPT */

@@ -8,7 +8,7 @@ import type { Ip, LinkIndex, Mac } from '../../router/types.js';
 import type { Kernel, KernelEvent, Row, RowOp } from '../../datapath/kernel.js';
 import { LinuxKernel } from '../../datapath/netlink/linux-kernel.js';
 import { closeFd, openNetns, openPacketSocket, packetSend, withNetns } from '../../datapath/syscalls.js';
-import { canonical, MAC_A, network, put, turnsUntil, veth } from '../support/kernel-host.js';
+import { canonical, del, MAC_A, network, put, turnsUntil, veth } from '../support/kernel-host.js';
 import { FakeKernel } from '../support/fake-kernel.js';
 
 assert.equal(
@@ -86,7 +86,8 @@ test("more of others' changes than the buffer holds are one overrun, and later o
     kernel.watch((ev) => seen.push(ev));
     // Without a turn of the event loop in between nobody reads the notifications.
     const rows = rowsFor(10_000, br, vx);
-    for (let i = 0; i < rows.length; i += 100) void others.rows(rows.slice(i, i + 100).map(put));
+    for (const op of [put, del])
+      for (let i = 0; i < rows.length; i += 100) void others.rows(rows.slice(i, i + 100).map(op));
     await turnsUntil('overrun', () => seen.some((ev) => ev.kind === 'overrun'));
     await others.linkDel(vx2);
     await turnsUntil('linkGone', () => seen.some((ev) => ev.kind === 'linkGone' && ev.index === vx2));
