@@ -1,8 +1,10 @@
 // From records to the forwarding table: which claims win, what follows for MACs, neighbours and members, as deltas.
 import type { Claims } from './gossip/claims.js';
 import type { RecordChange } from './gossip/chain.js';
-import { decodeIp, parseKey } from './wire/records.js';
+import { decodeIp, type RecordKey } from './wire/records.js';
 import type { ForwardingDelta, Ip, Mac, NetworkName, PeerId } from './types.js';
+
+export type ClaimKey = Extract<RecordKey, { readonly kind: 'mac' | 'ip' }>;
 
 /** Pure: the table is a function of the records, so the order in which they came leaves no trace. */
 export class Forwarding {
@@ -17,10 +19,8 @@ export class Forwarding {
     this.#claims = claims;
   }
 
-  /** @param change a record of a network's topic */
-  apply(change: RecordChange): ForwardingDelta[] {
-    const key = parseKey(change.key);
-    if (key?.kind !== 'mac' && key?.kind !== 'ip') return [];
+  /** @param change a record of a network's topic. @param key its key, parsed */
+  apply(change: RecordChange, key: ClaimKey): ForwardingDelta[] {
     const network = change.topic as NetworkName;
     const deltas = key.kind === 'mac' ? this.#member(network, change) : [];
     for (const { winner, previous } of this.#claims.apply(change)) {

@@ -1,6 +1,7 @@
 // What the records mean: every change of a record, ours or another's, passes here once and moves the state it is about.
 import { linkLocalOf } from './address.js';
-import { Forwarding } from './forwarding.js';
+import { Backlog } from './backlog.js';
+import { Forwarding, type ClaimKey } from './forwarding.js';
 import type { RecordChange } from './gossip/chain.js';
 import type { Claims } from './gossip/claims.js';
 import { incarnationOf, type RecordStore } from './gossip/store.js';
@@ -54,6 +55,7 @@ export class Ledger {
   readonly #edges = new Map<PeerId, Set<PeerId>>();
   /** When the event in hand happened: `put` may come from deep below it. */
   #now: Millis;
+  readonly #backlog = new Backlog();
 
   constructor(options: LedgerOptions, hooks: LedgerHooks, now: Millis) {
     this.#self = options.self;
@@ -71,6 +73,28 @@ export class Ledger {
   put(topic: Topic, key: string, value: Uint8Array | undefined, seq: number): void {
     const change = this.#store.put(topic, key, value, seq);
     if (change !== undefined) this.learn([change], this.#now);
+  }
+
+  /** What others published: it is learnt in its turn, by `catchUp`. */
+  hear(changes: readonly RecordChange[]): void {
+    this.#backlog.push(changes);
+  }
+
+  /** Has all that was heard been learnt? Until then the claims are behind the store. */
+  get isCaughtUp(): boolean {
+    return this.#backlog.isEmpty;
+  }
+
+  /** Learns what was heard, at most `limit` changes of it. */
+  catchUp(now: Millis, limit = Infinity): void {
+    if (this.#backlog.isEmpty) return;
+    this.#now = now;
+    for (let i = 0; i < limit; i++) {
+      const change = this.#backlog.next();
+      if (change === undefined) break;
+      this.#apply(change);
+    }
+    this.#hooks.emit({ kind: 'persist', what: 'cache' });
   }
 
   learn(changes: Iterable<RecordChange>, now: Millis): void {
@@ -127,7 +151,7 @@ export class Ledger {
         return this.#onGone(key.peer, change);
       case 'mac':
       case 'ip':
-        return this.#onClaim(change);
+        return this.#onClaim(change, key);
     }
   }
 
@@ -171,6 +195,7 @@ export class Ledger {
 
   #purge(peer: PeerId, why: GoneRecord['why']): void {
     const old = this.book.get(peer)?.record;
+    this.catchUp(this.#now); // what goes must have come
     this.learn(this.#store.forget(peer), this.#now);
     this.#edges.delete(peer);
     this.topology.removePeer(peer);
@@ -180,9 +205,9 @@ export class Ledger {
     this.#hooks.purged(peer, why, this.#now);
   }
 
-  #onClaim(change: RecordChange): void {
+  #onClaim(change: RecordChange, key: ClaimKey): void {
     const network = change.topic as NetworkName;
-    for (const delta of this.forwarding.apply(change)) this.#hooks.forward(delta);
+    for (const delta of this.forwarding.apply(change, key)) this.#hooks.forward(delta);
     if (change.owner === this.#self || this.#store.get(this.#self, network, change.key) === undefined) return;
     const winner = this.claims.holderOf(network, change.key);
     if (winner === undefined) this.#claim(this.local.reclaim(network, change.key));

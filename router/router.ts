@@ -4,6 +4,7 @@ import { Connections, type Connection, type ConnectionFx } from './connection/co
 import { Contacts } from './contacts.js';
 import type { Core, Random } from './core.js';
 import { Exchange, type FrameOut } from './exchange.js';
+import type { RecordChange } from './gossip/chain.js';
 import type { Claims } from './gossip/claims.js';
 import type { RecordStore } from './gossip/store.js';
 import { Ledger, type LedgerHooks } from './ledger.js';
@@ -40,6 +41,17 @@ export interface RouterOptions {
 }
 
 const SETTLE_AFTER_MS = 60_000;
+/** Some 10 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
+const CHANGES_PER_TURN = 2_000;
+/** What we say depends on what others said, so before these all is learnt. */
+const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
+  'started',
+  'raised',
+  'forgetPeer',
+  'announce',
+  'withdraw',
+  'ending',
+]);
 const CROSS_DIAL_HEADSTART_MS = 500; // the lower id dials first, so that most pairs dial once
 
 export class RouterCore implements Core<RouterEvent, RouterEffect> {
@@ -56,6 +68,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #fx: RouterEffect[] = [];
   #deltas: ForwardingDelta[] = [];
   #startedAt: Millis | undefined;
+  #catchUpAt: Millis | undefined;
   #settled: 'no' | 'now' | 'yes' = 'no';
   #hasMet = false;
 
@@ -74,7 +87,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   handle(ev: RouterEvent, now: Millis): readonly RouterEffect[] {
+    if (SPEAKS.has(ev.kind)) this.ledger.catchUp(now);
     this.#event(ev, now);
+    if (!this.ledger.isCaughtUp) this.#catchUpAt = now;
     if (this.#startedAt !== undefined) this.#act(now);
     return this.#effects();
   }
@@ -86,6 +101,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.contacts.nextDeadline(this.#isConnected),
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
+      this.ledger.isCaughtUp ? undefined : this.#catchUpAt,
       this.#settled === 'no' ? this.#startedAt + SETTLE_AFTER_MS : undefined,
     ];
     return Math.min(...all.filter((at) => at !== undefined)) as Millis;
@@ -111,6 +127,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #event(ev: RouterEvent, now: Millis): void {
     switch (ev.kind) {
       case 'tick':
+        this.ledger.catchUp(now, CHANGES_PER_TURN);
         return this.#onConnections(this.connections.tick(now), now);
       case 'started':
         this.#startedAt = now;
@@ -155,7 +172,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #act(now: Millis): void {
     this.ledger.publisher.tick(now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
-    this.#frames(this.#exchange.push(this.#neighbours()));
+    // A tombstone is dropped for good only when we know whom it outranks.
+    if (this.ledger.isCaughtUp) this.#frames(this.#exchange.push(this.#neighbours()));
     this.#emit(this.contacts.dialer.tick(now, this.#isConnected));
     this.#emit(this.contacts.tick(now));
     if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
@@ -170,8 +188,10 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #effects(): readonly RouterEffect[] {
     const fx = this.#fx;
     if (this.#deltas.length > 0) fx.push({ kind: 'forward', deltas: this.#deltas });
-    if (this.#settled === 'now') fx.push({ kind: 'settled' });
-    if (this.#settled === 'now') this.#settled = 'yes';
+    if (this.#settled === 'now' && this.ledger.isCaughtUp) {
+      fx.push({ kind: 'settled' });
+      this.#settled = 'yes';
+    }
     this.#deltas = [];
     this.#fx = [];
     return fx;
@@ -226,10 +246,17 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
     const got = this.#exchange.frame(from, type, body, this.#neighbours(), now);
     got.drops.forEach((reason) => this.countDrop(reason));
-    if (got.changes.length > 0) this.ledger.learn(got.changes, now);
+    this.#hear(got.changes, now);
     this.#frames(got.out);
     if (got.inStep) this.#settle();
     if (got.aheadOf !== undefined) this.#fx.push({ kind: 'raiseIncarnation', above: got.aheadOf });
+  }
+
+  /** Learns at once what is little, or the beginning of it; the rest follows tick by tick. */
+  #hear(changes: readonly RecordChange[], now: Millis): void {
+    const isCaughtUp = this.ledger.isCaughtUp;
+    this.ledger.hear(changes);
+    if (isCaughtUp) this.ledger.catchUp(now, CHANGES_PER_TURN);
   }
 
   #onMember(m: Member, now: Millis): void {
