@@ -23,7 +23,10 @@ export const idlePart: Part = {
   title: `Idle mesh of ${ROUTERS}, one container each`,
   run: ({ idleS, say }) =>
     inLab(async (lab) => {
-      const routers = await joinedRouters(lab, Array.from({ length: ROUTERS }, (_, i) => `h${i}`));
+      const routers = await joinedRouters(
+        lab,
+        Array.from({ length: ROUTERS }, (_, i) => `h${i}`),
+      );
       for (const [i, router] of routers.entries()) await attached(lab, router, `c${i}`, `10.32.0.${i + 1}/12`);
       await sleep(SETTLE_MS);
       const look = () =>

@@ -40,9 +40,15 @@ export const launchPart: Part = {
       for (let i = 0; i < REPEATS; i++) {
         const times = await inLab((lab) => launchAll(lab, size));
         (data[`${size}`] ??= []).push(times);
-        say(`${size} routers: served ${short(times.served)} s, all see all ${short(times.seen)} s, all connected ${short(times.connected)} s`);
+        say(
+          `${size} routers: served ${short(times.served)} s, all see all ${short(times.seen)} s, all connected ${short(times.connected)} s`,
+        );
       }
-    return { columns: ['processes up', 'all see all', 'all connected'], figures: SIZES.map((n) => figure(n, data[n]!)), data };
+    return {
+      columns: ['processes up', 'all see all', 'all connected'],
+      figures: SIZES.map((n) => figure(n, data[n]!)),
+      data,
+    };
   },
 };
 
@@ -112,6 +118,8 @@ async function confirm(routers: readonly Launched[]): Promise<void> {
     const { peers, connections } = await client.status();
     const [alive, up] = [peers.filter((p) => p.status === 'alive'), connections.filter((c) => c.control === 'up')];
     if (alive.length !== routers.length - 1 || up.length !== routers.length - 1)
-      throw new Error(`${host.name} shows ${alive.length} peers alive and ${up.length} connections of ${routers.length - 1}`);
+      throw new Error(
+        `${host.name} shows ${alive.length} peers alive and ${up.length} connections of ${routers.length - 1}`,
+      );
   }
 }

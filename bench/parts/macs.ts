@@ -49,7 +49,9 @@ export const macsPart: Part = {
     const data: Measured[] = [];
     for (const load of LOADS) {
       const m = await inLab((lab) => measure(lab, load));
-      say(`${m.count} MACs, ${m.rows} rows: programmed in ${short(m.programmedS)} s after ${short(m.sendingS)} s of sending`);
+      say(
+        `${m.count} MACs, ${m.rows} rows: programmed in ${short(m.programmedS)} s after ${short(m.sendingS)} s of sending`,
+      );
       data.push(m);
     }
     return { columns: ['value', 'rows per s'], figures: data.flatMap(figures), data };
@@ -58,7 +60,10 @@ export const macsPart: Part = {
 
 function figures(m: Measured): Figure[] {
   const perS = `${Math.round(m.rows / m.programmedS / 1000)},000`;
-  const [what, isLarge] = [`${m.count.toLocaleString('en')} MACs, ${m.rows.toLocaleString('en')} rows`, m.count >= 100_000];
+  const [what, isLarge] = [
+    `${m.count.toLocaleString('en')} MACs, ${m.rows.toLocaleString('en')} rows`,
+    m.count >= 100_000,
+  ];
   if (!isLarge) return [{ what, cells: [`${short(m.programmedS)} s`, perS] }];
   return [
     atMost(what, m.programmedS, FLOOR.programmedS, 's', perS),
@@ -129,6 +134,7 @@ class StatusLoop {
 
   constructor(router: RouterProcess) {
     this.#ended = this.#run(router);
+    this.#ended.catch(() => undefined); // `stop` says it
   }
 
   async stop(): Promise<readonly number[]> {

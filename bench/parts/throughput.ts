@@ -57,7 +57,11 @@ async function build(lab: Lab): Promise<readonly Way[]> {
   ];
 }
 
-async function handMade(lab: Lab, [a, b]: readonly [Host, Host], router: RouterProcess): Promise<[Namespace, Namespace]> {
+async function handMade(
+  lab: Lab,
+  [a, b]: readonly [Host, Host],
+  router: RouterProcess,
+): Promise<[Namespace, Namespace]> {
   const { mtu } = (await router.status()).networks[0]!;
   const ends: [Namespace, Namespace] = [lab.container('hand-a'), lab.container('hand-b')];
   makeVxlan(a, b, ends[0], mtu, '10.77.0.1/24');
@@ -90,11 +94,11 @@ async function inTurn<T>(ways: readonly Way[], work: (way: Way) => Promise<T>): 
   return results;
 }
 
-const rotated = <T>(list: readonly T[], by: number): T[] =>
-  list.map((_, i) => list[(i + by) % list.length]!);
+const rotated = <T>(list: readonly T[], by: number): T[] => list.map((_, i) => list[(i + by) % list.length]!);
 
 const gbits = (bits: number): string => (bits / 1e9).toFixed(2);
-const describe = (r: Round): string => ['raw', 'hand', 'again', 'mesh'].map((name) => `${name} ${gbits(r[name]!.tcp1)}`).join('  ');
+const describe = (r: Round): string =>
+  ['raw', 'hand', 'again', 'mesh'].map((name) => `${name} ${gbits(r[name]!.tcp1)}`).join('  ');
 
 const LABELS: Readonly<Record<Metric, string>> = {
   tcp1: 'TCP, 1 stream',

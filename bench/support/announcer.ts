@@ -2,7 +2,15 @@
 //   announcer.js STATE-DIR COUNT v4|v6 PEER
 // Prints a JSON line each time it has handed records to the network: {"sentAt": ms since 1970, "bytes": all so far}.
 import { randomBytes } from 'node:crypto';
-import { createSwimMembership, loadIdentity, nextIncarnation, openStore, Router, Sockets, StateDir } from '../../router/index.js';
+import {
+  createSwimMembership,
+  loadIdentity,
+  nextIncarnation,
+  openStore,
+  Router,
+  Sockets,
+  StateDir,
+} from '../../router/index.js';
 import type { NetworkEvent, RouterHooks } from '../../router/index.js';
 import { parseHostPort } from '../../router/address.js';
 import type { EndpointId, NetworkName, SocketAddress, Vni } from '../../router/types.js';

@@ -50,8 +50,7 @@ export function drawTable({ columns, figures }: PartResult): string[] {
 const verdict = (figure: Figure | undefined): string =>
   figure?.isMet === undefined ? '' : figure.isMet ? 'ok' : 'MISSED';
 
-const pad = (cells: readonly string[], length: number): string[] =>
-  Array.from({ length }, (_, i) => cells[i] ?? '');
+const pad = (cells: readonly string[], length: number): string[] => Array.from({ length }, (_, i) => cells[i] ?? '');
 
 /** @returns a figure with its verdict. @param limit what `value` must stay at or below */
 export const atMost = (what: string, value: number, limit: number, unit: string, ...more: string[]): Figure => ({

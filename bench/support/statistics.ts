@@ -8,4 +8,10 @@ export function quantile(values: readonly number[], p: number): number {
 
 /** Of an even count, the mean of the middle two. NaN of nothing */
 export const median = (values: readonly number[]): number =>
-  (quantile(values, 0.5) + quantile([...values].map((v) => -v), 0.5) * -1) / 2;
+  (quantile(values, 0.5) +
+    quantile(
+      [...values].map((v) => -v),
+      0.5,
+    ) *
+      -1) /
+  2;
