@@ -27,16 +27,18 @@ interface Edge {
   path: PathReport | undefined;
   publishedRttMs: number | undefined;
   published: string;
-  dueAt: Millis | undefined;
 }
 
 const IN_USE = 3;
-const REPUBLISH_MS = 10_000; // a change of RTT alone is news to nobody sooner than this
+/** Changes of RTT alone wait for one another: each block goes to every peer, and on a busy host they never end. */
+const REPUBLISH_MS = 60_000;
+const RTT_NEWS_MS = 5; // less is the scheduler's noise
 
 export class Publisher {
   readonly #identity: Identity;
   readonly #put: Put;
   readonly #edges = new Map<PeerId, Edge>();
+  #republishAt: Millis | undefined;
 
   constructor(identity: Identity, put: Put) {
     this.#identity = identity;
@@ -54,20 +56,19 @@ export class Publisher {
         path: undefined,
         publishedRttMs: undefined,
         published: '',
-        dueAt: undefined,
       };
       this.#edges.set(peer, edge);
       this.#publish(peer, edge);
     } else if (this.#edges.delete(peer)) this.#put('core', connKey(peer), undefined, 0);
   }
 
-  /** The datapath measured: overlay and MTU are told at once, RTT when it has changed by half and some time has passed. */
+  /** The datapath measured: overlay and MTU are told at once, RTT when it has changed by half, within a minute, with all others that have. */
   path(path: PathReport, now: Millis): void {
     const edge = this.#edges.get(path.peer);
     if (edge === undefined) return;
     edge.path = path;
     if (shapeOf(edge) !== edge.published) this.#publish(path.peer, edge);
-    else if (isOther(path.rttMs, edge.publishedRttMs)) edge.dueAt ??= (now + REPUBLISH_MS) as Millis;
+    else if (isOther(path.rttMs, edge.publishedRttMs)) this.#republishAt ??= (now + REPUBLISH_MS) as Millis;
   }
 
   /** @param seq 1: until somebody tells of the real one; 2: ours, founded and empty; 3 and above: in use */
@@ -92,19 +93,17 @@ export class Publisher {
   }
 
   tick(now: Millis): void {
+    if (this.#republishAt === undefined || now < this.#republishAt) return;
+    this.#republishAt = undefined;
     for (const [peer, edge] of this.#edges)
-      if (edge.dueAt !== undefined && now >= edge.dueAt) this.#publish(peer, edge);
+      if (isOther(edge.path?.rttMs, edge.publishedRttMs)) this.#publish(peer, edge);
   }
 
   nextDeadline(): Millis | undefined {
-    let at: Millis | undefined;
-    for (const { dueAt } of this.#edges.values())
-      if (dueAt !== undefined && (at === undefined || dueAt < at)) at = dueAt;
-    return at;
+    return this.#republishAt;
   }
 
   #publish(peer: PeerId, edge: Edge): void {
-    edge.dueAt = undefined;
     edge.published = shapeOf(edge);
     edge.publishedRttMs = edge.path?.rttMs;
     const { overlay = 'none', rttMs, mtu, state } = edge.path ?? {};
@@ -123,5 +122,7 @@ export class Publisher {
 
 const shapeOf = ({ path }: Edge): string => (path?.state === 'up' ? `${path.overlay} ${path.mtu}` : 'none');
 
-const isOther = (a: number | undefined, b: number | undefined): boolean =>
-  a !== b && (a === undefined || b === undefined || a > 1.5 * b || b > 1.5 * a);
+function isOther(a: number | undefined, b: number | undefined): boolean {
+  if (a === undefined || b === undefined) return a !== b;
+  return Math.max(a, b) > 1.5 * Math.min(a, b) && Math.abs(a - b) >= RTT_NEWS_MS;
+}

@@ -53,18 +53,30 @@ test('overlay and MTU are told at once', () => {
   ]);
 });
 
-test('a round trip that changes by half is told within 10 s, a smaller change never', () => {
+test('a round trip that changes by half is told within a minute, a smaller change and a few milliseconds never', () => {
   const { publisher: p, puts } = publisher();
   p.connection(PEER, true);
   p.path(path(10), at(0));
   p.path(path(14), at(100));
+  p.path(path(6), at(150));
   assert.equal(p.nextDeadline(), undefined);
   p.path(path(16), at(200));
   p.path(path(40), at(5_000));
-  assert.equal(p.nextDeadline(), 10_200);
-  p.tick(at(10_199));
+  assert.equal(p.nextDeadline(), 60_200);
+  p.tick(at(60_199));
   assert.equal(puts.length, 2);
-  p.tick(at(10_200));
+  p.tick(at(60_200));
   assert.deepEqual(puts[2], { overlay: 'vxlan', rttMs: 40, mtu: 1376 });
+  assert.equal(p.nextDeadline(), undefined);
+});
+
+test('a round trip that is as it was when the minute is over is not told again', () => {
+  const { publisher: p, puts } = publisher();
+  p.connection(PEER, true);
+  p.path(path(10), at(0));
+  p.path(path(90), at(100));
+  p.path(path(11), at(200));
+  p.tick(at(60_100));
+  assert.equal(puts.length, 2);
   assert.equal(p.nextDeadline(), undefined);
 });
