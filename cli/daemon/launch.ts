@@ -11,6 +11,7 @@ import { createAnnouncer } from './endpoints/announcer.js';
 import { Endpoints } from './endpoints/endpoints.js';
 import { Exposures } from './endpoints/exposures.js';
 import { Holdings } from './endpoints/holdings.js';
+import { resolveTarget } from './endpoints/targets.js';
 import { takeGround, type Ground, type Undo } from './ground.js';
 import { endpointsKeeper } from './persistence.js';
 
@@ -142,6 +143,7 @@ function createEndpoints(
     announcer: createAnnouncer(router),
     holdings: new Holdings(),
     log: (event: string, fields: Readonly<Record<string, string | number>>) => ground.log.write(event, fields),
+    resolve: resolveTarget,
     now: () => performance.now(),
   };
   return {

@@ -19,7 +19,7 @@ import type { Announcer } from './announcer.js';
 import { created, endpointStatus, isSame, storedOf, type Endpoint, type StoredEndpoint } from './endpoint.js';
 import type { Holdings } from './holdings.js';
 import { DEFAULT_IFNAME, DEFAULT_NETWORK, idOfAttachment, parseEndpoint, parseId, parseIfname } from './request.js';
-import { resolveTarget, type ResolvedTarget } from './targets.js';
+import type { NoTarget, ResolvedTarget } from './targets.js';
 import { Turns } from './turns.js';
 
 export interface EndpointsWorld {
@@ -30,6 +30,8 @@ export interface EndpointsWorld {
   /** Synced to disk before it returns. @throws StateDirError */
   save(endpoints: readonly StoredEndpoint[]): void;
   log(event: string, fields: Readonly<Record<string, string | number>>): void;
+  /** @see resolveTarget */
+  resolve(text: string): Promise<ResolvedTarget | NoTarget>;
   /** Monotonic, ms. */
   now(): number;
 }
@@ -91,7 +93,7 @@ export class Endpoints {
   /** `mesh attach`: create and join in one go. @throws Refused if the target has such an interface already */
   async attach(request: AttachRequest & { readonly id?: string }): Promise<Created> {
     const ifname = parseIfname(request.ifname ?? DEFAULT_IFNAME);
-    const target = await mustResolve(request.target);
+    const target = await this.#resolve(request.target);
     const network = request.network ?? DEFAULT_NETWORK;
     const id = parseId(request.id ?? idOfAttachment(target.key, network, ifname));
     return this.#turns.take(id, async () => {
@@ -126,7 +128,7 @@ export class Endpoints {
       this.#known(id);
       const ifname = parseIfname(at.ifname ?? DEFAULT_IFNAME);
       const name = at.netns ?? at.target;
-      const target = name === undefined ? undefined : await mustResolve(name);
+      const target = name === undefined ? undefined : await this.#resolve(name);
       this.#claimAgain(id);
       await this.#join(id, target, ifname, name);
       return this.#status(this.#known(id));
@@ -151,7 +153,7 @@ export class Endpoints {
 
   /** `mesh detach`: every endpoint of the target that fits. @throws Refused if there is none */
   async detach(target: string, filter: DetachFilter): Promise<readonly EndpointStatus[]> {
-    const resolved = await resolveTarget(target);
+    const resolved = await this.#world.resolve(target);
     const isAt = (e: Endpoint): boolean =>
       'why' in resolved
         ? e.target === target || e.target.endsWith(`/${target}`)
@@ -183,7 +185,7 @@ export class Endpoints {
         const e = this.#endpoints.get(id);
         if (e?.state !== 'gone') return;
         if (this.#world.now() - e.goneAtMs > RETURN_WITHIN_MS) await this.#delete(id);
-        else if (!('why' in (await resolveTarget(e.target)))) await this.#rebuildOrWait(id);
+        else if (!('why' in (await this.#world.resolve(e.target)))) await this.#rebuildOrWait(id);
       });
   }
 
@@ -201,7 +203,7 @@ export class Endpoints {
     const e = this.#known(id);
     try {
       if (e.ifname === '') return await this.#world.datapath.endpointCreate(e);
-      const target = e.target === '' ? undefined : await resolveTarget(e.target);
+      const target = e.target === '' ? undefined : await this.#world.resolve(e.target);
       if (target !== undefined && 'why' in target) return await this.#lost(id, target.why);
       // A pid is another process's after a while, and after a reboot.
       if (target?.returns === false && target.inode !== e.inode)
@@ -287,6 +289,12 @@ export class Endpoints {
     return existed;
   }
 
+  async #resolve(text: string): Promise<ResolvedTarget> {
+    const target = await this.#world.resolve(text);
+    if ('why' in target) throw new Refused(target.why, target.remedy);
+    return target;
+  }
+
   #known(id: EndpointId): Endpoint {
     const e = this.#endpoints.get(id);
     if (e === undefined) throw new Refused(`there is no endpoint "${id}"`, 'mesh status endpoints', 404);
@@ -309,12 +317,6 @@ export class Endpoints {
   #label(id: EndpointId): string {
     return `${this.#endpoints.get(id)?.target || id} on this host`;
   }
-}
-
-async function mustResolve(text: string): Promise<ResolvedTarget> {
-  const target = await resolveTarget(text);
-  if ('why' in target) throw new Refused(target.why, target.remedy);
-  return target;
 }
 
 const isMatch = (e: Endpoint, { network, ifname, ips = [] }: DetachFilter): boolean =>
