@@ -160,11 +160,23 @@ test('an address given away while its sandbox was dead is not taken back', async
   await w.gone();
   await w.endpoints.create('e2', IPS);
   w.sandboxes.set('/ns/web', 1n);
+  w.now = 1_000;
   for (let i = 0; i < 3; i++) await w.endpoints.revive();
   const e1 = w.endpoints.list().find((e) => e.id === 'e1');
   assert.match(e1?.reason ?? '', /^10\.32\.0\.1 is in use by e2 on this host; it is attached again/);
   assert.deepEqual([...w.announced.keys()], ['e2']);
   assert.equal(w.logged.filter((event) => event === 'endpoint-gone').length, 2, 'each reason is logged once');
+  w.now = TEN_MINUTES + 1;
+  await w.endpoints.revive();
+  assert.equal(w.state('e1'), undefined, 'ten minutes since it died, not since the last reason');
+});
+
+test('one that leaves its dead sandbox has its addresses again', async () => {
+  const w = await attachedWorld();
+  w.sandboxes.delete('/ns/web');
+  await w.gone();
+  await w.endpoints.leave('e1');
+  assert.deepEqual([w.state(), [...w.announced.keys()]], ['created', ['e1']]);
 });
 
 test('a link that someone deleted is made again, the sandbox being there', async () => {
