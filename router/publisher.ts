@@ -24,20 +24,21 @@ export interface Identity {
 
 /** What others see of one of our connections. */
 interface Edge {
-  path: PathReport | undefined;
   publishedRttMs: number | undefined;
   published: string;
 }
 
 const IN_USE = 3;
 /** Changes of RTT alone wait for one another: each block goes to every peer, and on a busy host they never end. */
-const REPUBLISH_MS = 60_000;
+const REPUBLISH_MS = 300_000;
 const RTT_NEWS_MS = 5; // less is the scheduler's noise
 
 export class Publisher {
   readonly #identity: Identity;
   readonly #put: Put;
   readonly #edges = new Map<PeerId, Edge>();
+  /** Of connected peers and others: a path is often up before the connection, and stays when that is made anew. */
+  readonly #paths = new Map<PeerId, PathReport>();
   #republishAt: Millis | undefined;
 
   constructor(identity: Identity, put: Put) {
@@ -52,22 +53,18 @@ export class Publisher {
 
   connection(peer: PeerId, isUp: boolean): void {
     if (isUp) {
-      const edge = this.#edges.get(peer) ?? {
-        path: undefined,
-        publishedRttMs: undefined,
-        published: '',
-      };
+      const edge = this.#edges.get(peer) ?? { publishedRttMs: undefined, published: '' };
       this.#edges.set(peer, edge);
       this.#publish(peer, edge);
     } else if (this.#edges.delete(peer)) this.#put('core', connKey(peer), undefined, 0);
   }
 
-  /** The datapath measured: overlay and MTU are told at once, RTT when it has changed by half, within a minute, with all others that have. */
+  /** Overlay and MTU are told at once; an RTT that has changed by half within five minutes, with all others that have. */
   path(path: PathReport, now: Millis): void {
+    this.#paths.set(path.peer, path);
     const edge = this.#edges.get(path.peer);
     if (edge === undefined) return;
-    edge.path = path;
-    if (shapeOf(edge) !== edge.published) this.#publish(path.peer, edge);
+    if (shapeOf(path) !== edge.published) this.#publish(path.peer, edge);
     else if (isOther(path.rttMs, edge.publishedRttMs)) this.#republishAt ??= (now + REPUBLISH_MS) as Millis;
   }
 
@@ -89,6 +86,7 @@ export class Publisher {
 
   /** @param incarnation the last one that is gone; a later launch of the peer is welcome */
   gone(peer: PeerId, incarnation: number, why: 'left' | 'forgotten'): void {
+    this.#paths.delete(peer);
     this.#put('core', goneKey(peer), encodeGone({ incarnation, why }), incarnation);
   }
 
@@ -96,7 +94,7 @@ export class Publisher {
     if (this.#republishAt === undefined || now < this.#republishAt) return;
     this.#republishAt = undefined;
     for (const [peer, edge] of this.#edges)
-      if (isOther(edge.path?.rttMs, edge.publishedRttMs)) this.#publish(peer, edge);
+      if (isOther(this.#paths.get(peer)?.rttMs, edge.publishedRttMs)) this.#publish(peer, edge);
   }
 
   nextDeadline(): Millis | undefined {
@@ -104,9 +102,10 @@ export class Publisher {
   }
 
   #publish(peer: PeerId, edge: Edge): void {
-    edge.published = shapeOf(edge);
-    edge.publishedRttMs = edge.path?.rttMs;
-    const { overlay = 'none', rttMs, mtu, state } = edge.path ?? {};
+    const path = this.#paths.get(peer);
+    edge.published = shapeOf(path);
+    edge.publishedRttMs = path?.rttMs;
+    const { overlay = 'none', rttMs, mtu, state } = path ?? {};
     this.#put(
       'core',
       connKey(peer),
@@ -120,7 +119,8 @@ export class Publisher {
   }
 }
 
-const shapeOf = ({ path }: Edge): string => (path?.state === 'up' ? `${path.overlay} ${path.mtu}` : 'none');
+const shapeOf = (path: PathReport | undefined): string =>
+  path?.state === 'up' ? `${path.overlay} ${path.mtu}` : 'none';
 
 function isOther(a: number | undefined, b: number | undefined): boolean {
   if (a === undefined || b === undefined) return a !== b;
