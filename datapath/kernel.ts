@@ -11,6 +11,12 @@ export interface PortFlags {
   readonly isolated?: boolean;
 }
 
+/**
+ * No source of its own: the route to each destination says which address of the host it has. So an address may change, and
+ * a host may have several underlays. IPv6 has no such word: without a source a vxlan is of the IPv4 family.
+ */
+export const ANY_IPV4 = '0.0.0.0' as Ip;
+
 /** What to create. Names are at most 15 bytes. `mac` is pinned at creation where given. */
 export type LinkSpec =
   | { readonly kind: 'bridge'; readonly name: string; readonly mac: Mac; readonly mtu: number; readonly alias?: string }
@@ -18,7 +24,7 @@ export type LinkSpec =
       readonly kind: 'vxlan';
       readonly name: string;
       readonly vni: Vni;
-      /** Source address; its family is the family of every destination. */
+      /** Source address; its family is the family of every destination. `ANY_IPV4`: the one that the route to each has. */
       readonly local: Ip;
       readonly port: number;
       readonly mtu: number;

@@ -1,7 +1,7 @@
 import { cidrIp } from '../router/address.js';
 import type { Cidr, EndpointId, Ip, LinkIndex, Mac, NetworkForward, NetworkName, PeerId } from '../router/types.js';
 import type { DatapathConfig } from './datapath.js';
-import type { LinkSpec, PortFlags, Row } from './kernel.js';
+import { ANY_IPV4, type LinkSpec, type PortFlags, type Row } from './kernel.js';
 import { bridgeMac, linkAlias, linkName } from './names.js';
 import type { LinkWant } from './plan.js';
 
@@ -165,7 +165,7 @@ export class NetworkWant {
     const [name, alias, mac] = [linkName('bridge', this.name, vni), linkAlias(self, this.name), this.bridgeMac];
     const bridge: LinkSpec = { kind: 'bridge', name, mac, mtu, alias };
     const wants: LinkWant[] = [{ name, kind: 'bridge', mtu, alias, mac, spec: bridge }];
-    if (local.v4) wants.push(this.#vxlanWant('vxlan4', local.v4, name));
+    if (local.v4) wants.push(this.#vxlanWant('vxlan4', ANY_IPV4, name));
     if (local.v6 && withV6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
     for (const [port, { id }] of this.#ports)
       wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master: endpointOf(name) });

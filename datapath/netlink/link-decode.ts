@@ -1,7 +1,7 @@
 // Links as the kernel reports them: RTM_NEWLINK and RTM_DELLINK, linux/if_link.h. Nothing here throws, whatever the bytes.
 import { ipFromBytes, macFromBytes } from '../../router/address.js';
 import type { LinkIndex, Vni } from '../../router/types.js';
-import type { Link, PortFlags } from '../kernel.js';
+import { ANY_IPV4, type Link, type PortFlags } from '../kernel.js';
 import * as k from './constants.js';
 import { be16At, bytesAt, LE, stringAt, u32At, u8At, visitAttrs, type NetlinkMessage } from './message.js';
 
@@ -61,7 +61,7 @@ const VXLAN_PORT_DEFAULT = 8472; // drivers/net/vxlan: the kernel's own, not IAN
 function decodeVxlanData(view: DataView, from: number, end: number): NonNullable<Link['vxlan']> {
   const vxlan: Mutable<NonNullable<Link['vxlan']>> = {
     vni: 0 as Vni,
-    local: undefined,
+    local: ANY_IPV4, // what the kernel does not report is not set
     port: VXLAN_PORT_DEFAULT,
     df: false,
     learning: false,

@@ -1,7 +1,7 @@
 // Changes to links: what `ip link add|set|del` and `bridge link set` say in rtnetlink (linux/if_link.h).
 import { ipBytes, isIpv6, macBytes, macFromBytes } from '../../router/address.js';
 import type { LinkIndex } from '../../router/types.js';
-import type { LinkChange, LinkSpec, PortFlags } from '../kernel.js';
+import { ANY_IPV4, type LinkChange, type LinkSpec, type PortFlags } from '../kernel.js';
 import * as codec from './codec.js';
 import * as k from './constants.js';
 import { concat, encodeAttr, u32Bytes } from './message.js';
@@ -44,7 +44,8 @@ function kindData(spec: LinkSpec): [string, Buffer] {
       if (isIpv6(spec.local)) data.local6 = local;
       else data.local = local;
       if (spec.df) data.df = codec.u8(1);
-      const words = ` id ${spec.vni} local ${spec.local} dstport ${spec.port} nolearning ttl ${DATA_TTL}`;
+      const source = spec.local === ANY_IPV4 ? '' : ` local ${spec.local}`;
+      const words = ` id ${spec.vni}${source} dstport ${spec.port} nolearning ttl ${DATA_TTL}`;
       return [spec.df ? `${words} df set` : words, codec.vxlanData(data)];
     }
     case 'veth': {

@@ -3,6 +3,7 @@
 import { isIpv6 } from '../../../router/address.js';
 import type { Ip, LinkIndex, PeerId, SocketAddress, Vni } from '../../../router/types.js';
 import {
+  ANY_IPV4,
   KernelError,
   type Kernel,
   type KernelEvent,
@@ -38,7 +39,13 @@ export class ProbeDevice {
 
   constructor(self: PeerId, local: Ip, port: number, kernel: Kernel, hooks: ProbeDeviceHooks) {
     const common = { kind: 'vxlan', vni: PROBE_VNI, df: true, mtu: PROBE_MAX_BYTES - 14, mac: probeMac(self) } as const;
-    this.#spec = { ...common, name: probeDeviceName(local), local, port, alias: 'mesh path probes' };
+    this.#spec = {
+      ...common,
+      name: probeDeviceName(local),
+      local: isIpv6(local) ? local : ANY_IPV4,
+      port,
+      alias: 'mesh path probes',
+    };
     this.#kernel = kernel;
     this.#hooks = hooks;
   }
