@@ -3,13 +3,20 @@ import assert from 'node:assert/strict';
 import { launchRouter, allSeeAll, type RouterProcess } from './router-process.js';
 import { eventually, ping, type Lab, type Namespace, type Pings } from './netns.js';
 
-/** Launches `names[0]` as the founder and lets the others join it; returns when all see all over vxlan. */
-export async function joinedRouters(lab: Lab, names: readonly string[]): Promise<readonly RouterProcess[]> {
+/**
+ * Launches `names[0]` as the founder and lets the others join it; returns when all see all over vxlan.
+ * @param seed the founder's address that they are given
+ */
+export async function joinedRouters(
+  lab: Lab,
+  names: readonly string[],
+  seed: 'v4' | 'v6' = 'v4',
+): Promise<readonly RouterProcess[]> {
   const [first, ...rest] = names.map((name) => lab.host(name));
   const founder = await launchRouter(lab, first!);
-  const joined = await Promise.all(rest.map((host) => launchRouter(lab, host, first!.v4)));
+  const joined = await Promise.all(rest.map((host) => launchRouter(lab, host, first![seed])));
   const all = [founder, ...joined];
-  await allSeeAll(all, 10_000);
+  await allSeeAll(all, 15_000);
   await Promise.all(all.map((router) => pathsUp(router, all.length - 1)));
   return all;
 }
