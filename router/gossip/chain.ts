@@ -26,7 +26,7 @@ export interface RecordChange {
 export class Chain {
   readonly owner: PeerId;
   readonly topic: Topic;
-  readonly records = new Map<string, BlockRecord>();
+  records = new Map<string, BlockRecord>();
   head = 0;
   floor = 0;
   #base: readonly Uint8Array[] = [];

@@ -14,7 +14,7 @@ export interface StoreLimits {
   /** Of all owners together. */
   readonly records: number;
   readonly bytes: number;
-  /** Of blocks that wait for a predecessor or for the rest of a base, over all streams. */
+  /** What blocks take that wait for a predecessor or for the rest of a base, over all streams. */
   readonly pendingBytes: number;
   /** Blocks received after which what still waits is given up; the next exchange brings it. */
   readonly pendingPatience: number;

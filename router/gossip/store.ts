@@ -26,7 +26,7 @@ const DEFAULT_LIMITS: StoreLimits = {
   bytesPerOwner: 128 << 20,
   records: 4_194_304,
   bytes: 512 << 20,
-  pendingBytes: 64 << 20,
+  pendingBytes: 192 << 20,
   pendingPatience: 65_536,
 };
 

@@ -36,11 +36,21 @@ export type StreamOutcome =
 
 export type StreamRefusal = 'overlap' | 'parts-differ' | 'records' | 'bytes';
 
-/** Blocks that wait are kept as bytes alone: decoded they would take ten times the room. */
+/** About what a decoded record takes: object, key, view and its place in a map. */
+const RECORD_BYTES = 200;
+
+/** Increments that wait are kept as bytes alone, as decoded they would take some five times the room. */
 interface PendingBase {
   readonly version: number;
   readonly count: number;
   readonly parts: Map<number, Uint8Array>;
+  /**
+   * What the parts hold, taken in as they come: 200 parts at the end would be half a second. Undefined when two records
+   * have one key, as then not the order in which the parts came decides, but their own.
+   */
+  records: Map<string, BlockRecord> | undefined;
+  /** Its share of `pendingBytes`. */
+  costBytes: number;
 }
 
 /** Owns the content of one remote stream and what is waiting to become part of it. */
@@ -54,7 +64,7 @@ export class Stream {
     this.chain = new Chain(owner, topic);
   }
 
-  /** Bytes of blocks that wait: parts of a base, and increments whose predecessor is missing. */
+  /** What blocks that wait take: parts of a base, and increments whose predecessor is missing. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
@@ -117,21 +127,31 @@ export class Stream {
     const base = this.#baseOf(block);
     if (base.count !== block.parts) return { kind: 'refused', reason: 'parts-differ' };
     if (base.parts.has(block.part)) return { kind: 'known' };
-    base.parts.set(block.part, bytes);
-    this.#pendingBytes += bytes.length;
+    this.#gather(base, block, bytes);
     return base.parts.size < base.count ? { kind: 'waiting', partial: true } : this.#replace(base, room);
   }
 
   #baseOf({ version, parts }: BaseBlock): PendingBase {
-    const base = this.#bases.get(version) ?? { version, count: parts, parts: new Map<number, Uint8Array>() };
+    const base = this.#bases.get(version) ?? newBase(version, parts);
     this.#bases.delete(version);
     this.#bases.set(version, base);
     if (this.#bases.size > MAX_PENDING_BASES) this.#abandon([...this.#bases.values()][0]!);
     return base;
   }
 
+  #gather(base: PendingBase, { part, records }: BaseBlock, bytes: Uint8Array): void {
+    const cost = bytes.length + records.length * RECORD_BYTES;
+    base.parts.set(part, bytes);
+    base.costBytes += cost;
+    this.#pendingBytes += cost;
+    if (base.records === undefined) return;
+    const before = base.records.size;
+    for (const record of records) base.records.set(record.key, record);
+    if (base.records.size !== before + records.length) base.records = undefined;
+  }
+
   #abandon(base: PendingBase): void {
-    for (const part of base.parts.values()) this.#pendingBytes -= part.length;
+    this.#pendingBytes -= base.costBytes;
     this.#bases.delete(base.version);
   }
 
@@ -139,8 +159,7 @@ export class Stream {
   #replace(base: PendingBase, room: Room): StreamOutcome {
     const blocks = Array.from({ length: base.count }, (_, part) => base.parts.get(part)!);
     this.#abandon(base);
-    const next = new Map<string, BlockRecord>();
-    for (const bytes of blocks) for (const record of decoded(bytes).records) next.set(record.key, record);
+    const next = base.records ?? recordsOf(blocks);
     const size = blocks.reduce((sum, b) => sum + b.length, 0);
     if (next.size > room.records) return { kind: 'refused', reason: 'records' };
     if (size > room.bytes) return { kind: 'refused', reason: 'bytes' };
@@ -149,7 +168,7 @@ export class Stream {
     return { kind: 'applied', changes, blocks: [...blocks, ...this.#drain(room, changes)] };
   }
 
-  #swap(next: ReadonlyMap<string, BlockRecord>): RecordChange[] {
+  #swap(next: Map<string, BlockRecord>): RecordChange[] {
     const { records } = this.chain;
     const changes: RecordChange[] = [];
     for (const before of records.values()) if (!next.has(before.key)) changes.push(goneChange(this.chain, before));
@@ -157,8 +176,7 @@ export class Stream {
       const change = changeOf(this.chain, records.get(record.key), record);
       if (change !== undefined) changes.push(change);
     }
-    records.clear();
-    for (const record of next.values()) records.set(record.key, record);
+    this.chain.records = next;
     return changes;
   }
 
@@ -192,6 +210,20 @@ export class Stream {
     const added = new Set(records.filter((r) => !this.chain.records.has(r.key)).map((r) => r.key));
     return size + added.size > room.records ? 'records' : undefined;
   }
+}
+
+const newBase = (version: number, count: number): PendingBase => ({
+  version,
+  count,
+  parts: new Map(),
+  records: new Map(),
+  costBytes: 0,
+});
+
+function recordsOf(blocks: readonly Uint8Array[]): Map<string, BlockRecord> {
+  const all = new Map<string, BlockRecord>();
+  for (const bytes of blocks) for (const record of decoded(bytes).records) all.set(record.key, record);
+  return all;
 }
 
 /** Of bytes that were decoded when they came. */
