@@ -68,7 +68,7 @@ export class StateDir {
   /** When it resolves, the new content is on disk, whole; before, the old is. Saves of one file follow one another. @throws StateDirError unwritable */
   async save<T>(file: StateFile<T>, value: T): Promise<void> {
     try {
-      await writeFileAtomic(join(this.path, file.name), Buffer.from(file.encode(value)), { mode: 0o600 });
+      await writeFileAtomic(join(this.path, file.name), bufferOf(file.encode(value)), { mode: 0o600 });
       const dir = await fs.promises.open(this.path);
       await dir.sync().finally(() => dir.close()); // the rename is a change of the directory, not of the file
     } catch (e) {
@@ -79,7 +79,7 @@ export class StateDir {
   /** As `save`, done when it returns: for what must be on disk before a send. */
   saveSync<T>(file: StateFile<T>, value: T): void {
     try {
-      writeFileAtomic.sync(join(this.path, file.name), Buffer.from(file.encode(value)), { mode: 0o600 });
+      writeFileAtomic.sync(join(this.path, file.name), bufferOf(file.encode(value)), { mode: 0o600 });
       const dir = fs.openSync(this.path, 'r');
       try {
         fs.fsyncSync(dir);
@@ -178,6 +178,9 @@ function takeLock(path: string, lock: number): void {
     'mesh status',
   );
 }
+
+/** The same bytes: a record cache is some megabytes. */
+const bufferOf = (b: Uint8Array): Buffer => Buffer.from(b.buffer, b.byteOffset, b.byteLength);
 
 const errno = (e: unknown): string => (e as NodeJS.ErrnoException).code ?? String(e);
 

@@ -85,15 +85,15 @@ export class Reader {
   }
 }
 
-/** Writes at most `maxBytes`. @throws RangeError beyond that: the caller must have counted. */
+/** Writes at most `maxBytes`, of which `expectedBytes` at first. @throws RangeError beyond that: the caller must have counted. */
 export class Writer {
   readonly #maxBytes: number;
   #bytes: Uint8Array;
   #at = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, expectedBytes = 256) {
     this.#maxBytes = maxBytes;
-    this.#bytes = new Uint8Array(Math.min(maxBytes, 256));
+    this.#bytes = new Uint8Array(Math.min(maxBytes, expectedBytes));
   }
 
   u8(n: number): void {
@@ -134,9 +134,9 @@ export class Writer {
     this.bytes(peerIdBytes(id));
   }
 
-  /** @returns exactly what was written, in a buffer of its own */
+  /** @returns exactly what was written, in a buffer of its own. The last call: when it was as much as expected that is ours. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    return this.#at === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#at);
   }
 
   #room(length: number): number {

@@ -26,7 +26,7 @@ export type SnapshotDrop = 'oversize' | 'short' | 'range' | 'text' | 'format' | 
  *    end-16 16 check    first 16 bytes of SHA-256 over all before it                    */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
   const size = snapshot.blocks.reduce((sum, b) => sum + 4 + b.length, 17 + CHECK_BYTES);
-  const w = new Writer(Math.min(size, MAX_SNAPSHOT_BYTES));
+  const w = new Writer(MAX_SNAPSHOT_BYTES, size);
   w.u8(SNAPSHOT_FORMAT);
   w.peerId(snapshot.self);
   for (const block of snapshot.blocks) {
