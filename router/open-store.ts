@@ -11,7 +11,10 @@ export interface OpenedStore {
 }
 
 /** @param saved what `RecordStore.save` made, or undefined at the first launch */
-export function openStore(options: Omit<StoreOptions, 'mayDrop' | 'isShared'>, saved: Uint8Array | undefined): OpenedStore {
+export function openStore(
+  options: Omit<StoreOptions, 'mayDrop' | 'isShared'>,
+  saved: Uint8Array | undefined,
+): OpenedStore {
   const claims = new Claims();
   const all: StoreOptions = { ...options, mayDrop: (gone) => claims.release(gone), isShared };
   const loaded = saved === undefined ? undefined : RecordStore.load(all, saved);

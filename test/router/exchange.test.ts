@@ -10,7 +10,12 @@ const at = (ms: number): Millis => ms as Millis;
 const [A, B, C, D] = [peer(1), peer(2), peer(3), peer(4)];
 
 const exchange = (store: RecordStore, edges: readonly string[] = []): Exchange =>
-  new Exchange(store, () => 0.5, (a, b) => edges.includes(`${a} ${b}`) || edges.includes(`${b} ${a}`), at(0));
+  new Exchange(
+    store,
+    () => 0.5,
+    (a, b) => edges.includes(`${a} ${b}`) || edges.includes(`${b} ${a}`),
+    at(0),
+  );
 
 const types = (out: readonly FrameOut[]): number[] => out.map((f) => f.type);
 
@@ -61,7 +66,10 @@ test('what is new of our own goes to every neighbour at once, and only once', ()
   const store = newStore(1);
   const a = exchange(store);
   store.put('core', 'x', bytes(1));
-  assert.deepEqual(a.push([B, C, D]).map((f) => f.to), [B, C, D]);
+  assert.deepEqual(
+    a.push([B, C, D]).map((f) => f.to),
+    [B, C, D],
+  );
   assert.deepEqual(a.push([B, C, D]), []);
 });
 
@@ -90,7 +98,10 @@ test('in a full mesh, where the owner told everyone, news goes on to two by chan
   owner.put('core', 'x', bytes(1));
   const [block] = owner.flush();
   const others = [B, C, D, peer(5), peer(6)];
-  const a = exchange(newStore(1), others.map((o) => `${peer(9)} ${o}`));
+  const a = exchange(
+    newStore(1),
+    others.map((o) => `${peer(9)} ${o}`),
+  );
   const { out } = a.frame(peer(9), FrameType.block, block!, [peer(9), ...others], at(0));
   assert.equal(out.length, 2);
 });

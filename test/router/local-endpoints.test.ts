@@ -10,15 +10,35 @@ const NET = 'mesh' as NetworkName;
 const [MAC_1, MAC_2] = ['02:00:00:00:00:01' as Mac, '02:00:00:00:00:02' as Mac];
 const [IP_1, IP_2] = ['10.32.0.1' as Ip, '10.32.0.2' as Ip];
 
-const endpoint = (id: string, mac: Mac, ...ips: Ip[]): LocalEndpoint => ({ id: id as EndpointId, network: NET, mac, ips });
+const endpoint = (id: string, mac: Mac, ...ips: Ip[]): LocalEndpoint => ({
+  id: id as EndpointId,
+  network: NET,
+  mac,
+  ips,
+});
 
 /** Endpoints whose puts are believed at once, as the ledger does it. */
-function world(): { announce(e: LocalEndpoint, fresh?: boolean): ClaimPut[]; withdraw(id: string): ClaimPut[]; hear(owner: PeerId, key: string, seq: number, live?: boolean): void; local: LocalEndpoints; claims: Claims } {
+function world(): {
+  announce(e: LocalEndpoint, fresh?: boolean): ClaimPut[];
+  withdraw(id: string): ClaimPut[];
+  hear(owner: PeerId, key: string, seq: number, live?: boolean): void;
+  local: LocalEndpoints;
+  claims: Claims;
+} {
   const claims = new Claims();
   const own = new Map<string, number>();
   const local = new LocalEndpoints(SELF, claims, (_, key) => own.get(key));
   const hear = (owner: PeerId, key: string, seq: number, live = true): void =>
-    void claims.apply({ owner, topic: NET, key, seq, value: live ? encodeMac() : undefined, deleted: !live, gone: false, previous: undefined });
+    void claims.apply({
+      owner,
+      topic: NET,
+      key,
+      seq,
+      value: live ? encodeMac() : undefined,
+      deleted: !live,
+      gone: false,
+      previous: undefined,
+    });
   const believe = (puts: ClaimPut[]): ClaimPut[] => {
     for (const p of puts) {
       const seq = Math.max(p.seq, own.get(p.key) ?? 0);
@@ -64,19 +84,28 @@ test('an endpoint that changes its addresses lets go of the ones it had', () => 
   const w = world();
   w.announce(endpoint('e', MAC_1, IP_1));
   const puts = w.announce(endpoint('e', MAC_1, IP_2));
-  assert.deepEqual(puts.map((p) => [p.key, p.value !== undefined]), [
-    [ipKey(IP_1), false],
-    [macKey(MAC_1), true],
-    [ipKey(IP_2), true],
-  ]);
+  assert.deepEqual(
+    puts.map((p) => [p.key, p.value !== undefined]),
+    [
+      [ipKey(IP_1), false],
+      [macKey(MAC_1), true],
+      [ipKey(IP_2), true],
+    ],
+  );
 });
 
 test('what two endpoints share stays until the last of them is withdrawn', () => {
   const w = world();
   w.announce(endpoint('e', MAC_1, IP_1));
   w.announce(endpoint('f', MAC_1, IP_2));
-  assert.deepEqual(w.withdraw('e').map((p) => p.key), [ipKey(IP_1)]);
-  assert.deepEqual(w.withdraw('f').map((p) => p.key), [macKey(MAC_1), ipKey(IP_2)]);
+  assert.deepEqual(
+    w.withdraw('e').map((p) => p.key),
+    [ipKey(IP_1)],
+  );
+  assert.deepEqual(
+    w.withdraw('f').map((p) => p.key),
+    [macKey(MAC_1), ipKey(IP_2)],
+  );
   assert.deepEqual(w.withdraw('f'), []);
 });
 

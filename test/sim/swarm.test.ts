@@ -32,7 +32,8 @@ class Life {
 
   step(): void {
     const host = this.#pick(HOSTS);
-    if (this.#random() < 0.3 && !this.#down.has(host)) this.#saved.set(host, this.mesh.host(host).router.core.options.store.save());
+    if (this.#random() < 0.3 && !this.#down.has(host))
+      this.#saved.set(host, this.mesh.host(host).router.core.options.store.save());
     const roll = this.#random();
     if (roll < 0.3) this.#attach(host);
     else if (roll < 0.45) this.#detach(host);
@@ -73,7 +74,10 @@ class Life {
 
   #partition(): void {
     const side = HOSTS.filter(() => this.#random() < 0.5);
-    this.mesh.partition(side, HOSTS.filter((h) => !side.includes(h)));
+    this.mesh.partition(
+      side,
+      HOSTS.filter((h) => !side.includes(h)),
+    );
   }
 
   #kill(host: string): void {
@@ -128,7 +132,11 @@ function check(life: Life): void {
       assert.notEqual(owner, host.name, 'what is local is nobody else`s');
     }
     for (const other of mesh.running().filter((o) => o !== host))
-      assert.equal(host.table.members.has(other.id), held.get(other.name)!.size > 0, `${host.name}: member ${other.name}`);
+      assert.equal(
+        host.table.members.has(other.id),
+        held.get(other.name)!.size > 0,
+        `${host.name}: member ${other.name}`,
+      );
   }
 }
 

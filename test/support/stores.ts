@@ -32,7 +32,16 @@ export const contents = (store: RecordStore): string[] =>
   [...store.everything()].map((c) => `${c.owner} ${c.topic} ${c.key} ${c.seq} ${c.value?.join() ?? 'deleted'}`).sort();
 
 export const block = (over: Partial<Block> = {}): Uint8Array =>
-  encodeBlock({ kind: 'base', owner: peer(9), topic: 'core', version: 1, part: 0, parts: 1, records: [], ...over } as Block);
+  encodeBlock({
+    kind: 'base',
+    owner: peer(9),
+    topic: 'core',
+    version: 1,
+    part: 0,
+    parts: 1,
+    records: [],
+    ...over,
+  } as Block);
 
 export const increment = (prev: number, ...records: BlockRecord[]): Uint8Array =>
   encodeBlock({ kind: 'increment', owner: peer(9), topic: 'core', prev, version: prev + records.length, records });
@@ -40,7 +49,9 @@ export const increment = (prev: number, ...records: BlockRecord[]): Uint8Array =
 export const record = (key: string, seq = 0, ...value: number[]): BlockRecord => ({ key, seq, value: bytes(...value) });
 
 const plain = { noNullPrototype: true };
-export const anyPeer: fc.Arbitrary<PeerId> = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((b) => Buffer.from(b).toString('hex') as PeerId);
+export const anyPeer: fc.Arbitrary<PeerId> = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((b) => Buffer.from(b).toString('hex') as PeerId);
 export const anyTopic: fc.Arbitrary<Topic> = fc.oneof(
   fc.constant('core' as const),
   fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/).map((s) => s as NetworkName),
@@ -59,12 +70,24 @@ export const anyBlock: fc.Arbitrary<Block> = fc.oneof(
     .record({ owner: anyPeer, topic: anyTopic, prev: fc.nat().map((n) => n * 2 ** 21), records: anyRecords }, plain)
     .map((b) => ({ ...b, kind: 'increment' as const, version: b.prev + b.records.length })),
   fc
-    .record({ owner: anyPeer, topic: anyTopic, version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), parts: fc.integer({ min: 1, max: 4_096 }), records: anyRecords }, plain)
+    .record(
+      {
+        owner: anyPeer,
+        topic: anyTopic,
+        version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+        parts: fc.integer({ min: 1, max: 4_096 }),
+        records: anyRecords,
+      },
+      plain,
+    )
     .map((b) => ({ ...b, kind: 'base' as const, part: b.parts - 1 })),
 );
 
 /** The bytes, with a few of them changed, cut off or doubled. */
-export const mutated = (whole: Uint8Array, changes: readonly (readonly [kind: number, at: number, to: number])[]): Uint8Array => {
+export const mutated = (
+  whole: Uint8Array,
+  changes: readonly (readonly [kind: number, at: number, to: number])[],
+): Uint8Array => {
   let b = Uint8Array.from(whole);
   for (const [kind, at, to] of changes) {
     const i = b.length === 0 ? 0 : at % b.length;

@@ -5,7 +5,15 @@ import { test } from 'node:test';
 /** The lines of the byte table in a source file or a document, without indentation that all share. */
 function tableAfter(lines: readonly string[], start: number): string {
   const end = lines.findIndex((l, i) => i > start && !/^ {0,40}(\d|\.|end)/.test(l));
-  return lines.slice(start + 1, end).map((l) => l.replace(/ *\*\/$/, '').trim().replace(/ +/g, ' ')).join('\n');
+  return lines
+    .slice(start + 1, end)
+    .map((l) =>
+      l
+        .replace(/ *\*\/$/, '')
+        .trim()
+        .replace(/ +/g, ' '),
+    )
+    .join('\n');
 }
 
 const doc = readFileSync('docs/protocol.md', 'utf8').split('\n');
