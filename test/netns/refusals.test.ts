@@ -272,7 +272,7 @@ test('stop and reset a second time find no router', async () => {
   assert.equal(files(c.stateDir), undefined);
 });
 
-/** A launch on host c; its state directory and its links stay what they were. */
+/** A launch on host c, ended when it is not refused; its state directory and its links stay what they were. */
 async function refusesLaunch(
   argv: readonly string[],
   refusal: Refusal,
@@ -280,7 +280,10 @@ async function refusesLaunch(
 ): Promise<void> {
   const links = (): Promise<string> => c.host.netns.must('ip', '-o', 'link', 'show');
   const before = [files(c.stateDir, STATE), await links(), await c.host.netns.must('nft', 'list', 'ruleset')];
-  const done: Done = await run(c.host.netns.inside([...mesh, ...argv]), { ...process.env, MESH_SOCKET: c.socket });
+  const done: Done = await run(c.host.netns.inside(['timeout', '15', ...mesh, ...argv]), {
+    ...process.env,
+    MESH_SOCKET: c.socket,
+  });
   assertRefused(done, refusal);
   const now = [files(c.stateDir, STATE), await links(), await c.host.netns.must('nft', 'list', 'ruleset')];
   assert.deepEqual(now, before);
