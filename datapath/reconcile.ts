@@ -60,7 +60,8 @@ export class Reconciler {
   #lostAll = false;
   #recheckLinks = false;
   #dumping = false;
-  #running = false;
+  /** Resolves when the loop rests; undefined while it does. */
+  #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
   #tidy = false;
@@ -81,9 +82,8 @@ export class Reconciler {
   /** Something is dirty. All that is queued in one turn of the event loop goes in one pass. */
   kick(): void {
     this.#again = true;
-    if (this.#running || this.#stopped) return;
-    this.#running = true;
-    queueMicrotask(() => void this.#run());
+    if (this.#running !== undefined || this.#stopped) return;
+    this.#running = Promise.resolve().then(() => this.#run());
   }
 
   /** From now on what nobody wants is removed. */
@@ -107,19 +107,22 @@ export class Reconciler {
     this.kick();
   }
 
-  /** Resolves when what is dirty now was brought to the kernel, or refused by it. */
+  /** Resolves when what is dirty now was brought to the kernel, or refused by it; at once when the loop has been stopped. */
   flushed(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.kick();
     });
   }
 
-  stop(): void {
+  /** Resolves when nothing more is asked of the kernel but the rest of a dump, whose end is not waited for. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     for (const resolve of this.#waiting.splice(0)) resolve();
+    await this.#running;
   }
 
   /** Looks at all links soon. */
@@ -208,7 +211,7 @@ export class Reconciler {
         for (const resolve of served) resolve();
       }
     } finally {
-      this.#running = false;
+      this.#running = undefined;
     }
   }
 
@@ -282,6 +285,7 @@ export class Reconciler {
     } catch (error) {
       this.#known.dumpFails();
       this.#dumping = false;
+      if (this.#stopped) return; // a kernel that was let go of refuses everything
       for (const network of networks) this.#toDump.add(network);
       if (!(error instanceof KernelError)) throw error;
       this.#complain([error]);
