@@ -1,8 +1,9 @@
 // The veths of local endpoints. One exists from join to leave: its far end is made in place, as no link can be moved later.
-import type { EndpointId } from '../router/types.js';
+import type { EndpointId, NetworkName } from '../router/types.js';
 import type { DatapathConfig, EndpointSpec, Sandbox } from './datapath.js';
 import { KernelError, type Kernel, type Link } from './kernel.js';
-import { farAlias, linkAlias, portName } from './names.js';
+import { farAlias, linkAlias, linkName, portName } from './names.js';
+import type { Reconciler } from './reconcile.js';
 import type { Want } from './want.js';
 
 /** Opens namespaces. An fd that stays open keeps a dead namespace, and all its links, alive. */
@@ -16,24 +17,24 @@ export class Endpoints {
   readonly #kernel: Kernel;
   readonly #want: Want;
   readonly #netns: NetnsOpener;
-  readonly #flushed: () => Promise<void>;
+  readonly #reconciler: Pick<Reconciler, 'flushed' | 'linkRefusals'>;
   readonly #specs = new Map<EndpointId, EndpointSpec>();
+  readonly #joined = new Map<EndpointId, Sandbox>();
   /** The last operation on each endpoint: they must not overlap. */
   readonly #turns = new Map<EndpointId, Promise<void>>();
 
-  /** @param flushed resolves when what is wanted now is in the kernel */
   constructor(
     self: DatapathConfig['self'],
     kernel: Kernel,
     want: Want,
     netns: NetnsOpener,
-    flushed: () => Promise<void>,
+    reconciler: Pick<Reconciler, 'flushed' | 'linkRefusals'>,
   ) {
     this.#self = self;
     this.#kernel = kernel;
     this.#want = want;
     this.#netns = netns;
-    this.#flushed = flushed;
+    this.#reconciler = reconciler;
   }
 
   /** Remembers it; a second time replaces what a later join will make. */
@@ -44,16 +45,23 @@ export class Endpoints {
     });
   }
 
-  /** @throws KernelError ENOENT: not created, or no such namespace; ENODEV: not in that network; EEXIST: `ifname` is taken */
+  /** @throws KernelError ENOENT: not created, or no such namespace; ENODEV: not in that network; EEXIST: `ifname` is taken, or the bridge's name is */
   join(id: EndpointId, sandbox: Sandbox): Promise<void> {
-    return this.#inTurn(id, () => {
+    return this.#inTurn(id, async () => {
       const spec = this.#specs.get(id);
       const op = `ip link add ${portName(id)} type veth peer name ${sandbox.ifname}`;
       if (spec === undefined) throw new KernelError(op, 'ENOENT', `endpoint ${id} was not created`);
       const mtu = this.#want.networks.get(spec.network)?.forward?.mtu;
       if (mtu === undefined) throw new KernelError(op, 'ENODEV', `this host is not in network ${spec.network}`);
-      return this.#inside(sandbox.netns, (inside, netns) => this.#join(spec, mtu, sandbox.ifname, inside, netns));
+      await this.#inside(sandbox.netns, (inside, netns) => this.#join(spec, mtu, sandbox.ifname, inside, netns));
+      this.#joined.set(id, sandbox);
     });
+  }
+
+  /** The network's MTU is another one: the containers' ends follow. @throws KernelError the first; all are tried */
+  async reconfigure(network: NetworkName): Promise<void> {
+    const all = [...this.#specs.values()].filter((spec) => spec.network === network);
+    await Promise.all(all.map((spec) => this.#inTurn(spec.id, () => this.#reconfigure(spec))));
   }
 
   /** The far end dies with the near one. */
@@ -68,6 +76,18 @@ export class Endpoints {
     });
   }
 
+  async #reconfigure(spec: EndpointSpec): Promise<void> {
+    const sandbox = this.#joined.get(spec.id);
+    const mtu = this.#want.networks.get(spec.network)?.forward?.mtu;
+    if (sandbox === undefined || mtu === undefined) return;
+    await this.#inside(sandbox.netns, async (inside) => {
+      const alias = farAlias(this.#self, spec.network, spec.id);
+      // By its alias: what the path leads to by now may be another sandbox.
+      const far = (await inside.links()).find((link) => link.alias === alias);
+      if (far !== undefined && far.mtu !== mtu) await inside.linkSet(far.index, { mtu });
+    });
+  }
+
   async #join(spec: EndpointSpec, mtu: number, ifname: string, inside: Kernel, netns?: number): Promise<void> {
     const name = portName(spec.id);
     this.#want.setPort(spec.network, name, spec);
@@ -75,7 +95,8 @@ export class Endpoints {
       const far = (await this.#adopt(spec, ifname, inside)) ?? (await this.#make(spec, mtu, ifname, inside, netns));
       await this.#configure(spec, mtu, far, inside);
       this.#want.portMade(spec.network, name);
-      await this.#flushed();
+      await this.#reconciler.flushed();
+      await this.#checkPort(spec);
       // Last: an end that is up before the other gets its queue some moments after the carrier, and drops what it sends
       // in between. That is the container's first ARP if somebody talks to it already, and the next is a second later.
       if (!far.up) await inside.linkSet(far.index, { up: true });
@@ -83,6 +104,19 @@ export class Endpoints {
       await this.#remove(spec.id);
       throw error;
     }
+  }
+
+  /** What is flushed may have been refused: the container would have an interface that leads nowhere. @throws KernelError */
+  async #checkPort(spec: EndpointSpec): Promise<void> {
+    const name = portName(spec.id);
+    const near = (await this.#kernel.links()).find((link) => link.name === name);
+    const bridge = this.#want.networks.get(spec.network)?.bridge;
+    if (near !== undefined && bridge !== undefined && near.master === bridge) return;
+    const refusals = this.#reconciler.linkRefusals;
+    const vni = this.#want.networks.get(spec.network)?.forward?.vni;
+    const bridgeName = vni === undefined ? '' : linkName('bridge', spec.network, vni);
+    const refusal = refusals.find(({ op }) => op.includes(bridgeName)) ?? refusals[0];
+    throw refusal ?? new KernelError(`ip link set ${name} master ${bridgeName}`, 'ENODEV');
   }
 
   /** @returns the container's end if an earlier router left the veth as we would make it: then no frame need be lost */
@@ -117,10 +151,11 @@ export class Endpoints {
   }
 
   async #remove(id: EndpointId): Promise<void> {
+    this.#joined.delete(id);
     this.#want.dropPort(portName(id));
     const near = (await this.#kernel.links()).find((link) => link.name === portName(id));
     if (near !== undefined) await this.#kernel.linkDel(near.index);
-    await this.#flushed();
+    await this.#reconciler.flushed();
   }
 
   async #inside(path: string | undefined, run: (inside: Kernel, netns?: number) => Promise<void>): Promise<void> {

@@ -60,8 +60,7 @@ export class LinuxDatapath implements Datapath {
     };
     const spread = parseInt(config.self.slice(0, 4), 16) / 0x10000;
     this.#reconciler = new Reconciler(deps.kernel, this.#want, deps.clock, hooks, spread);
-    const flushed = (): Promise<void> => this.#reconciler.flushed();
-    this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, flushed);
+    this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, this.#reconciler);
     this.#exposures = new Exposures(deps.kernel, this.#want);
     this.#learnt = new LearntMacs(this.#want);
   }
@@ -77,7 +76,9 @@ export class LinuxDatapath implements Datapath {
     for (const delta of deltas) {
       if (delta.kind === 'peer') this.#deps.paths.setPeer(delta.peer, delta.value);
       if (delta.kind === 'neigh') this.#noteMove(delta.network, delta.ip, delta.value);
+      const before = delta.kind === 'network' ? this.#want.networks.get(delta.network)?.forward?.mtu : undefined;
       this.#want.apply(delta);
+      if (delta.kind === 'network' && before !== undefined) this.#followMtu(delta.network, before);
     }
     this.#reconciler.kick();
   }
@@ -140,19 +141,18 @@ export class LinuxDatapath implements Datapath {
     };
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#reconciler.stop();
+    await this.#reconciler.stop();
     this.#deps.paths.stop();
     this.#deps.kernel.close();
-    return Promise.resolve();
   }
 
   async reset(): Promise<void> {
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#reconciler.stop();
+    await this.#reconciler.stop();
     await this.#deps.paths.reset();
     for (const link of await this.#deps.kernel.links())
       if (isOurLink(link)) await this.#deps.kernel.linkDel(link.index);
@@ -201,6 +201,13 @@ export class LinuxDatapath implements Datapath {
   #quieten(bridge: string): void {
     void this.#deps.sysctl(`ipv4/conf/${bridge}/arp_ignore`, '1');
     void this.#deps.sysctl(`ipv6/conf/${bridge}/accept_ra`, '0');
+  }
+
+  /** The host's side is the reconciler's; the containers' ends are out of its sight. */
+  #followMtu(name: NetworkName, before: number): void {
+    const mtu = this.#want.networks.get(name)?.forward?.mtu;
+    if (mtu === undefined || mtu === before) return;
+    this.#endpoints.reconfigure(name).catch((error: unknown) => this.#logRefusal('set-mtu', error));
   }
 
   #noteMove(name: NetworkName, ip: Ip, mac: Mac | undefined): void {

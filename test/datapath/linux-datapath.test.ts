@@ -203,3 +203,56 @@ test("another program's link in our place is said in words and left alone", asyn
   assert.deepEqual(lab.rows(), REMOTE_ROWS);
   assert.ok(lab.datapath.snapshot().capabilities.every(({ ok }) => ok));
 });
+
+test('an endpoint whose port the bridge will not take is refused in words, and nothing is left', async () => {
+  const lab = new DatapathLab();
+  await lab.kernel.linkAdd({ kind: 'bridge', name: 'mb-web', mac: macOf(99), mtu: 1500 });
+  await lab.datapath.start();
+  lab.datapath.apply([network()]);
+  const web = lab.kernel.namespaces.add('/run/netns/web');
+  await assert.rejects(lab.attach('c1', 9, '/run/netns/web'), {
+    name: 'KernelError',
+    message: 'ip link add mb-web: EEXIST: another program has a link of this name',
+  });
+  assert.equal(web.link('eth0'), undefined);
+  assert.equal(lab.kernel.link(portName(id('c1'))), undefined);
+  lab.kernel.pokeLinkDel('mb-web');
+  await lab.clock.run(15_000);
+  await lab.attach('c1', 9, '/run/netns/web');
+  assert.equal(lab.kernel.link(portName(id('c1')))!.master, lab.kernel.link('mb-web')!.index);
+});
+
+test("the containers' ends follow when the network's MTU changes, and a dead sandbox is no matter", async () => {
+  const lab = await DatapathLab.started([network()]);
+  const namespaces = ['a', 'b', 'c'].map((name) => lab.kernel.namespaces.add(`/run/netns/${name}`));
+  for (const n of [0, 1, 2]) await lab.attach(`c${n}`, n, `/run/netns/${'abc'[n]!}`);
+  lab.kernel.namespaces.destroy('/run/netns/a');
+  await lab.datapath.endpointLeave(id('c1'));
+  lab.datapath.apply([network(NET, 100, 1200), network(NET, 100, 1200)]);
+  await lab.quiet();
+  assert.deepEqual(
+    namespaces.map((ns) => ns.link('eth0')?.mtu),
+    [undefined, undefined, 1200],
+  );
+  assert.equal(lab.kernel.link(portName(id('c2')))!.mtu, 1200);
+  assert.equal(lab.kernel.namespaces.openFds, 0);
+});
+
+test('a datapath that stops lets its pass end first, and asks a closed kernel for nothing', async () => {
+  const lab = new DatapathLab();
+  let isClosed = false;
+  lab.kernel.close = () => void (isClosed = true);
+  const links = lab.kernel.links.bind(lab.kernel);
+  lab.kernel.links = async () => {
+    await new Promise(setImmediate);
+    assert.ok(!isClosed, 'the kernel was closed meanwhile');
+    return links();
+  };
+  await lab.datapath.start();
+  lab.datapath.apply(REMOTE);
+  await new Promise(setImmediate);
+  await lab.datapath.stop();
+  assert.ok(isClosed);
+  await lab.datapath.flushed();
+  assert.deepEqual(lab.logged, []);
+});
