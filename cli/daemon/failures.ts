@@ -26,6 +26,12 @@ export function launchFailure(e: unknown): unknown {
 export function requestFailure(e: unknown, at?: { readonly target: string; readonly ifname: string }): unknown {
   if (e instanceof StateDirError) return new Refused(e.message, e.remedy);
   if (!(e instanceof KernelError)) return e;
+  const blocked = /^ip link add (m[bvw]-\S+)/.exec(e.op)?.[1];
+  if (e.errno === 'EEXIST' && blocked !== undefined)
+    return new Refused(
+      `the kernel refused: ${e.message}`,
+      `see whose it is, and rename or delete it: ip -d link show ${blocked}`,
+    );
   if (e.errno === 'EEXIST' && at !== undefined)
     return new Refused(
       `it has an interface "${at.ifname}" already`,

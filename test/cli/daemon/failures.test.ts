@@ -56,6 +56,13 @@ test('an interface name that is taken is said with another one to try', () => {
   assert.deepEqual(at('eth9'), ['it has an interface "eth9" already', 'mesh attach web --ifname eth10, with the same --ip']);
 }); // prettier-ignore
 
+test("another program's link in the bridge's place is not taken for a taken interface name", () => {
+  const why = new KernelError('ip link add mb-mesh', 'EEXIST', 'another program has a link of this name');
+  const e = requestFailure(why, { target: 'web', ifname: 'mesh0' }) as Refused;
+  assert.match(e.message, /^the kernel refused: ip link add mb-mesh: EEXIST/);
+  assert.match(e.remedy ?? '', /ip -d link show mb-mesh$/);
+});
+
 test('a namespace that does not open is said to be none', () => {
   const e = requestFailure(new KernelError('ip netns exec /proc/1/ns/mnt', 'EINVAL', 'whatever')) as Refused;
   assert.equal(e.message, 'it is not a network namespace, or is gone');
