@@ -52,6 +52,7 @@ export class Claims {
   apply(change: RecordChange): readonly WinnerChange[] {
     const { topic, key, owner, seq } = change;
     const before = this.#slot(topic, key);
+    if (before === undefined) return this.#first(change);
     const others = claimsOf(before).filter((c) => c.owner !== owner);
     const isClaim = !change.gone && seq > 0;
     if (!isClaim && others.length === claimsOf(before).length) return [];
@@ -103,6 +104,16 @@ export class Claims {
     if (at >= 0 && claims.slice(at + 1).some((c) => c.value !== undefined)) return false;
     this.apply(gone);
     return true;
+  }
+
+  /** Of a key that nobody claimed before: by far the most, when a peer is met that has many. */
+  #first({ topic, key, owner, seq, value, gone }: RecordChange): readonly WinnerChange[] {
+    if (gone || seq === 0) return [];
+    const claim: Claim = { owner, seq, value };
+    const slots = this.#topics.get(topic) ?? new Map<string, Slot>();
+    this.#topics.set(topic, slots.set(key, claim));
+    const winner = winnerOf([claim]);
+    return winner === undefined ? [] : [{ topic, key, winner, previous: undefined }];
   }
 
   #slot(topic: Topic, key: string): Slot | undefined {
