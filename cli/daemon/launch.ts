@@ -57,7 +57,7 @@ async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Prom
   const { router, persistence, incarnation } = await createRouter(ground, parts);
   const { endpoints, exposures } = createEndpoints(ground, router, parts.datapath);
   reports.to = (r) => onReport(r, router, endpoints);
-  endpoints.restore(ground.endpoints.endpoints);
+  await endpoints.restore(ground.endpoints.endpoints);
   await exposures.restore(ground.endpoints.exposed);
   router.start(parts.addresses);
   for (const text of new Set([...ground.targets.targets, ...ground.config.peers])) dial(router, text);

@@ -60,6 +60,7 @@ function endpoint(value: unknown): StoredEndpoint | undefined {
   ];
   const ips = listOf(f['ips'], (v) => parseCidr(textOf(v)));
   if (id === undefined || network === undefined || mac === undefined || ips === undefined) return undefined;
+  const stage = (['joining', 'gone'] as const).find((s) => s === f['stage']);
   const inode = /^\d{1,20}$/.exec(textOf(f['inode']))?.[0];
   return {
     id,
@@ -69,6 +70,7 @@ function endpoint(value: unknown): StoredEndpoint | undefined {
     ifname: textOf(f['ifname']),
     target: textOf(f['target']),
     inode: inode === undefined ? undefined : BigInt(inode),
+    stage,
   };
 }
 

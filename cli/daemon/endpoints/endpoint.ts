@@ -15,6 +15,8 @@ export interface StoredEndpoint {
   readonly target: string;
   /** The inode of the namespace it was joined to; undefined without one. */
   readonly inode: bigint | undefined;
+  /** `joining`: nobody was told yet that it is joined. `gone`: its sandbox died, its addresses are free. Otherwise undefined. */
+  readonly stage: 'joining' | 'gone' | undefined;
 }
 
 export interface Endpoint extends StoredEndpoint {
@@ -27,7 +29,13 @@ export interface Endpoint extends StoredEndpoint {
 
 export const created = (stored: StoredEndpoint): Endpoint => ({ ...stored, state: 'created', why: '', goneAtMs: 0 });
 
-export const storedOf = ({ id, network, mac, ips, ifname, target, inode }: StoredEndpoint): StoredEndpoint => ({
+/** As the disk remembers it, before its sandbox was looked for. @param nowMs monotonic: it is waited for anew */
+export const restored = (stored: StoredEndpoint, nowMs: number): Endpoint =>
+  stored.stage === 'gone'
+    ? { ...stored, state: 'gone', why: 'its sandbox was gone when the router ended', goneAtMs: nowMs }
+    : created(stored);
+
+export const storedOf = ({ id, network, mac, ips, ifname, target, inode, stage }: StoredEndpoint): StoredEndpoint => ({
   id,
   network,
   mac,
@@ -35,6 +43,7 @@ export const storedOf = ({ id, network, mac, ips, ifname, target, inode }: Store
   ifname,
   target,
   inode,
+  stage,
 });
 
 /** Is it what a second request for the same id asks for? */

@@ -4,10 +4,12 @@
 //   state      event                          next       what is done
 //   (none)     create                         created    take its addresses, announce, save
 //   created    join                           attached   veth
+//   created    launch after a crash in attach attached   veth; or (none), if its sandbox is gone
 //   attached   leave                          created    no veth
 //   attached   the link vanished              attached   made again
 //   attached   the sandbox died               gone       no veth, addresses withdrawn; waits for it under the same name
 //   gone       the sandbox is back            attached   as before it died
+//   gone       create, attach                 created    as a new one
 //   gone       10 minutes                     (none)
 //   any        delete, detach                 (none)     no veth, addresses withdrawn
 import type { EndpointId, PeerId } from '../../../router/types.js';
@@ -16,9 +18,10 @@ import type { AttachRequest, EndpointRequest, EndpointStatus } from '../../api.j
 import { Refused } from '../control.js';
 import { requestFailure } from '../failures.js';
 import type { Announcer } from './announcer.js';
-import { created, endpointStatus, isSame, storedOf, type Endpoint, type StoredEndpoint } from './endpoint.js';
+import { created, endpointStatus, isSame, restored, storedOf, type Endpoint, type StoredEndpoint } from './endpoint.js';
 import type { Holdings } from './holdings.js';
 import { DEFAULT_IFNAME, DEFAULT_NETWORK, idOfAttachment, parseEndpoint, parseId, parseIfname } from './request.js';
+import { restoreOrder } from './restore-order.js';
 import type { NoTarget, ResolvedTarget } from './targets.js';
 import { Turns } from './turns.js';
 
@@ -63,6 +66,7 @@ export class Endpoints {
   readonly #world: EndpointsWorld;
   readonly #endpoints = new Map<EndpointId, Endpoint>();
   readonly #turns = new Turns<EndpointId>();
+  #isClosed = false;
 
   constructor(world: EndpointsWorld) {
     this.#world = world;
@@ -76,12 +80,29 @@ export class Endpoints {
     return [...this.#endpoints.keys()];
   }
 
-  /** Announces what the disk remembers, before the router says its first word, so that nothing seems withdrawn. */
-  restore(stored: readonly StoredEndpoint[]): void {
-    for (const s of stored) {
-      this.#endpoints.set(s.id, created(s));
-      this.#world.holdings.take(s, () => this.#label(s.id));
-      this.#world.announcer.announce(s, false);
+  /** Takes no more requests. Resolves when those under way have ended, well or not. */
+  async close(why: Refused): Promise<void> {
+    this.#isClosed = true;
+    await this.#turns.close(why);
+  }
+
+  /**
+   * Announces what the disk remembers, before the router says its first word, so that nothing seems withdrawn. What is
+   * gone has no addresses. Two that have one must not happen, and must not keep a host from its network: one is dropped.
+   */
+  async restore(stored: readonly StoredEndpoint[]): Promise<void> {
+    const { holdings, announcer } = this.#world;
+    for (const s of await restoreOrder(stored, (text) => this.#world.resolve(text))) {
+      if (s.stage !== 'gone')
+        try {
+          holdings.take(s, () => this.#label(s.id));
+          announcer.announce(s, false);
+        } catch (e) {
+          if (!(e instanceof Refused)) throw e;
+          this.#world.log('endpoint-dropped', { endpoint: s.id, target: s.target, reason: e.message });
+          continue;
+        }
+      this.#endpoints.set(s.id, restored(s, this.#world.now()));
     }
   }
 
@@ -97,15 +118,20 @@ export class Endpoints {
     const network = request.network ?? DEFAULT_NETWORK;
     const id = parseId(request.id ?? idOfAttachment(target.key, network, ifname));
     return this.#turns.take(id, async () => {
-      const isTwin = (e: Endpoint): boolean => e.id === id || (e.inode === target.inode && e.ifname === ifname);
-      if ([...this.#endpoints.values()].some((e) => e.state === 'attached' && isTwin(e)))
+      const isTwin = (e: Endpoint): boolean => e.ifname === ifname && e.inode === target.inode;
+      const isIt = (e: Endpoint): boolean => e.id === id && (e.target !== target.key || e.inode === target.inode);
+      if ([...this.#endpoints.values()].some((e) => e.state === 'attached' && (isIt(e) || isTwin(e))))
         throw new Refused(`it is attached already, as ${ifname}`, `mesh detach ${request.target}`);
-      const isNew = !this.#endpoints.has(id);
-      const warnings = await this.#create(id, { ...request, network });
+      // The datapath has not yet seen that the sandbox is another one of the same name.
+      if (this.#endpoints.get(id)?.state === 'attached') await this.#wait(id, 'its sandbox was replaced');
+      const before = this.#endpoints.get(id);
+      const at = { ifname, target: target.key, inode: target.inode, stage: 'joining' } as const;
+      const warnings = await this.#create(id, { ...request, network }, at);
       try {
         await this.#join(id, target, ifname, request.target);
       } catch (e) {
-        if (isNew) await this.#delete(id);
+        if (before === undefined) await this.#delete(id);
+        else await this.#putBack(before);
         throw e;
       }
       return { endpoint: this.#status(this.#known(id)), warnings };
@@ -140,7 +166,7 @@ export class Endpoints {
     return this.#turns.take(id, async () => {
       this.#claimAgain(id);
       await this.#world.datapath.endpointLeave(id);
-      this.#change(id, { state: 'created', why: '', ifname: '', target: '', inode: undefined });
+      this.#change(id, { state: 'created', why: '', ifname: '', target: '', inode: undefined, stage: undefined });
       return this.#status(this.#known(id));
     });
   }
@@ -151,24 +177,21 @@ export class Endpoints {
     return this.#turns.take(id, () => this.#delete(id));
   }
 
-  /** `mesh detach`: every endpoint of the target that fits. @throws Refused if there is none */
+  /** `mesh detach`: every endpoint of the target that fits; if it is none, the endpoint of that id. @throws Refused if there is none */
   async detach(target: string, filter: DetachFilter): Promise<readonly EndpointStatus[]> {
     const resolved = await this.#world.resolve(target);
     const isAt = (e: Endpoint): boolean =>
       'why' in resolved
         ? e.target === target || e.target.endsWith(`/${target}`)
         : e.target === resolved.key || e.inode === resolved.inode;
-    const there = [...this.#endpoints.values()].filter((e) => e.target !== '' && isAt(e));
-    const fits = there.filter((e) => isMatch(e, filter));
-    if (there.length === 0 && 'why' in resolved) throw new Refused(resolved.why, 'mesh status endpoints');
-    if (fits.length === 0)
-      throw new Refused(
-        there.length === 0 ? 'it is not attached' : 'it has no such interface of ours',
-        'mesh status endpoints',
-      );
-    const gone = fits.map((e) => this.#status(e));
-    await Promise.all(fits.map((e) => this.#turns.take(e.id, () => this.#delete(e.id))));
-    return gone;
+    const all = [...this.#endpoints.values()];
+    const there = all.filter((e) => e.target !== '' && isAt(e));
+    const found = there.length > 0 ? there : all.filter((e) => e.id === target);
+    if (found.length === 0)
+      throw new Refused('why' in resolved ? resolved.why : 'it is not attached', 'mesh status endpoints');
+    const fits = found.filter((e) => isMatch(e, filter));
+    if (fits.length === 0) throw new Refused('it has no such interface of ours', 'mesh status endpoints');
+    return this.#deleteAll(fits);
   }
 
   /** The datapath saw that the sandbox, or the veth itself, is gone. */
@@ -189,8 +212,15 @@ export class Endpoints {
       });
   }
 
+  async #deleteAll(endpoints: readonly Endpoint[]): Promise<readonly EndpointStatus[]> {
+    const gone = endpoints.map((e) => this.#status(e));
+    await Promise.all(endpoints.map((e) => this.#turns.take(e.id, () => this.#delete(e.id))));
+    return gone;
+  }
+
   /** What nobody waits for the answer of: a refusal is logged. */
   #unasked(id: EndpointId, work: () => Promise<void>): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
     return this.#turns.take(id, work).catch((e: unknown) => {
       const failure = requestFailure(e);
       if (!(failure instanceof Refused)) throw failure;
@@ -215,7 +245,7 @@ export class Endpoints {
     } catch (error) {
       const failure = requestFailure(error);
       if (!(failure instanceof Refused)) throw failure;
-      await this.#wait(id, failure.message);
+      await (e.stage === 'joining' ? this.#lost(id, failure.message) : this.#wait(id, failure.message));
     }
   }
 
@@ -228,8 +258,9 @@ export class Endpoints {
 
   /** Its sandbox is no more. One that had a name may come back under it. */
   async #lost(id: EndpointId, why: string): Promise<void> {
-    const { target } = this.#known(id);
-    if (!target.startsWith('/proc/') && target !== '') return this.#wait(id, why);
+    const { target, stage } = this.#known(id);
+    // One that was never joined is not waited for: who asked was told that it failed.
+    if (!target.startsWith('/proc/') && target !== '' && stage !== 'joining') return this.#wait(id, why);
     this.#world.log('endpoint-gone', { endpoint: id, target, reason: why });
     await this.#delete(id);
   }
@@ -241,31 +272,38 @@ export class Endpoints {
     if (e.state !== 'gone' || e.why !== why) {
       this.#world.log('endpoint-gone', { endpoint: id, target: e.target, reason: why });
       const goneAtMs = e.state === 'gone' ? e.goneAtMs : this.#world.now();
-      this.#change(id, { state: 'gone', why, goneAtMs });
+      this.#change(id, { state: 'gone', why, goneAtMs, stage: 'gone' });
     }
     await this.#world.datapath.endpointDelete(id);
   }
 
-  async #create(id: EndpointId, request: EndpointRequest): Promise<readonly string[]> {
+  /** @param at where it will be joined, so that a launch after a crash can end what was begun */
+  async #create(
+    id: EndpointId,
+    request: EndpointRequest,
+    at?: Pick<StoredEndpoint, 'ifname' | 'target' | 'inode' | 'stage'>,
+  ): Promise<readonly string[]> {
     const { self, announcer, holdings, datapath } = this.#world;
     const spec = parseEndpoint(id, request, self);
     await announcer.needNetwork(spec.network);
-    const known = this.#endpoints.get(id);
+    const before = this.#endpoints.get(id);
+    const known = before?.state === 'gone' ? undefined : before; // it has no addresses, and gives way
     if (known !== undefined && !isSame(known, spec))
-      throw new Refused(`an endpoint "${id}" exists with other addresses`, 'mesh status endpoints');
-    if (known === undefined && this.#endpoints.size >= MAX_ENDPOINTS)
+      throw new Refused(`an endpoint "${id}" exists with other addresses`, `mesh detach ${id}`);
+    if (before === undefined && this.#endpoints.size >= MAX_ENDPOINTS)
       throw new Refused(`this host has ${MAX_ENDPOINTS} endpoints, the most it takes`, 'mesh status endpoints');
     const warnings = await announcer.checkFree(spec);
     holdings.take(spec, () => this.#label(id));
-    this.#endpoints.set(id, known ?? created(spec));
+    this.#endpoints.set(id, { ...(known ?? created(spec)), ...at });
     try {
       await datapath.endpointCreate(spec);
       this.#save();
     } catch (e) {
-      if (known === undefined) await this.#delete(id);
+      if (before === undefined) await this.#delete(id);
+      else await this.#putBack(before);
       throw requestFailure(e);
     }
-    announcer.announce(spec, known === undefined || known.state === 'gone');
+    announcer.announce(spec, known === undefined);
     return warnings;
   }
 
@@ -274,10 +312,23 @@ export class Endpoints {
     try {
       await this.#world.datapath.endpointJoin(id, { ...(target && { netns: target.netns }), ifname });
       await this.#world.datapath.flushed();
-      this.#change(id, { state: 'attached', why: '', ifname, target: target?.key ?? '', inode: target?.inode });
+      const at = { ifname, target: target?.key ?? '', inode: target?.inode, stage: undefined };
+      this.#change(id, { state: 'attached', why: '', ...at });
     } catch (e) {
       throw requestFailure(e, { target: typed, ifname });
     }
+  }
+
+  /** What was asked of it failed: it is again as it was, on disk as well if the disk lets us. */
+  async #putBack(before: Endpoint): Promise<void> {
+    const { holdings, announcer, datapath } = this.#world;
+    this.#endpoints.set(before.id, before);
+    if (before.state === 'gone') {
+      holdings.drop(before.id);
+      announcer.withdraw(before.id);
+      await datapath.endpointDelete(before.id);
+    }
+    this.#save();
   }
 
   async #delete(id: EndpointId): Promise<boolean> {
@@ -314,8 +365,8 @@ export class Endpoints {
     return endpointStatus(e, e.state === 'gone' ? undefined : this.#world.announcer.lostTo(e));
   }
 
-  #label(id: EndpointId): string {
-    return `${this.#endpoints.get(id)?.target || id} on this host`;
+  #label(id: EndpointId): { readonly who: string; readonly remedy: string } {
+    return { who: `${this.#endpoints.get(id)?.target || id} on this host`, remedy: `mesh detach ${id}` };
   }
 }
 

@@ -6,7 +6,7 @@ import { Refused } from '../control.js';
 import { requestFailure } from '../failures.js';
 import type { Announcer } from './announcer.js';
 import type { Holdings } from './holdings.js';
-import { parseContainerCidr } from './request.js';
+import { oneLengthEach, parseContainerCidr } from './request.js';
 import { Turns } from './turns.js';
 
 /** Addresses that the host itself has on a network. */
@@ -37,6 +37,11 @@ export class Exposures {
     return [...this.#ips].map(([network, ips]) => ({ network, ips }));
   }
 
+  /** Takes no more requests. Resolves when those under way have ended. */
+  close(why: Refused): Promise<void> {
+    return this.#turns.close(why);
+  }
+
   /** What the kernel refuses is logged, and stays on disk for the next launch. */
   async restore(stored: readonly StoredExposure[]): Promise<void> {
     for (const { network, ips } of stored) {
@@ -59,9 +64,9 @@ export class Exposures {
     const more = texts.map(parseContainerCidr);
     return this.#turns.take(network, async () => {
       const { announcer, datapath } = this.#world;
+      const ips = oneLengthEach([...(this.#ips.get(network) ?? []), ...more]);
       await announcer.needNetwork(network);
       const mac = await datapath.expose(network, []);
-      const ips = [...new Set([...(this.#ips.get(network) ?? []), ...more])];
       await announcer.checkFree({ id: idOf(network), network, mac, ips });
       return this.#set(network, ips, true);
     });
@@ -100,7 +105,7 @@ export class Exposures {
     const { datapath, holdings, announcer } = this.#world;
     const id = idOf(network);
     const mac = await datapath.expose(network, []);
-    holdings.take({ id, network, mac, ips }, () => 'this host itself');
+    holdings.take({ id, network, mac, ips }, () => ({ who: 'this host itself', remedy: 'mesh hide' }));
     await datapath.expose(network, ips);
     this.#ips.set(network, ips);
     this.#world.save(this.list());

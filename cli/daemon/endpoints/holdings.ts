@@ -4,10 +4,12 @@ import type { EndpointId } from '../../../router/types.js';
 import { Refused } from '../control.js';
 import type { Announced } from './announcer.js';
 
+/** Who it is, in a sentence (`/run/netns/web on this host`), and how its addresses are freed. */
+export type Label = () => { readonly who: string; readonly remedy: string };
+
 interface Holder {
   readonly id: EndpointId;
-  /** Says who it is, in a sentence: `/run/netns/web on this host`. */
-  readonly label: () => string;
+  readonly label: Label;
   readonly keys: readonly string[];
 }
 
@@ -16,12 +18,13 @@ export class Holdings {
   readonly #byId = new Map<EndpointId, Holder>();
 
   /** All of them or none; in place of what the id held before. @throws Refused with the holder's label */
-  take(a: Announced, label: () => string): void {
+  take(a: Announced, label: Label): void {
     const what = [a.mac, ...a.ips.map(cidrIp)];
     for (const address of what) {
       const holder = this.#byKey.get(`${a.network} ${address}`);
-      if (holder !== undefined && holder.id !== a.id)
-        throw new Refused(`${address} is in use by ${holder.label()}`, 'mesh status endpoints');
+      if (holder === undefined || holder.id === a.id) continue;
+      const { who, remedy } = holder.label();
+      throw new Refused(`${address} is in use by ${who}`, remedy);
     }
     this.drop(a.id);
     const holder = { id: a.id, label, keys: what.map((address) => `${a.network} ${address}`) };

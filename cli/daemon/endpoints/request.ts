@@ -13,7 +13,7 @@ import {
   parseMac,
   parseNetworkName,
 } from '../../../router/address.js';
-import type { Cidr, EndpointId, Mac, NetworkName, PeerId } from '../../../router/types.js';
+import type { Cidr, EndpointId, Ip, Mac, NetworkName, PeerId } from '../../../router/types.js';
 import type { EndpointRequest } from '../../api.js';
 import { Refused } from '../control.js';
 import type { StoredEndpoint } from './endpoint.js';
@@ -34,10 +34,10 @@ export function parseEndpoint(id: EndpointId, request: EndpointRequest, self: Pe
     );
   if (texts.length > MAX_IPS)
     throw malformed(`${texts.length} addresses are given, an endpoint has at most ${MAX_IPS}`);
-  const ips = [...new Set(texts.map(parseContainerCidr))];
+  const ips = oneLengthEach(texts.map(parseContainerCidr));
   const mac = request.mac === undefined ? ownMac(self, id) : parseMac(request.mac);
   if (mac === undefined) throw malformed(`MAC "${request.mac}" is malformed, or a group address`);
-  return { id, network, mac, ips, ifname: '', target: '', inode: undefined };
+  return { id, network, mac, ips, ifname: '', target: '', inode: undefined, stage: undefined };
 }
 
 /** The same id has the same MAC for ever, and the same id on another host another one. */
@@ -79,6 +79,18 @@ export function parseContainerCidr(text: string): Cidr {
   const host = Buffer.from(ipBytes(ip)).readUInt32BE() % size;
   if (host !== 0 && host !== size - 1) return cidr;
   throw malformed(`${ip} is the ${host === 0 ? 'network' : 'broadcast'} address of ${cidr}`);
+}
+
+/** Each address once. @throws Refused if one is there with two prefix lengths: it could not be told which to take away */
+export function oneLengthEach(cidrs: readonly Cidr[]): readonly Cidr[] {
+  const lengths = new Map<Ip, number>();
+  for (const cidr of cidrs) {
+    const [ip, length] = [cidrIp(cidr), cidrLength(cidr)];
+    const other = lengths.get(ip) ?? length;
+    if (other !== length) throw new Refused(`${ip} cannot have the prefix lengths ${other} and ${length} at once`);
+    lengths.set(ip, length);
+  }
+  return [...new Set(cidrs)];
 }
 
 const malformed = (why: string): Refused => new Refused(why, 'mesh attach --help', 400);

@@ -26,6 +26,8 @@ class World {
   readonly elsewhere = new Set<string>();
   readonly logged: string[] = [];
   diskIsFull = false;
+  /** A join of this endpoint never ends: the process is killed within it. */
+  killedIn: string | undefined;
   readonly holdings = new Holdings();
   endpoints = this.boot();
 
@@ -34,7 +36,7 @@ class World {
     const datapath: Partial<Datapath> = {
       endpointCreate: () => Promise.resolve(),
       endpointJoin: async (id, { netns = 'host', ifname }) => {
-        await Promise.resolve();
+        await (id === this.killedIn ? new Promise(() => undefined) : Promise.resolve());
         if (this.takenIfnames.has(`${netns} ${ifname}`)) throw new KernelError(`ip link add peer name ${ifname}`, 'EEXIST');
         this.joined.set(id, `${netns} ${ifname}`);
       },
@@ -71,11 +73,11 @@ class World {
     return new Endpoints(world);
   }
 
-  restart(): Promise<void> {
+  async restart(): Promise<void> {
     this.announced.clear();
     Object.assign(this, { holdings: new Holdings() });
     this.endpoints = this.boot();
-    this.endpoints.restore(this.saved);
+    await this.endpoints.restore(this.saved);
     return this.endpoints.rebuild();
   }
 
@@ -215,6 +217,88 @@ test('detach takes what fits every filter, and a dead sandbox by its name', asyn
   w.sandboxes.delete('/ns/web');
   assert.deepEqual((await w.endpoints.detach('web', {})).map((e) => e.id), ['e1']);
 }); // prettier-ignore
+
+test('an endpoint that is gone has no address at the next launch, and the one that took it has', async () => {
+  const w = await attachedWorld();
+  w.sandboxes.delete('/ns/web');
+  await w.gone();
+  w.sandboxes.set('/ns/db', 2n);
+  await w.endpoints.attach({ target: '/ns/db', id: 'e2', ...IPS });
+  await w.restart();
+  assert.deepEqual([w.state('e1'), w.state('e2'), [...w.announced.keys()]], ['gone', 'attached', ['e2']]);
+  await w.endpoints.delete('e2');
+  w.sandboxes.set('/ns/web', 3n);
+  await w.endpoints.revive();
+  assert.deepEqual([w.state('e1'), [...w.announced.keys()]], ['attached', ['e1']]);
+});
+
+test('of two that hold one address on disk, that whose sandbox exists comes back, and the other is said to be dropped', async () => {
+  const w = await attachedWorld();
+  const [e1] = w.saved;
+  w.saved = [{ ...e1!, id: 'dead' as EndpointId, target: '/ns/dead' }, e1!];
+  await w.restart();
+  assert.deepEqual(w.endpoints.list().map((e) => e.id), ['e1']);
+  assert.deepEqual([[...w.announced.keys()], w.state()], [['e1'], 'attached']);
+  assert.ok(w.logged.includes('endpoint-dropped'));
+}); // prettier-ignore
+
+test('an attach that a kill cut off is ended at the next launch, or taken back when its sandbox is gone', async () => {
+  for (const isThere of [true, false]) {
+    const w = new World();
+    w.sandboxes.set('/ns/web', 1n);
+    w.killedIn = 'e1';
+    void w.endpoints.attach({ target: '/ns/web', id: 'e1', ...IPS });
+    await new Promise((resolve) => setImmediate(resolve));
+    w.killedIn = undefined;
+    if (!isThere) w.sandboxes.clear();
+    await w.restart();
+    assert.equal(w.state(), isThere ? 'attached' : undefined);
+    assert.deepEqual([w.saved.length, w.announced.size, w.joined.size], isThere ? [1, 1, 1] : [0, 0, 0]);
+    if (isThere) assert.equal((await w.endpoints.detach('/ns/web', {})).length, 1);
+  }
+});
+
+test('an endpoint without a sandbox is detached by its id, as who wants its address is told', async () => {
+  const w = new World();
+  w.sandboxes.set('/ns/web', 1n);
+  await w.endpoints.create('e1', IPS);
+  await assert.rejects(w.endpoints.attach({ target: '/ns/web', ...IPS }), { remedy: 'mesh detach e1' });
+  assert.deepEqual((await w.endpoints.detach('e1', {})).map((e) => e.id), ['e1']);
+  assert.deepEqual([w.saved, w.announced.size], [[], 0]);
+}); // prettier-ignore
+
+test('attach replaces what a sandbox of the same name had, and a refusal leaves that waiting', async () => {
+  const w = await attachedWorld();
+  w.sandboxes.set('/ns/web', 2n); // made anew, and nobody has noticed
+  w.elsewhere.add('10.32.0.2');
+  await assert.rejects(w.endpoints.attach({ target: '/ns/web', id: 'e1', ips: ['10.32.0.2/12'] }), Refused);
+  assert.deepEqual([w.state(), w.announced.size], ['gone', 0]);
+  w.takenIfnames.add('/ns/web mesh0');
+  await assert.rejects(w.endpoints.attach({ target: '/ns/web', id: 'e1', ips: ['10.32.0.3/12'] }), Refused);
+  assert.deepEqual([w.endpoints.list()[0]?.ips, w.state(), w.announced.size], [['10.32.0.1/12'], 'gone', 0]);
+  w.takenIfnames.clear();
+  await w.endpoints.attach({ target: '/ns/web', id: 'e1', ips: ['10.32.0.3/12'] });
+  assert.deepEqual([w.state(), w.announced.get(E1)], ['attached', ['10.32.0.3']]);
+});
+
+test('who closes waits for the attach under way, and takes no other', async () => {
+  const w = new World();
+  w.sandboxes.set('/ns/web', 1n);
+  const attach = w.endpoints.attach({ target: '/ns/web', id: 'e1', ...IPS });
+  await Promise.resolve();
+  await Promise.resolve();
+  await w.endpoints.close(new Refused('the router is stopping'));
+  assert.equal(w.state(), 'attached');
+  await attach;
+  await assert.rejects(w.endpoints.create('e2', IPS), { message: 'the router is stopping' });
+});
+
+test('an address with two prefix lengths is refused', async () => {
+  const w = new World();
+  await assert.rejects(w.endpoints.create('e1', { ips: ['10.32.0.1/12', '10.32.0.1/16'] }), {
+    message: '10.32.0.1 cannot have the prefix lengths 12 and 16 at once',
+  });
+});
 
 type Op = (w: World) => unknown;
 const anyId = fc.constantFrom('e1', 'e2', 'e3');

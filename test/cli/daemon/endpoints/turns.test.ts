@@ -38,22 +38,27 @@ const announced = (id: string, network: string, mac: string, ...ips: string[]) =
   ips: ips as Cidr[],
 });
 
+const nobody = () => ({ who: '', remedy: '' });
+
 test('an address has one holder in a network, whatever its prefix length', () => {
   const h = new Holdings();
-  h.take(announced('a', 'mesh', '02:00:00:00:00:01', '10.0.0.1/12', 'fd00::1/64'), () => 'web on this host');
-  const clash = { message: '10.0.0.1 is in use by web on this host', remedy: 'mesh status endpoints' };
-  assert.throws(() => h.take(announced('b', 'mesh', '02:00:00:00:00:02', '10.0.0.9/8', '10.0.0.1/8'), String), clash);
-  assert.throws(() => h.take(announced('b', 'mesh', '02:00:00:00:00:01', '10.0.0.9/8'), String), /02:.* is in use/);
-  h.take(announced('b', 'blue', '02:00:00:00:00:01', '10.0.0.1/12'), String);
-  h.take(announced('c', 'mesh', '02:00:00:00:00:03', '10.0.0.9/8'), String); // the refused ones took nothing
+  h.take(announced('a', 'mesh', '02:00:00:00:00:01', '10.0.0.1/12', 'fd00::1/64'), () => ({
+    who: 'web on this host',
+    remedy: 'mesh detach web',
+  }));
+  const clash = { message: '10.0.0.1 is in use by web on this host', remedy: 'mesh detach web' };
+  assert.throws(() => h.take(announced('b', 'mesh', '02:00:00:00:00:02', '10.0.0.9/8', '10.0.0.1/8'), nobody), clash);
+  assert.throws(() => h.take(announced('b', 'mesh', '02:00:00:00:00:01', '10.0.0.9/8'), nobody), /02:.* is in use/);
+  h.take(announced('b', 'blue', '02:00:00:00:00:01', '10.0.0.1/12'), nobody);
+  h.take(announced('c', 'mesh', '02:00:00:00:00:03', '10.0.0.9/8'), nobody); // the refused ones took nothing
 });
 
 test('taking again replaces what was held, and dropping frees all of it', () => {
   const h = new Holdings();
-  h.take(announced('a', 'mesh', '02:00:00:00:00:01', '10.0.0.1/12'), String);
-  h.take(announced('a', 'mesh', '02:00:00:00:00:01', '10.0.0.2/12'), String);
-  h.take(announced('b', 'mesh', '02:00:00:00:00:02', '10.0.0.1/12'), String);
+  h.take(announced('a', 'mesh', '02:00:00:00:00:01', '10.0.0.1/12'), nobody);
+  h.take(announced('a', 'mesh', '02:00:00:00:00:01', '10.0.0.2/12'), nobody);
+  h.take(announced('b', 'mesh', '02:00:00:00:00:02', '10.0.0.1/12'), nobody);
   h.drop('a' as EndpointId);
   h.drop('a' as EndpointId);
-  h.take(announced('c', 'mesh', '02:00:00:00:00:01', '10.0.0.2/12'), String);
+  h.take(announced('c', 'mesh', '02:00:00:00:00:01', '10.0.0.2/12'), nobody);
 });
