@@ -52,7 +52,6 @@ export class Ledger {
   readonly #self: PeerId;
   readonly #store: RecordStore;
   readonly #hooks: LedgerHooks;
-  readonly #edges = new Map<PeerId, Set<PeerId>>();
   /** When the event in hand happened: `put` may come from deep below it. */
   #now: Millis;
   readonly #backlog = new Backlog();
@@ -167,11 +166,7 @@ export class Ledger {
 
   #onEdge(owner: PeerId, peer: PeerId, isGone: boolean): void {
     if (owner === this.#self) return; // of ours, the connections themselves speak
-    const edges = this.#edges.get(owner) ?? new Set<PeerId>();
-    this.#edges.set(owner, edges);
-    if (isGone) edges.delete(peer);
-    else edges.add(peer);
-    this.topology.setEdges(owner, edges);
+    this.topology.setEdge(owner, peer, !isGone);
   }
 
   /** Shared records survive their writer because everyone keeps a copy of what won under its own name. */
@@ -189,6 +184,9 @@ export class Ledger {
       const record = decodeGone(winner.value);
       if (typeof record === 'string') return this.#hooks.drop(`gone-record-${record}`);
       if (winner.owner !== this.#self) this.publisher.adopt(change.key, winner);
+      // Said to be gone while we run, by somebody who could not hear us: we begin anew, above it.
+      if (peer === this.#self && winner.owner !== this.#self)
+        this.#hooks.emit({ kind: 'raiseIncarnation', above: record.incarnation });
       if (peer !== this.#self && this.incarnationOf(peer) <= record.incarnation) this.#purge(peer, record.why);
     }
   }
@@ -197,7 +195,6 @@ export class Ledger {
     const old = this.book.get(peer)?.record;
     this.catchUp(this.#now); // what goes must have come
     this.learn(this.#store.forget(peer), this.#now);
-    this.#edges.delete(peer);
     this.topology.removePeer(peer);
     if (why === 'left' && old !== undefined) this.book.record(peer, { ...old, state: 'left' }, this.#now);
     else this.book.forget(peer);

@@ -1,7 +1,8 @@
 // The record store and the claims that follow it, from what is on disk.
 import { Claims } from './gossip/claims.js';
-import { RecordStore, type StoreOptions } from './gossip/store.js';
-import { parseKey } from './wire/records.js';
+import { incarnationOf, RecordStore, type StoreOptions } from './gossip/store.js';
+import type { PeerId } from './types.js';
+import { decodeGone, goneKey, parseKey } from './wire/records.js';
 
 export interface OpenedStore {
   readonly store: RecordStore;
@@ -12,11 +13,16 @@ export interface OpenedStore {
 
 /** @param saved what `RecordStore.save` made, or undefined at the first launch */
 export function openStore(
-  options: Omit<StoreOptions, 'mayDrop' | 'isShared'>,
+  options: Omit<StoreOptions, 'mayDrop' | 'isShared' | 'isGone'>,
   saved: Uint8Array | undefined,
 ): OpenedStore {
   const claims = new Claims();
-  const all: StoreOptions = { ...options, mayDrop: (gone) => claims.release(gone), isShared };
+  const isGone = (owner: PeerId, version: number): boolean => {
+    const held = claims.holderOf('core', goneKey(owner));
+    const record = held === undefined ? 'none' : decodeGone(held.value);
+    return typeof record !== 'string' && incarnationOf(version) <= record.incarnation;
+  };
+  const all: StoreOptions = { ...options, mayDrop: (gone) => claims.release(gone), isShared, isGone };
   const loaded = saved === undefined ? undefined : RecordStore.load(all, saved);
   const store = loaded instanceof RecordStore ? loaded : new RecordStore(all);
   return { store, claims, problem: typeof loaded === 'string' ? loaded : undefined };

@@ -13,7 +13,12 @@ export interface Remotes {
   readonly v6?: Ip;
 }
 
+/** Membership meets a peer within a few seconds, or the peer is not there: it died while we were away. */
+const MEET_WITHIN_MS = 10_000;
+
 interface Entry {
+  /** When it first published itself here. */
+  readonly knownAt: Millis;
   record: PeerRecord | undefined;
   member: MemberStatus | undefined;
   remotes: Remotes;
@@ -23,6 +28,8 @@ interface Entry {
 
 export class PeerBook {
   readonly #entries = new Map<PeerId, Entry>();
+  /** Suspect, because membership has not met them yet. */
+  readonly #unmet = new Set<PeerId>();
 
   /** @returns the new state, if it changed */
   record(peer: PeerId, record: PeerRecord | undefined, now: Millis): PeerState | undefined {
@@ -41,7 +48,20 @@ export class PeerBook {
     return old.v4 !== remotes.v4 || old.v6 !== remotes.v6;
   }
 
+  /** Gives up those that membership did not meet in time. @returns them; they are faulty now */
+  giveUp(now: Millis): readonly PeerId[] {
+    const late = [...this.#unmet].filter((peer) => now >= this.#entries.get(peer)!.knownAt + MEET_WITHIN_MS);
+    return late.filter((peer) => this.#update(peer, {}, now) !== undefined);
+  }
+
+  /** When `giveUp` is wanted next. */
+  nextDeadline(): Millis | undefined {
+    const all = [...this.#unmet].map((peer) => this.#entries.get(peer)!.knownAt + MEET_WITHIN_MS);
+    return all.length === 0 ? undefined : (Math.min(...all) as Millis);
+  }
+
   forget(peer: PeerId): void {
+    this.#unmet.delete(peer);
     this.#entries.delete(peer);
   }
 
@@ -103,18 +123,28 @@ export class PeerBook {
     now: Millis,
   ): PeerState | undefined {
     const old = this.#entries.get(peer);
-    const base: Entry = old ?? { record: undefined, member: undefined, remotes: {}, state: 'suspect', since: now };
-    const next: Entry = { ...base, ...change };
-    next.state = stateOf(next);
+    const base: Entry = old ?? {
+      knownAt: now,
+      record: undefined,
+      member: undefined,
+      remotes: {},
+      state: 'suspect',
+      since: now,
+    };
+    const isFirstWord = base.record === undefined && change.record !== undefined;
+    const next: Entry = { ...base, ...change, knownAt: isFirstWord ? now : base.knownAt };
+    next.state = stateOf(next, now);
+    if (next.record !== undefined && next.member === undefined && next.state === 'suspect') this.#unmet.add(peer);
+    else this.#unmet.delete(peer);
     if (old?.state !== next.state) next.since = now;
     this.#entries.set(peer, next);
     return old?.state === next.state ? undefined : next.state;
   }
 }
 
-/** A peer that gossip knows and membership has not met yet is suspect: it may be there, nobody has heard it. */
-function stateOf(e: Pick<Entry, 'record' | 'member'>): PeerState {
+/** A peer that gossip knows and membership has not met yet is suspect for a while: it may be there, nobody has heard it. */
+function stateOf(e: Pick<Entry, 'knownAt' | 'record' | 'member'>, now: Millis): PeerState {
   if (e.record?.state === 'left' || e.member === 'left') return 'left';
   if (e.record?.state === 'stopped') return 'stopped';
-  return e.member ?? 'suspect';
+  return e.member ?? (now < e.knownAt + MEET_WITHIN_MS ? 'suspect' : 'faulty');
 }

@@ -65,6 +65,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly #swim: SwimCarrier;
   readonly #isConnected = (peer: PeerId): boolean => this.connections.of(peer) !== undefined;
   #addresses: readonly SocketAddress[];
+  #incarnation: number;
   #fx: RouterEffect[] = [];
   #deltas: ForwardingDelta[] = [];
   #startedAt: Millis | undefined;
@@ -77,6 +78,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.self = options.self;
     this.options = options;
     this.#addresses = options.addresses;
+    this.#incarnation = options.incarnation;
     this.connections = new Connections(this.self, (dialled) => this.#hello(dialled));
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);
@@ -101,6 +103,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.contacts.nextDeadline(this.#isConnected),
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
+      this.ledger.book.nextDeadline(),
       this.ledger.isCaughtUp ? undefined : this.#catchUpAt,
       this.#settled === 'no' ? this.#startedAt + SETTLE_AFTER_MS : undefined,
     ];
@@ -112,6 +115,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const owner = this.ledger.claims.holderOf(network, key)?.owner;
     if (owner === undefined || owner === this.self) return undefined;
     return { name: this.ledger.book.name(owner), state: this.ledger.book.get(owner)?.state ?? 'suspect' };
+  }
+
+  /** In which our streams are written: that of the launch, or the one it was raised to. */
+  get incarnation(): number {
+    return this.#incarnation;
   }
 
   /** Has it founded a mesh or met one? Until then its idea of the networks is its own. */
@@ -147,7 +155,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'member':
         return this.#onMember(ev.member, now);
       case 'raised':
-        return this.options.store.raise(ev.incarnation);
+        return this.#onRaised(ev.incarnation);
       case 'connect':
         return this.#emit(this.contacts.connect(ev.target, ev.request, this.#isConnected, now));
       case 'forgetTarget':
@@ -171,6 +179,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   /** What every event may have made due: dials, pushes, comparisons. */
   #act(now: Millis): void {
     this.ledger.publisher.tick(now);
+    for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
     // A tombstone is dropped for good only when we know whom it outranks.
     if (this.ledger.isCaughtUp) this.#frames(this.#exchange.push(this.#neighbours()));
@@ -211,7 +220,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#onDown(fx.connection, fx.reason, now);
           break;
         case 'refused':
-          this.#emit(this.contacts.refused(fx.conn, fx.reason, fx.why, now));
+          this.#emit(this.contacts.refused(fx.conn, fx.reason, fx.why, fx.peer, now));
           break;
         case 'frame':
           this.#onFrame(fx.peer, fx.type, fx.body, now);
@@ -287,9 +296,15 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (report.path.state === 'down') this.#onConnections(this.connections.challenge(report.path.peer, now), now);
   }
 
+  #onRaised(incarnation: number): void {
+    if (incarnation <= this.#incarnation) return;
+    this.#incarnation = incarnation;
+    this.options.store.raise(incarnation);
+  }
+
   #onEnding(state: 'stopped' | 'left'): void {
     if (state === 'left') for (const e of this.ledger.local.all()) this.ledger.withdraw(e.id);
-    if (state === 'left') this.ledger.publisher.gone(this.self, this.options.incarnation, 'left');
+    if (state === 'left') this.ledger.publisher.gone(this.self, this.#incarnation, 'left');
     this.ledger.publisher.peer(this.#addresses, state);
   }
 
@@ -306,7 +321,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #ledgerHooks(): LedgerHooks {
     return {
-      emit: (fx) => void this.#fx.push(fx),
+      emit: (fx) => this.#onLedgerFx(fx),
       forward: (delta) => void this.#deltas.push(delta),
       isConnected: (peer) => this.#isConnected(peer),
       peerChanged: (peer, isWanted, now) => this.#onPeerChanged(peer, isWanted, now),
@@ -314,6 +329,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       purged: (peer, why, now) => this.#onPurged(peer, why, now),
       drop: (reason) => this.countDrop(reason),
     };
+  }
+
+  #onLedgerFx(fx: RouterEffect): void {
+    const isPast = fx.kind === 'raiseIncarnation' && fx.above < this.#incarnation;
+    if (!isPast) this.#fx.push(fx);
   }
 
   #onPeerChanged(peer: PeerId, isWanted: boolean, now: Millis): void {
@@ -324,8 +344,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #hello(dialled: SocketAddress | undefined): Hello {
-    const { self: id, publicKey, name, incarnation, port, launch, softwareVersion } = this.options;
-    return { id, publicKey, name, incarnation, port, launch, softwareVersion, dialled };
+    const { self: id, publicKey, name, port, launch, softwareVersion } = this.options;
+    return { id, publicKey, name, incarnation: this.#incarnation, port, launch, softwareVersion, dialled };
   }
 
   /** Straight to a peer that we are connected to, else to the next hop, else where it was last known to be. */

@@ -1,5 +1,5 @@
 // The router with what it stands on: its cache from the disk, its sockets, its clock, and whom it tells of what.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import {
   createSwimMembership,
   nextIncarnation,
@@ -46,7 +46,10 @@ export async function createRouter(
 ): Promise<{ readonly router: Router; readonly persistence: Persistence; readonly incarnation: number }> {
   const { log, dir, identity } = ground;
   const incarnation = nextIncarnation(dir);
-  const { store, claims, problem } = openStore({ self: identity.id, incarnation }, loadCache(dir, log));
+  const { store, claims, problem } = openStore(
+    { self: identity.id, incarnation, salt: randomInt(2 ** 30) },
+    loadCache(dir, log),
+  );
   if (problem !== undefined) log.write('cache-unread', { reason: problem });
   const options = { ...(await routerOptions(ground, parts)), incarnation, store, claims };
   const router: Router = new Router(options, {

@@ -40,12 +40,19 @@ export type ConnectionFx =
   | { readonly kind: 'up'; readonly connection: Connection; readonly isNew: boolean }
   | { readonly kind: 'down'; readonly connection: Connection; readonly reason: string }
   /** The stream never became a connection. */
-  | { readonly kind: 'refused'; readonly conn: ConnId; readonly reason: string; readonly why: RefusalKind }
+  | {
+      readonly kind: 'refused';
+      readonly conn: ConnId;
+      readonly reason: string;
+      readonly why: RefusalKind;
+      readonly peer?: PeerId;
+    }
   | { readonly kind: 'frame'; readonly peer: PeerId; readonly type: number; readonly body: Uint8Array }
   | { readonly kind: 'drop'; readonly reason: string };
 
-/** `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `failed`: it may do better next time. */
-export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'failed';
+/** `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `failed`: it may do better next time.
+ *  `twin`: there is a connection to `peer` already, which stays. */
+export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'failed' | 'twin';
 
 interface Stream {
   readonly conn: ConnId;
@@ -61,7 +68,7 @@ interface Stream {
 const GREETING_MS = 5_000;
 const SILENCE_MS = 20_000; // a ping and its pong cost 150 bytes on the wire: 7 B/s a connection
 const PONG_MS = 5_000;
-const MAX_STREAMS = 4_096; // more than a mesh of 1,000 needs; a flood of dials must not grow the heap
+const MAX_STREAMS = 4_096; // accepted, beside the few that we dial: more than a mesh of 1,000 needs; a flood of dials must not grow the heap
 
 export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
@@ -88,7 +95,7 @@ export class Connections {
   }
 
   opened(conn: ConnId, remote: SocketAddress, outbound: boolean, now: Millis): ConnectionFx[] {
-    if (this.#streams.size >= MAX_STREAMS)
+    if (!outbound && this.#streams.size >= MAX_STREAMS)
       return [
         { kind: 'close', conn },
         { kind: 'drop', reason: 'too-many-streams' },
@@ -228,7 +235,7 @@ export class Connections {
   #establish(s: Stream, hello: Hello, now: Millis): ConnectionFx[] {
     const older = this.#byPeer.get(hello.id);
     if (older !== undefined && !this.#supersedes(s, hello, older.established!))
-      return [{ kind: 'close', conn: s.conn }, ...this.#forgetTwin(s)];
+      return [{ kind: 'close', conn: s.conn }, ...this.#forgetTwin(s, hello.id)];
     s.established = { conn: s.conn, peer: hello.id, remote: s.remote, outbound: s.outbound, hello, upAt: now };
     this.#byPeer.set(hello.id, s);
     const up: ConnectionFx = { kind: 'up', connection: s.established, isNew: older === undefined };
@@ -245,9 +252,10 @@ export class Connections {
     return s.outbound === this.#self < hello.id;
   }
 
-  #forgetTwin(s: Stream): ConnectionFx[] {
+  /** Whoever dialled it is told: a dial without an outcome would never be made again. */
+  #forgetTwin(s: Stream, peer: PeerId): ConnectionFx[] {
     this.#streams.delete(s.conn);
-    return [];
+    return [{ kind: 'refused', conn: s.conn, reason: 'there is a connection already', why: 'twin', peer }];
   }
 
   #abort(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {

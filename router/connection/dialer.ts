@@ -86,6 +86,11 @@ export class Dialer {
     return key?.startsWith('target/') === true ? key.slice(7) : undefined;
   }
 
+  /** Dials whose outcome is awaited. */
+  get dialling(): number {
+    return this.#byConn.size;
+  }
+
   targets(): readonly TargetState[] {
     return [...this.#jobs.values()]
       .filter((j) => j.key.startsWith('target/'))

@@ -38,10 +38,17 @@ export interface StoreOptions {
   /** How often this router was launched, 1 .. 2^21-1, on disk before the first flush. */
   readonly incarnation: number;
   readonly limits?: Partial<StoreLimits>;
+  /**
+   * Where in an incarnation's versions ours begin, 0 .. 2^30-1, drawn at launch. A state directory set back to a backup may
+   * use an incarnation twice; two runs then do not write different things under one version.
+   */
+  readonly salt?: number;
   /** Makes the signature of our own blocks; zeros without it. */
   readonly sign?: Sign;
   /** Is the signature of this block its owner's? All are taken without it. */
   readonly verify?: (owner: PeerId, block: Uint8Array) => boolean;
+  /** Did this peer leave, or was it forgotten, after it wrote this version? What it wrote before is not taken any more. */
+  readonly isGone?: (owner: PeerId, version: number) => boolean;
   /** Is this a record that any router may write and all keep a copy of? Those of ours outlive a restart by themselves. */
   readonly isShared?: (key: string) => boolean;
   /** Wire it to `Claims.release`: a tombstone that still outranks somebody's live claim must stay. */
@@ -149,7 +156,8 @@ export class RecordStore {
     const block = decodeBlock(kept);
     if (typeof block === 'string') return { kind: 'dropped', reason: block };
     if (this.#options.verify?.(block.owner, kept) === false) return { kind: 'dropped', reason: 'signature' };
-    return block.owner === this.#options.self ? this.#receiveOwn(block) : this.#replicas.receive(block, kept);
+    if (block.owner === this.#options.self) return this.#receiveOwn(block);
+    return this.#isGone(block.owner, block.version) ? { kind: 'known' } : this.#replicas.receive(block, kept);
   }
 
   /** 16 bytes. Equal where all heads are equal. */
@@ -196,7 +204,9 @@ export class RecordStore {
   /** Has the sender of `vector` something that we lack? */
   wants(vector: Vector): boolean {
     return vector.some(
-      (e) => e.head > Math.max(this.head(e.owner, e.topic), this.#replicas.forgottenHead(e.owner, e.topic)),
+      (e) =>
+        e.head > Math.max(this.head(e.owner, e.topic), this.#replicas.forgottenHead(e.owner, e.topic)) &&
+        !this.#isGone(e.owner, e.head),
     );
   }
 
@@ -282,8 +292,12 @@ export class RecordStore {
     }
   }
 
+  #isGone(owner: PeerId, version: number): boolean {
+    return this.#options.isGone?.(owner, version) === true;
+  }
+
   #firstVersion(): number {
-    return this.#incarnation * 2 ** 32;
+    return this.#incarnation * 2 ** 32 + (this.#options.salt ?? 0);
   }
 
   #ownStream(topic: Topic): OwnStream {

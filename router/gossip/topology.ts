@@ -8,7 +8,7 @@ import { nextHops, type Graph, type Route } from './next-hops.js';
  */
 export class Topology {
   readonly #self: PeerId;
-  readonly #published = new Map<PeerId, ReadonlySet<PeerId>>();
+  readonly #published = new Map<PeerId, Set<PeerId>>();
   readonly #hidden = new Set<PeerId>();
   #version = 0;
   #routes: ReadonlyMap<PeerId, Route> | undefined;
@@ -35,6 +35,16 @@ export class Topology {
     const before = this.#published.get(peer);
     if (before !== undefined && before.size === edges.size && [...edges].every((p) => before.has(p))) return;
     this.#published.set(peer, edges);
+    this.#changed();
+  }
+
+  /** One edge of those that `peer` publishes. */
+  setEdge(peer: PeerId, neighbour: PeerId, isThere: boolean): void {
+    const edges = this.#published.get(peer) ?? new Set<PeerId>();
+    this.#published.set(peer, edges);
+    if (peer === neighbour || edges.has(neighbour) === isThere) return;
+    if (isThere) edges.add(neighbour);
+    else edges.delete(neighbour);
     this.#changed();
   }
 

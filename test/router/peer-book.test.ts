@@ -65,3 +65,15 @@ test('who left is forwarded to no more; who stopped or is faulty still is', () =
   book.record(PEER, record('left', '10.0.0.2'), at(0));
   assert.equal(book.forward(PEER, false), undefined);
 });
+
+test('a peer that membership does not meet within 10 s of its first word is faulty, and alive once it does', () => {
+  const book = new PeerBook();
+  book.reachedAt(PEER, '10.0.0.2' as Ip, at(0)); // remembered from an earlier run: not yet a word of its own
+  book.record(PEER, record('running', '10.0.0.2'), at(5_000));
+  assert.equal(book.nextDeadline(), 15_000);
+  assert.deepEqual(book.giveUp(at(14_999)), []);
+  assert.deepEqual(book.giveUp(at(15_000)), [PEER]);
+  assert.equal(book.get(PEER)?.state, 'faulty');
+  assert.equal(book.nextDeadline(), undefined);
+  assert.equal(book.member(PEER, 'alive', at(16_000)), 'alive');
+});

@@ -279,6 +279,82 @@ scenario('a forgotten peer is gone everywhere and stays gone, until it is launch
   mesh.until('welcome again', () => mesh.allSeeAll(), 5_000);
 });
 
+scenario('a peer that died while we were away is faulty within 15 s, not suspect for ever', (mesh) => {
+  fullMesh(mesh, 2);
+  mesh.run(5_000);
+  const disk = mesh.kill('h0');
+  mesh.kill('h1');
+  mesh.start('h0', [], { disk, founds: false });
+  mesh.run(15_000);
+  assert.deepEqual(mesh.seen('h1'), ['faulty']);
+});
+
+scenario('a peer that was forgotten while it was only cut off comes back with all it has', (mesh) => {
+  fullMesh(mesh, 4);
+  mesh.attach('h3', '10.32.0.3', MAC_A);
+  mesh.run(5_000);
+  mesh.partition(['h0', 'h1', 'h2'], ['h3']);
+  mesh.run(20_000);
+  mesh.host('h0').router.dispatch({ kind: 'forgetPeer', peer: mesh.host('h3').id });
+  mesh.run(5_000);
+  for (const h of ['h0', 'h1', 'h2']) assert.equal(mesh.host(h).table.macs.size, 0);
+  mesh.heal();
+  mesh.run(15_000);
+  assert.ok(mesh.allSeeAll());
+  for (const h of ['h0', 'h1', 'h2']) assert.equal(mesh.host(h).table.macs.get(MAC_A), mesh.host('h3').id, h);
+});
+
+scenario('what a forgotten peer wrote does not come back through a router that was away', (mesh) => {
+  fullMesh(mesh, 4);
+  mesh.attach('h3', '10.32.0.3', MAC_A);
+  mesh.run(5_000);
+  const [high, low] = ['h0', 'h1'].sort((a, b) => (mesh.host(a).id < mesh.host(b).id ? 1 : -1)) as [string, string];
+  mesh.partition([high, 'h2'], [low]);
+  mesh.kill('h3');
+  mesh.run(20_000);
+  mesh.host(high).router.dispatch({ kind: 'forgetPeer', peer: mesh.host('h3').id });
+  mesh.run(2_000);
+  const disk = mesh.kill(high);
+  mesh.kill('h2');
+  mesh.start(high, [low], { disk, founds: false });
+  mesh.heal();
+  mesh.run(20_000);
+  for (const h of [high, low]) assert.equal(mesh.host(h).table.macs.size, 0, h);
+  assert.deepEqual(mesh.seen('h3'), ['unknown', 'unknown']);
+});
+
+scenario('a state directory set back to a backup ends in one truth for all', (mesh) => {
+  fullMesh(mesh, 3);
+  mesh.run(5_000);
+  const backup = mesh.host('h1').router.core.options.store.save();
+  mesh.attach('h1', '10.32.0.1', MAC_A);
+  mesh.run(2_000);
+  mesh.kill('h1');
+  mesh.host('h1').incarnation--; // the backup has the incarnation file as well
+  mesh.partition(['h0', 'h2'], ['h1']);
+  mesh.start('h1', ['h0'], { disk: backup, founds: false });
+  for (const n of [7, 8, 9]) mesh.attach('h1', `10.32.0.${n}`, `02:00:00:00:00:0${n}`);
+  mesh.heal();
+  mesh.run(20_000);
+  for (const h of ['h0', 'h2']) {
+    const ips = [...mesh.host(h).table.neighs.keys()].filter((ip) => ip.startsWith('10.')).sort();
+    assert.deepEqual(ips, ['10.32.0.7', '10.32.0.8', '10.32.0.9'], h);
+  }
+});
+
+scenario('after a heal every dial has had an outcome', (mesh) => {
+  fullMesh(mesh, 10);
+  for (let i = 0; i < 3; i++) {
+    mesh.run(5_000);
+    mesh.partition(names(10).slice(0, 5), names(10).slice(5));
+    mesh.run(15_000);
+    mesh.heal();
+  }
+  mesh.until('whole again', () => mesh.allSeeAll() && connectedPairs(mesh) === 45, 5_000);
+  mesh.run(5_000);
+  for (const h of mesh.running()) assert.equal(h.router.core.contacts.dialer.dialling, 0, h.name);
+});
+
 scenario(
   'the same seed gives the same run',
   (mesh) => {

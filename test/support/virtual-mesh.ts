@@ -85,7 +85,10 @@ export class VirtualMesh {
     const ip = `10.99.${index >> 8}.${index & 255}` as Ip;
     const id = createHash('sha256').update(`peer ${name}`).digest('hex').slice(0, 32) as PeerId;
     const incarnation = (this.hosts.get(name)?.incarnation ?? 0) + 1;
-    const { store, claims } = openStore({ self: id, incarnation }, options.disk);
+    const { store, claims } = openStore(
+      { self: id, incarnation, salt: Math.floor(Math.random() * 2 ** 30) },
+      options.disk,
+    );
     const host: { -readonly [K in keyof VirtualHost]: VirtualHost[K] } = {
       name,
       ip,

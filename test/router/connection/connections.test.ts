@@ -61,6 +61,14 @@ test('of two dials that crossed, both ends keep the one of the lower id', () => 
   }
 });
 
+test('the dial that gives way has an outcome as well', () => {
+  const [a, b] = [connections(LOW), connections(HIGH)];
+  meet(a, b, 'a', 1);
+  const [, atB] = meet(a, b, 'b', 2); // b is the higher: its dial gives way
+  const refused = atB.find((f) => f.kind === 'refused');
+  assert.deepEqual([refused?.why, refused?.peer, refused?.conn], ['twin', LOW, -2]);
+});
+
 test('a peer that was launched anew replaces its old connection, whoever dialled', () => {
   const a = connections(LOW);
   meet(a, connections(HIGH, 1), 'a', 1);
