@@ -1,12 +1,10 @@
 // `mesh launch --detach`: the same program in the background, its output in the state directory.
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from './client.js';
 import { Denied, EXIT, Failure, type Io } from './command.js';
-import { ensureDirectory } from './directory.js';
 import { launchArgv, type LaunchConfig } from './options.js';
+import { openRouterLog, type RouterLog } from './router-log.js';
 
 const POLL_MS = 25;
 /** A router with 100,000 rows to read back takes some seconds. */
@@ -21,19 +19,26 @@ const START_DEADLINE_MS = 30_000;
 export async function launchInBackground(config: LaunchConfig, io: Io, program = process.argv[1]!): Promise<number> {
   if (await answers(config.socket)) throw new Failure(EXIT.refused, 'a router is running already', 'mesh status');
   const log = openLog(config.stateDir);
+  try {
+    return await launchWith(log, config, io, program);
+  } finally {
+    log.close();
+  }
+}
+
+async function launchWith(log: RouterLog, config: LaunchConfig, io: Io, program: string): Promise<number> {
   const child = spawn(process.execPath, [program, ...launchArgv(config)], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
   });
-  closeSync(log.fd);
   let ended: number | undefined;
   child.on('exit', (code) => (ended = code ?? EXIT.bug)).on('error', () => (ended = EXIT.bug));
   for (let waitedMs = 0; waitedMs < START_DEADLINE_MS; waitedMs += POLL_MS) {
     await sleep(POLL_MS);
     if (ended !== undefined) {
-      io.err(
-        lastWords(readFileSync(log.path).subarray(log.start).toString()) ?? `mesh: the router ended, see ${log.path}`,
-      );
+      const words = lastWords(log.tail());
+      io.err(words ?? `mesh: the router ended with code ${ended} and said nothing`);
+      if (ended !== EXIT.bug) log.discard(); // a refusal is said in full above
       return ended === 0 ? EXIT.refused : ended;
     }
     if (!(await answers(config.socket))) continue;
@@ -57,12 +62,9 @@ const answers = (socket: string): Promise<boolean> =>
       () => false,
     );
 
-function openLog(stateDir: string): { readonly fd: number; readonly path: string; readonly start: number } {
-  const path = join(stateDir, 'router.log');
+function openLog(stateDir: string): RouterLog {
   try {
-    ensureDirectory(stateDir, 0o700);
-    const fd = openSync(path, 'a', 0o600);
-    return { fd, path, start: statSync(path).size };
+    return openRouterLog(stateDir);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     const why = `cannot write to the state directory "${stateDir}"`;

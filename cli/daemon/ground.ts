@@ -1,5 +1,5 @@
 // What a launch takes for itself before anything else: the state directory, the control socket, the network namespace.
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { loadIdentity, raiseIncarnation, StateDir, type Identity, type Log } from '../../router/index.js';
 import type { LaunchConfig } from '../options.js';
@@ -11,7 +11,7 @@ export interface Ground {
   readonly config: LaunchConfig;
   readonly log: Log;
   readonly dir: StateDir;
-  /** This launch made the state directory: whatever is of ours is of this launch. */
+  /** No earlier launch has left state: whatever is of ours is of this launch. */
   readonly isNew: boolean;
   readonly control: Control;
   readonly identity: Identity;
@@ -24,8 +24,8 @@ export type Undo = (() => unknown)[];
 
 /** @throws StateDirError, Refused */
 export async function takeGround(config: LaunchConfig, log: Log, undo: Undo): Promise<Ground> {
-  const isNew = !existsSync(config.stateDir);
   const dir = StateDir.open(config.stateDir);
+  const isNew = !hasState(dir);
   undo.push(() => {
     if (isNew) dir.erase();
     dir.close();
@@ -41,6 +41,9 @@ export async function takeGround(config: LaunchConfig, log: Log, undo: Undo): Pr
   raiseIncarnation(dir, 0); // so that one that cannot be read is known of now
   return { config, log, dir, isNew, control, identity, endpoints, targets };
 }
+
+/** A lock, a log or somebody else's file is no state of ours. */
+const hasState = (dir: StateDir): boolean => readdirSync(dir.path).some((name) => /\.(json|bin)$/.test(name));
 
 /**
  * Two routers in one network namespace would take each other's links away. Abstract sockets belong to the network

@@ -5,6 +5,7 @@ import { PortInUse, Sockets, type Identity, type Log, type NetworkEvent, type Ro
 import type { DatapathReport, EndpointId, Ip, SocketAddress } from '../../router/types.js';
 import { createDatapath, type Datapath } from '../../datapath/index.js';
 import { DEFAULT_PORT, type LaunchConfig } from '../options.js';
+import { eraseRouterLog } from '../router-log.js';
 import { Refused, type Control } from './control.js';
 import { createRouter, Later, type RouterParts } from './create-router.js';
 import { createAnnouncer } from './endpoints/announcer.js';
@@ -81,7 +82,10 @@ async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Prom
     clearInterval(reviver);
     await endRouter(ground, daemon, rebuilt, state);
     if (state === 'stopped') await persistence.flush();
-    else ground.dir.erase();
+    else {
+      eraseRouterLog(ground.config.stateDir);
+      ground.dir.erase();
+    }
     ground.dir.close();
     onStopped();
   });

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -7,6 +16,7 @@ import { lastWords, launchInBackground } from '../../cli/background.js';
 import { createClient } from '../../cli/client.js';
 import { EXIT, Failure, type Io } from '../../cli/command.js';
 import type { LaunchConfig } from '../../cli/options.js';
+import { eraseRouterLog } from '../../cli/router-log.js';
 
 interface Bench {
   readonly config: LaunchConfig;
@@ -80,12 +90,39 @@ test('a router that refuses gives its last words and its code, not those of an e
   assert.deepEqual(said, [words]);
 });
 
+test('a launch that is refused leaves nothing, also when the router has taken its log away', async (t) => {
+  const { config, said, launch } = bench(t);
+  const refuses = `console.error('mesh: no'); process.exit(1)`;
+  assert.equal(await launch(refuses), EXIT.refused);
+  assert.ok(!existsSync(config.stateDir));
+  const log = join(config.stateDir, 'router.log');
+  assert.equal(await launch(`import { rmSync } from 'node:fs'; rmSync('${log}'); ${refuses}`), EXIT.refused);
+  assert.ok(!existsSync(config.stateDir));
+  assert.deepEqual(said, ['mesh: no', 'mesh: no']);
+  mkdirSync(config.stateDir);
+  writeFileSync(join(config.stateDir, 'identity.json'), '{}');
+  assert.equal(await launch(refuses), EXIT.refused);
+  assert.deepEqual(readdirSync(config.stateDir), ['identity.json']);
+});
+
+test('a log of more than 4 MiB is put aside once, and a reset erases both', async (t) => {
+  const { config, launch } = bench(t);
+  mkdirSync(config.stateDir);
+  const log = join(config.stateDir, 'router.log');
+  writeFileSync(`${log}.1`, 'older');
+  writeFileSync(log, 'x'.repeat((4 << 20) + 1));
+  await launch(`console.error('mesh: no'); process.exit(70)`);
+  assert.deepEqual([readFileSync(log, 'utf8'), statSync(`${log}.1`).size], ['mesh: no\n', (4 << 20) + 1]);
+  eraseRouterLog(config.stateDir);
+  assert.deepEqual(readdirSync(config.stateDir), []);
+});
+
 test('a router that ends in silence is no success', async (t) => {
   const { config, said, launch } = bench(t);
   mkdirSync(config.stateDir);
   writeFileSync(join(config.stateDir, 'router.log'), 'mesh: cannot launch: an older trouble\n');
   assert.equal(await launch(''), EXIT.refused);
-  assert.deepEqual(said, [`mesh: the router ended, see ${config.stateDir}/router.log`]);
+  assert.deepEqual(said, ['mesh: the router ended with code 0 and said nothing']);
 });
 
 test('a state directory that cannot be written is said to be so', async (t) => {
