@@ -16,13 +16,13 @@ export async function joinedRouters(
   const founder = await launchRouter(lab, first!);
   const joined = await Promise.all(rest.map((host) => launchRouter(lab, host, first![seed])));
   const all = [founder, ...joined];
-  await allSeeAll(all, 15_000);
+  await allSeeAll(all, 60_000);
   await Promise.all(all.map((router) => pathsUp(router, all.length - 1)));
   return all;
 }
 
 /** Waits until `count` connections are carried by vxlan. */
-export function pathsUp(router: RouterProcess, count: number, withinMs = 10_000): Promise<true> {
+export function pathsUp(router: RouterProcess, count: number, withinMs = 30_000): Promise<true> {
   return eventually(`${router.host.name} has ${count} vxlan paths`, withinMs, async () => {
     const { connections } = await router.status();
     return connections.filter((c) => c.overlay === 'vxlan').length >= count ? true : undefined;
