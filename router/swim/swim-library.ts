@@ -66,6 +66,12 @@ export class SwimLibrary {
     return data && toClaim(data);
   }
 
+  /** All members but ourselves, counted. */
+  get size(): number {
+    const { hostToMember, hostToFaulty } = this.#swim.membership;
+    return Object.keys(hostToMember).length + Object.keys(hostToFaulty).length;
+  }
+
   /** Merges a claim; `onUpdate` tells if it counted. One about ourselves that is not the best of us gets refuted. */
   apply(claim: SwimClaim): void {
     const data = toData(claim);
@@ -87,9 +93,11 @@ export class SwimLibrary {
     this.#swim.net.emit('ack', {}, hostOf(peer));
   }
 
-  /** Merges the claim of the peer about itself and sends it all we know. */
-  answerSync(claim: SwimClaim): void {
-    this.#swim.net.emit('sync', toData(claim), hostOf(claim.peer));
+  /** Sends all we know. */
+  tellAll(to: PeerId): void {
+    const { membership, net } = this.#swim;
+    const messages = membership.all(true, true).map((data) => ({ type: SWIM_TYPES.update, data }));
+    net.sendMessages(messages, hostOf(to));
   }
 
   /** Sends all we know, and asks for the same. */

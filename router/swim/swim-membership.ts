@@ -6,6 +6,7 @@ import type { Millis, PeerId } from '../types.js';
 import { FailureDetector, type DetectorEffect, type DetectorEvent } from './failure-detector.js';
 import { Healing, type HealingEffect, type HealingEvent } from './healing.js';
 import type { Member, Membership, MembershipHooks } from './membership.js';
+import { Rumours, type RumourEffect, type RumourEvent } from './rumours.js';
 import { SwimLibrary } from './swim-library.js';
 import { DEFAULT_TIMING, type SwimTiming } from './timing.js';
 
@@ -17,11 +18,14 @@ export interface SwimOptions {
   readonly timing?: Partial<SwimTiming>;
   /** Largest payload for `hooks.send`. Default 1200. */
   readonly maxPayloadBytes?: number;
+  /** Members kept, those that are gone included until they are reaped. Default 4096. */
+  readonly maxMembers?: number;
 }
 
 type Event =
   | { readonly core: 'detector'; readonly event: DetectorEvent }
-  | { readonly core: 'healing'; readonly event: HealingEvent };
+  | { readonly core: 'healing'; readonly event: HealingEvent }
+  | { readonly core: 'rumours'; readonly event: RumourEvent };
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1; // above this setTimeout fires at once
 /** Whoever leaves says so this often, each time to others, in case it is lost. */
@@ -35,9 +39,11 @@ class SwimMembership implements Membership {
   readonly #self: PeerId;
   readonly #hooks: MembershipHooks;
   readonly #timing: SwimTiming;
+  readonly #maxMembers: number;
   readonly #library: SwimLibrary;
   readonly #detector: FailureDetector;
   readonly #healing: Healing;
+  readonly #rumours: Rumours;
   readonly #inbox: Event[] = [];
   #busy = false;
   #state: 'new' | 'running' | 'leaving' | 'closed' = 'new';
@@ -50,9 +56,11 @@ class SwimMembership implements Membership {
     this.#hooks = options.hooks;
     this.#incarnation = options.incarnation;
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#maxMembers = options.maxMembers ?? 4096;
     const random = (): number => Math.random();
     this.#detector = new FailureDetector({ self: options.self, timing: this.#timing, random });
     this.#healing = new Healing({ timing: this.#timing, random });
+    this.#rumours = new Rumours({ retriesMs: this.#timing.rumourRetriesMs, random });
     this.#library = new SwimLibrary({
       self: options.self,
       incarnation: options.incarnation,
@@ -72,8 +80,11 @@ class SwimMembership implements Membership {
   }
 
   sync(peers: readonly PeerId[]): void {
-    for (const peer of peers)
-      if (peer !== this.#self) this.#dispatch({ core: 'healing', event: { kind: 'wanted', peer } });
+    for (const peer of peers) {
+      if (peer === this.#self) continue;
+      if (this.member(peer) === undefined) this.#dispatch({ core: 'rumours', event: { kind: 'vouched', peer } });
+      this.#dispatch({ core: 'healing', event: { kind: 'wanted', peer } });
+    }
   }
 
   receive(from: PeerId, payload: Uint8Array): void {
@@ -107,6 +118,7 @@ class SwimMembership implements Membership {
     this.#library.forget(peer);
     this.#dispatch({ core: 'detector', event: { kind: 'member', peer, claim: undefined } });
     this.#dispatch({ core: 'healing', event: { kind: 'member', peer, status: undefined } });
+    this.#dispatch({ core: 'rumours', event: { kind: 'forgotten', peer } });
   }
 
   close(): void {
@@ -122,15 +134,24 @@ class SwimMembership implements Membership {
       case 'pingReq':
         return this.#dispatch({ core: 'detector', event: { ...m, from } });
       case 'ack':
-        this.#dispatch({ core: 'detector', event: { kind: 'ack', from, seq: m.seq } });
+        if (this.#rumours.expects(from, m.seq)) this.#dispatch({ core: 'rumours', event: { ...m, kind: 'ack', from } });
+        else this.#dispatch({ core: 'detector', event: { kind: 'ack', from, seq: m.seq } });
         return this.#library.warnSuspect(from);
       case 'sync':
-        return this.#library.answerSync(m.claim);
+        this.#hear(m.claim);
+        return this.#library.tellAll(from);
       case 'update':
         if (m.claim.peer !== this.#self) this.#dispatch({ core: 'detector', event: { kind: 'heard', claim: m.claim } });
         // That a peer is faulty is for our own detector to say, which gives it the time to refute.
-        if (m.claim.status !== 'faulty' || m.claim.peer === this.#self) this.#library.apply(m.claim);
+        if (m.claim.status !== 'faulty' || m.claim.peer === this.#self) this.#hear(m.claim);
     }
+  }
+
+  /** A claim about a member counts by itself; one about anybody else is a rumour. */
+  #hear(claim: SwimClaim): void {
+    const isKnown = claim.peer === this.#self || this.#library.claim(claim.peer) !== undefined;
+    if (isKnown) this.#library.apply(claim);
+    else this.#dispatch({ core: 'rumours', event: { kind: 'said', claim } });
   }
 
   #noteLife(from: PeerId, messages: readonly SwimMessage[]): void {
@@ -138,8 +159,8 @@ class SwimMembership implements Membership {
     if (status === 'alive') {
       const spoke = messages.some((m) => 'claim' in m && m.claim.peer === from && m.claim.status === 'alive');
       if (spoke) this.#dispatch({ core: 'healing', event: { kind: 'answered', peer: from } });
-    } else if (status !== 'suspect' && status !== 'left')
-      this.#dispatch({ core: 'healing', event: { kind: 'signOfLife', peer: from } });
+    } else if (status === 'faulty') this.#dispatch({ core: 'healing', event: { kind: 'signOfLife', peer: from } });
+    else if (status === undefined) this.#dispatch({ core: 'rumours', event: { kind: 'heard', peer: from } });
   }
 
   /** The library has a new claim in force. */
@@ -172,8 +193,14 @@ class SwimMembership implements Membership {
 
   #handle(ev: Event): void {
     const now = performance.now() as Millis;
-    if (ev.core === 'detector') for (const fx of this.#detector.handle(ev.event, now)) this.#performProbe(fx);
-    else for (const fx of this.#healing.handle(ev.event, now)) this.#performHealing(fx);
+    switch (ev.core) {
+      case 'detector':
+        return this.#detector.handle(ev.event, now).forEach((fx) => this.#performProbe(fx));
+      case 'healing':
+        return this.#healing.handle(ev.event, now).forEach((fx) => this.#performHealing(fx));
+      case 'rumours':
+        return this.#rumours.handle(ev.event, now).forEach((fx) => this.#performRumour(fx));
+    }
   }
 
   #performProbe(fx: DetectorEffect): void {
@@ -204,10 +231,25 @@ class SwimMembership implements Membership {
     }
   }
 
+  #performRumour(fx: RumourEffect): void {
+    switch (fx.kind) {
+      case 'ping':
+        return this.#sendNow(fx.to, [{ kind: 'ping', seq: fx.seq }]); // no news: it may not be one of us
+      case 'admit':
+        if (this.#library.size >= this.#maxMembers) return this.#hooks.onDrop('too-many-members');
+        return this.#library.apply(fx.claim);
+      case 'ask':
+        return this.#dispatch({ core: 'healing', event: { kind: 'wanted', peer: fx.peer } });
+      case 'crowdedOut':
+        return this.#hooks.onDrop('too-many-rumours');
+    }
+  }
+
   #rearm(): void {
     clearTimeout(this.#timer);
     if (this.#state !== 'running') return;
-    const at = Math.min(this.#detector.nextDeadline() ?? Infinity, this.#healing.nextDeadline() ?? Infinity);
+    const cores = [this.#detector, this.#healing, this.#rumours];
+    const at = Math.min(...cores.map((core) => core.nextDeadline() ?? Infinity));
     if (at === Infinity) return;
     const waitMs = Math.min(Math.max(0, at - performance.now()), MAX_TIMEOUT_MS);
     this.#timer = setTimeout(() => this.#onTimer(), waitMs);
@@ -216,6 +258,7 @@ class SwimMembership implements Membership {
   #onTimer(): void {
     this.#dispatch({ core: 'detector', event: { kind: 'tick' } });
     this.#dispatch({ core: 'healing', event: { kind: 'tick' } });
+    this.#dispatch({ core: 'rumours', event: { kind: 'tick' } });
   }
 
   /** News rides on probes; while there is some it also travels by itself, so that a quiet mesh learns as fast. */

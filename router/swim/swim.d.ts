@@ -39,6 +39,7 @@ declare module 'swim' {
       readonly hostToIterable: Record<string, Swim.Data>;
       onUpdate(data: Swim.Data): void;
       sync(hosts: readonly string[]): void;
+      all(hasLocal: boolean, hasFaulty: boolean): Swim.Data[];
       random(n: number): Swim.Data[];
     };
     readonly net: EventEmitter & {
@@ -47,6 +48,7 @@ declare module 'swim' {
       close: () => void;
       sendBuffer: (bytes: Buffer, host: string) => void;
       sendMessage(message: Swim.Message, host: string): void;
+      sendMessages(messages: readonly Swim.Message[], host: string): void;
       makeCompoundMessage(messages: Buffer[]): Buffer;
     };
     bootstrap(hosts: readonly string[], callback: (error?: Error) => void): void;

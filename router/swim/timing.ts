@@ -23,6 +23,8 @@ export interface SwimTiming {
   readonly healIntervalMs: number;
   /** When a sync that is not answered is sent, counted from the first. */
   readonly syncRetriesMs: readonly number[];
+  /** When a peer that we only heard of is pinged, counted from the first word about it. */
+  readonly rumourRetriesMs: readonly number[];
   /** A faulty or departed peer is dropped after this. */
   readonly reapMs: number;
   /** A timer that is this late means that we stood still: nobody else is to blame for what did not arrive. */
@@ -42,6 +44,7 @@ export const DEFAULT_TIMING: SwimTiming = {
   syncIntervalMs: 20_000,
   healIntervalMs: 10_000,
   syncRetriesMs: [0, 300, 1000, 2000],
+  rumourRetriesMs: [0, 150, 300, 500, 800, 1200, 1700, 2400, 3500, 5000],
   reapMs: 24 * 3600 * 1000,
   stallMs: 250,
 };

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSwimMembership } from '../../../router/swim/swim-membership.js';
+import type { PeerId } from '../../../router/types.js';
 import { decodeSwim, encodeSwim, type SwimMessage } from '../../../router/wire/swim.js';
 import { membershipContract } from '../../contract/membership.js';
 import { peerNumber } from '../../support/datagram-network.js';
 import { Swarm } from '../../support/swarm.js';
+import { seededRandom } from '../../support/virtual-time.js';
 
 membershipContract('swim', createSwimMembership);
 
@@ -93,6 +95,82 @@ test('a goodbye that comes after the burial still counts', () => {
     s.at(0).receive(peerNumber(1), Uint8Array.from([1, 14, ...Buffer.from(peerNumber(2), 'hex'), 3, 0, 0, 0, 0, 0, 1]));
     assert.equal(s.status(0, 2), 'left');
     assert.ok(s.until(() => s.agree([2], 'left'), 3000) < Infinity, 'nobody else was told');
+  } finally {
+    s.end();
+  }
+});
+
+const random = seededRandom(5);
+const anyPeer = (): PeerId => Array.from({ length: 4 }, () => hex32(random() * 2 ** 32)).join('') as PeerId;
+const hex32 = (n: number): string => Math.floor(n).toString(16).padStart(8, '0');
+
+/** 200 datagrams of 40 claims about 8,000 peers that are not there, half of them from peers that are not there either. */
+function* flood(): Generator<{ readonly from: PeerId; readonly payload: Uint8Array }> {
+  for (let i = 0; i < 200; i++) {
+    const claims = Array.from({ length: 40 }, (_, n): SwimMessage => {
+      const peer = anyPeer();
+      const status = n % 2 === 0 ? { status: 'alive' as const } : { status: 'suspect' as const, accuser: anyPeer() };
+      return { kind: 'update', claim: { peer, incarnation: 7, ...status } };
+    });
+    const from = i % 2 === 0 ? anyPeer() : peerNumber(1);
+    const own: SwimMessage = { kind: 'sync', claim: { peer: from, status: 'alive', incarnation: 3 } };
+    yield { from, payload: encodeSwim([...claims, own]) };
+  }
+}
+
+test('thousands of valid claims about peers that are not there make no member, no change, no news and no longer state', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.grow(3);
+    s.time.run(5000);
+    for (const { from, payload } of flood()) s.at(0).receive(from, payload);
+    const heard = listen(s);
+    s.time.run(60_000);
+    for (const host of s.hosts) assert.equal(s.at(host).members().length, 2);
+    const real = new Set([0, 1, 2].map(peerNumber));
+    assert.deepEqual(
+      s.changes.filter((c) => !real.has(c.member.peer)),
+      [],
+    );
+    const told = heard.filter(({ message: m }) => 'claim' in m && !real.has(m.claim.peer));
+    assert.deepEqual(told, []);
+    assert.ok(s.drops.length >= 8000 - 1024 && s.drops.every((reason) => reason === 'too-many-rumours'));
+    assert.ok(heard.length < 12_000, `${heard.length} messages were sent`);
+    s.launch(3).sync([peerNumber(0)]);
+    assert.ok(s.until(() => s.allAlive(), 2000) <= 2000, 'nobody can join any more');
+  } finally {
+    s.end();
+  }
+});
+
+test('a newcomer joins within two seconds in the midst of a flood', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.grow(3);
+    s.time.run(5000);
+    s.launch(3).sync([peerNumber(0)]);
+    s.at(0).sync([peerNumber(3)]); // as the router does when a connection is up
+    for (const { from, payload } of flood()) {
+      s.at(0).receive(from, payload);
+      s.time.run(10);
+    }
+    assert.ok(s.allAlive());
+  } finally {
+    s.end();
+  }
+});
+
+test('no more members are kept than agreed, and the others counted', () => {
+  const s = new Swarm((options) => createSwimMembership({ ...options, maxMembers: 100 }), 1);
+  try {
+    s.launch(0);
+    for (let n = 1; n <= 120; n++) {
+      const claim = { peer: peerNumber(n), status: 'alive', incarnation: 1 } as const;
+      s.at(0).sync([claim.peer]);
+      s.at(0).receive(claim.peer, encodeSwim([{ kind: 'update', claim }]));
+    }
+    assert.equal(s.at(0).members().length, 100);
+    assert.deepEqual(s.drops, new Array(20).fill('too-many-members'));
   } finally {
     s.end();
   }
