@@ -1,9 +1,13 @@
 // What a stranger sends to a live router is counted and dropped: it neither throws, nor grows, nor forgets its peers.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { PeerId } from '../../router/types.js';
+import { encodeDatagram } from '../../router/wire/datagram.js';
+import { encodeSwim, type SwimMessage } from '../../router/wire/swim.js';
 import { attached, joinedRouters, pathsUp, sleep } from '../support/mesh-lab.js';
 import { createLab, ping } from '../support/netns.js';
 
@@ -82,6 +86,70 @@ test('truncated, oversized, random, spoilt and replayed input is counted, and th
     now.peers.map((p) => `${p.name} ${p.status}`),
     ['b alive'],
   );
+  await pathsUp(a!, 1);
+  assert.equal((await ping(ca, '10.32.0.2', 5, 20)).received, 5);
+});
+
+const CLAIM_DATAGRAMS = 200;
+const ROUNDS = 5;
+/** Sends the datagrams of a file, a JSON list of base64, at a rate that the receiver's buffer holds. */
+const SEND = `
+  const [host, port, file] = process.argv.slice(1);
+  const socket = require('node:dgram').createSocket('udp4');
+  const waiting = JSON.parse(require('node:fs').readFileSync(file, 'utf8'));
+  const next = () => {
+    for (const text of waiting.splice(0, 20)) socket.send(Buffer.from(text, 'base64'), Number(port), host);
+    if (waiting.length === 0) setTimeout(() => socket.close(), 50); else setTimeout(next, 5);
+  };
+  next();`;
+
+const anyPeer = (): PeerId => randomBytes(16).toString('hex') as PeerId;
+
+/** Well-formed claims about forty peers that are not there, half of them in the name of b, half of such a peer. */
+function claims(n: number, self: PeerId, peer: PeerId): Uint8Array {
+  const src = n % 2 === 0 ? peer : anyPeer();
+  const others = Array.from({ length: 40 }, (_, i): SwimMessage => {
+    const claim = { peer: anyPeer(), incarnation: 5 };
+    return i % 4 === 0
+      ? { kind: 'update', claim: { ...claim, status: 'suspect', accuser: anyPeer() } }
+      : { kind: 'update', claim: { ...claim, status: 'alive' } };
+  });
+  const own: SwimMessage = { kind: 'sync', claim: { peer: src, status: 'alive', incarnation: 1 } };
+  const messages = src === peer ? others : [own, ...others];
+  return encodeDatagram({ kind: 'swim', hops: 1, src, dst: self, payload: encodeSwim(messages) });
+}
+
+test('valid claims about peers that are not there make no peer, no log, no memory and no slow status', async () => {
+  const [sample] = await realDatagrams();
+  assert.ok(sample, 'b sent nothing in 4 s');
+  const idAt = (at: number): PeerId => sample.subarray(at, at + 16).toString('hex') as PeerId; // wire/datagram.ts
+  const file = join(lab.dir, 'claims.json');
+  const before = await a!.status();
+  const rssBefore = ((await a!.client.report()) as Report).report.memory.rss;
+  const logged = complaints();
+
+  let slowestMs = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const datagrams = Array.from({ length: CLAIM_DATAGRAMS }, (_, n) => claims(n, idAt(20), idAt(4)));
+    writeFileSync(file, JSON.stringify(datagrams.map((bytes) => Buffer.from(bytes).toString('base64'))));
+    await stranger.netns.must(process.execPath, '-e', SEND, a!.host.v4, '6783', file);
+    const from = performance.now();
+    await a!.status(); // throws after 5 s
+    slowestMs = Math.max(slowestMs, performance.now() - from);
+  }
+  await sleep(1_000);
+
+  const now = await a!.status();
+  const rss = ((await a!.client.report()) as Report).report.memory.rss;
+  const crowdedOut = (now.counters['swim-too-many-rumours'] ?? 0) - (before.counters['swim-too-many-rumours'] ?? 0);
+  console.log(`${crowdedOut} rumours crowded out, slowest status ${slowestMs.toFixed(0)} ms`);
+  console.log(`rss ${rssBefore >> 20} MiB before, ${rss >> 20} MiB after, ${complaints() - logged} lines logged`);
+  assert.ok(crowdedOut > CLAIM_DATAGRAMS * 40, `${crowdedOut} rumours: the claims did not arrive`);
+  assert.ok(rss < rssBefore + MAX_GROWTH_BYTES, `${rssBefore} bytes before, ${rss} after`);
+  assert.ok(complaints() < logged + MAX_COMPLAINTS, `${complaints() - logged} lines were logged`);
+  const peers = (status: typeof now): string[] => status.peers.map((p) => `${p.name} ${p.status}`);
+  assert.deepEqual(peers(now), ['b alive']);
+  assert.deepEqual(peers(await b!.status()), ['a alive']);
   await pathsUp(a!, 1);
   assert.equal((await ping(ca, '10.32.0.2', 5, 20)).received, 5);
 });
