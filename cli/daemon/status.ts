@@ -50,8 +50,8 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
 function peerStatus(p: PeerView): PeerStatus {
   const [reason, remedy] = peerReason(p);
   const reach = p.remote !== undefined ? 'direct' : p.via !== undefined ? `via ${p.via}` : 'none';
-  const { id, name, state: status, sinceMs, endpoints, version } = p;
-  return { id, name, status, sinceMs, endpoints, reach, version, reason, remedy };
+  const { id, name, state: status, endpoints, version } = p;
+  return { id, name, status, sinceMs: Math.round(p.sinceMs), endpoints, reach, version, reason, remedy };
 }
 
 function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
@@ -72,7 +72,7 @@ function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
   }
 }
 
-function connectionStatus(p: PeerView, path: PathReport | undefined): ConnectionStatus {
+export function connectionStatus(p: PeerView, path: PathReport | undefined): ConnectionStatus {
   const isUp = p.remote !== undefined;
   const [reason, remedy] = connectionReason(p, path);
   return {
@@ -87,15 +87,16 @@ function connectionStatus(p: PeerView, path: PathReport | undefined): Connection
     mtu: path?.mtu ?? null,
     txBytes: path?.txBytes ?? null,
     rxBytes: path?.rxBytes ?? null,
-    sinceMs: isUp ? p.connectedMs : p.sinceMs,
+    sinceMs: Math.round(isUp ? p.connectedMs : p.sinceMs),
   };
 }
 
 function connectionReason(p: PeerView, path: PathReport | undefined): readonly [string, string] {
+  // That its router does not answer is why its probes are lost.
+  if (p.remote === undefined && (p.state === 'stopped' || p.state === 'faulty')) return peerReason(p);
   if (path !== undefined && path.reason !== '') return [path.reason, path.remedy];
   if (p.remote !== undefined)
     return path?.state === 'up' ? ['', ''] : ['vxlan: not measured yet', 'wait a few seconds'];
-  if (p.state === 'stopped' || p.state === 'faulty') return peerReason(p);
   return ['control: no TCP connection', `open TCP ${portOf(p)} to it`];
 }
 
