@@ -43,9 +43,10 @@ export interface RouterParts {
 export async function createRouter(
   ground: Ground,
   parts: RouterParts,
-): Promise<{ readonly router: Router; readonly persistence: Persistence; readonly incarnation: number }> {
+): Promise<{ readonly router: Router; readonly persistence: Persistence; readonly incarnation: () => number }> {
   const { log, dir, identity } = ground;
   const incarnation = nextIncarnation(dir);
+  let inForce = incarnation;
   const { store, claims, problem } = openStore(
     { self: identity.id, incarnation, salt: randomInt(2 ** 30) },
     loadCache(dir, log),
@@ -59,11 +60,18 @@ export async function createRouter(
     },
     membership: (hooks) => createSwimMembership({ self: identity.id, incarnation, hooks }),
     random: Math.random,
-    hooks: routerHooks(ground, parts.datapath, (what) => persistence.later(what)),
+    hooks: {
+      ...routerHooks(ground, parts.datapath, (what) => persistence.later(what)),
+      raiseIncarnation: (above) => {
+        inForce = raiseIncarnation(dir, above);
+        log.write('incarnation-raised', { incarnation: inForce });
+        return inForce;
+      },
+    },
   });
   const read = { cache: () => store.save(), targets: () => targetsOf(router) };
   const persistence = createPersistence(dir, read, (e) => log.write('state-unsaved', { reason: (e as Error).message }));
-  return { router, persistence, incarnation };
+  return { router, persistence, incarnation: () => inForce };
 }
 
 async function routerOptions(
@@ -87,15 +95,14 @@ async function routerOptions(
   };
 }
 
-const routerHooks = ({ dir, log }: Ground, datapath: Datapath, persist: RouterHooks['persist']): RouterHooks => ({
+const routerHooks = (
+  { log }: Ground,
+  datapath: Datapath,
+  persist: RouterHooks['persist'],
+): Omit<RouterHooks, 'raiseIncarnation'> => ({
   forward: (deltas) => datapath.apply(deltas),
   settled: () => datapath.settled(),
   persist,
-  raiseIncarnation: (above) => {
-    const raised = raiseIncarnation(dir, above);
-    log.write('incarnation-raised', { incarnation: raised });
-    return raised;
-  },
   claimLost: (network, key, to) =>
     log.write('claim-lost', { network, address: key.slice(key.indexOf('/') + 1), peer: to }),
   log: (event, fields) => log.write(event, fields),

@@ -22,7 +22,8 @@ const REVIVE_EVERY_MS = 1_000;
 export interface Daemon {
   readonly config: LaunchConfig;
   readonly identity: Identity;
-  readonly incarnation: number;
+  /** The one in force. */
+  readonly incarnation: () => number;
   readonly router: Router;
   readonly datapath: Datapath;
   readonly endpoints: Endpoints;
@@ -83,6 +84,7 @@ async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Prom
     await endRouter(ground, daemon, rebuilt, state);
     if (state === 'stopped') await persistence.flush();
     else {
+      await persistence.drop();
       eraseRouterLog(ground.config.stateDir);
       ground.dir.erase();
     }
@@ -122,13 +124,14 @@ async function openNetwork(
 /** @param rebuilt an endpoint half made must not outlive us */
 async function endRouter(
   { log, control }: Ground,
-  { router, datapath, endpoints }: Pick<Daemon, 'router' | 'datapath' | 'endpoints'>,
+  { router, datapath, endpoints, exposures }: Pick<Daemon, 'router' | 'datapath' | 'endpoints' | 'exposures'>,
   rebuilt: Promise<void>,
   state: 'stopped' | 'left',
 ): Promise<void> {
   log.write(state === 'left' ? 'leaving' : 'stopping', {});
-  control.refuse(state === 'left' ? 'the router is leaving the mesh' : 'the router is stopping');
-  await rebuilt;
+  const why = state === 'left' ? 'the router is leaving the mesh' : 'the router is stopping';
+  control.refuse(why);
+  await Promise.all([rebuilt, endpoints.close(new Refused(why)), exposures.close(new Refused(why))]);
   await router.stop(state);
   if (state === 'stopped') return datapath.stop();
   for (const id of endpoints.ids()) await datapath.endpointDelete(id);
@@ -163,7 +166,7 @@ function onReport(r: DatapathReport, router: Router, endpoints: Endpoints): void
     case 'endpointGone':
       return endpoints.gone(r.id);
     case 'portMac': {
-      const id = `port.${r.mac.replaceAll(':', '-')}` as EndpointId;
+      const id = `port.${r.network}.${r.mac.replaceAll(':', '-')}` as EndpointId;
       if (!r.present) return router.dispatch({ kind: 'withdraw', id });
       const endpoint = { id, network: r.network, mac: r.mac, ips: [] };
       return router.dispatch({ kind: 'announce', fresh: true, endpoint });

@@ -7,6 +7,8 @@ export interface Persistence {
   later(what: 'cache' | 'targets'): void;
   /** Everything that waits is written; used once, at the end. */
   flush(): Promise<void>;
+  /** Nothing more is written once it has resolved; what waits is forgotten. Used once, at the end. */
+  drop(): Promise<void>;
 }
 
 const SOON_MS = 250;
@@ -26,13 +28,21 @@ export function createPersistence(
   const timers = new Map<string, NodeJS.Timeout>();
   const restUntil = new Map<string, number>();
 
-  const write = async (what: 'cache' | 'targets'): Promise<void> => {
+  const writing = new Map<string, Promise<void>>();
+  let isOver = false;
+
+  const write = (what: 'cache' | 'targets'): Promise<void> => {
+    const run = (writing.get(what) ?? Promise.resolve()).then(() => save(what));
+    writing.set(what, run);
+    return run;
+  };
+  const save = async (what: 'cache' | 'targets'): Promise<void> => {
     const startedAt = performance.now();
     await files[what]().catch(onError);
     restUntil.set(what, performance.now() + REST_FACTOR * (performance.now() - startedAt));
   };
   const later = (what: 'cache' | 'targets'): void => {
-    if (timers.has(what)) return;
+    if (timers.has(what) || isOver) return;
     const waitMs = Math.max(SOON_MS, (restUntil.get(what) ?? 0) - performance.now());
     const timer = setTimeout(() => {
       timers.delete(what); // a change during the write is one more write
@@ -40,11 +50,19 @@ export function createPersistence(
     }, waitMs);
     timers.set(what, timer.unref());
   };
+  const end = (): void => {
+    isOver = true;
+    for (const timer of timers.values()) clearTimeout(timer);
+  };
   return {
     later,
     async flush() {
-      for (const timer of timers.values()) clearTimeout(timer);
+      end();
       await Promise.all([write('cache'), write('targets')]);
+    },
+    async drop() {
+      end();
+      await Promise.all(writing.values());
     },
   };
 }

@@ -79,7 +79,7 @@ function document(d: Daemon, withMacs: boolean): StatusDocument {
   const self: StatusDocument['self'] = {
     id: identity.id,
     name: config.name,
-    incarnation,
+    incarnation: incarnation(),
     port: config.port,
     endpoints: d.addresses().map(formatSocketAddress),
     uptimeMs: Math.round(performance.now() - d.startedAt),
