@@ -6,7 +6,9 @@ export const detach: Command = {
   name: 'detach',
   verb: 'detach',
   args: '<target>',
-  help: 'Take away the interfaces that attach gave to TARGET: all of them, or those that the options name.',
+  help:
+    'Take away the interfaces that attach gave to TARGET: all of them, or those that the options name. TARGET may also ' +
+    'be the id of an endpoint.',
   options: [
     { flags: '--network <name>', help: 'only those on this network' },
     { flags: '--ifname <name>', help: 'only the one with this name inside' },
