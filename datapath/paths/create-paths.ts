@@ -11,7 +11,7 @@ import { Traffic } from './nft/traffic.js';
 import { reportOf, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
 import { ProbeDevice } from './probe/device.js';
-import { decodeProbe, encodeProbe } from './probe/frame.js';
+import { decodeProbe, encodeProbe, setHeld } from './probe/frame.js';
 import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
 import { runTool } from './run-tool.js';
 
@@ -61,7 +61,7 @@ class LinuxPaths implements Paths {
     this.#traffic = new Traffic(config.vxlanPort, runTool, count);
     this.#forward = new Forward(config.vxlanPort, runTool, readProc, count);
     this.#announcer = new Announcer((link, frame) => this.#bridgeSockets.send(link, frame), count);
-    const onFrame = (frame: Uint8Array): void => this.#onFrame(frame);
+    const onFrame = (frame: Uint8Array, ageMs: number): void => this.#onFrame(frame, plus(clock(), -ageMs));
     for (const family of ['v4', 'v6'] as const) {
       const local = config.local[family];
       if (local === undefined) continue;
@@ -213,10 +213,10 @@ class LinuxPaths implements Paths {
     this.#step({ kind: 'ceiling', bytes: this.#ceiling });
   }
 
-  #onFrame(bytes: Uint8Array): void {
+  #onFrame(bytes: Uint8Array, arrivedAt: Millis): void {
     const frame = decodeProbe(bytes);
     if (typeof frame === 'string') this.#count(`probe-drop-${frame}`);
-    else this.#step({ kind: 'frame', frame });
+    else this.#step({ kind: 'frame', frame, arrivedAt });
   }
 
   #step(ev: ProberEvent): void {
@@ -230,11 +230,20 @@ class LinuxPaths implements Paths {
         return this.#count(`probe-drop-${fx.reason}`);
       case 'news':
         return this.#report(fx.peer);
-      case 'send': {
-        const refused = this.#device(this.#peers.get(fx.to)?.way)?.send(encodeProbe(fx.to, fx.frame));
-        if (refused !== undefined) this.#count(`probe-send-${refused}`);
-      }
+      case 'send':
+        return this.#send(fx);
     }
+  }
+
+  /** Everything that takes time is before the clock reading or after the sending. */
+  #send({ to, frame, heldSince }: Extract<ProberEffect, { kind: 'send' }>): void {
+    const device = this.#device(this.#peers.get(to)?.way);
+    const bytes = encodeProbe(to, frame);
+    const now = clock();
+    if (heldSince !== undefined) setHeld(bytes, now - heldSince);
+    const refused = device?.send(bytes);
+    if (refused !== undefined) this.#count(`probe-send-${refused}`);
+    else if (heldSince === undefined) this.#prober.handle({ kind: 'sent', peer: to, nonce: frame.nonce }, now);
   }
 
   #count(name: string): void {

@@ -12,7 +12,15 @@ import {
   type Row,
   type RowOp,
 } from '../../kernel.js';
-import { closeFd, openPacketSocket, packetReceive, packetSend, pollReadable } from '../../syscalls.js';
+import {
+  closeFd,
+  openPacketSocket,
+  packetAgeMs,
+  packetReceive,
+  packetSend,
+  pollReadable,
+  timePackets,
+} from '../../syscalls.js';
 import { PROBE_ETHERTYPE, PROBE_MAX_BYTES, probeMac } from './frame.js';
 
 export const PROBE_VNI = 0xffffff as Vni;
@@ -22,8 +30,8 @@ const READ_BATCH = 64;
 export const probeDeviceName = (local: Ip): string => (isIpv6(local) ? 'mesh-vxp6' : 'mesh-vxp');
 
 export interface ProbeDeviceHooks {
-  /** The bytes are valid during the call only. */
-  onFrame(frame: Uint8Array): void;
+  /** The bytes are valid during the call only. `ageMs`: how long ago the kernel received them. */
+  onFrame(frame: Uint8Array, ageMs: number): void;
   count(name: string): void;
 }
 
@@ -122,6 +130,7 @@ export class ProbeDevice {
     if (this.#index === index && this.#socket !== undefined) return;
     this.#close();
     const fd = openPacketSocket(index, PROBE_ETHERTYPE);
+    timePackets(fd);
     this.#socket = { fd, unwatch: pollReadable(fd, () => this.#read(fd)) };
     this.#index = index;
   }
@@ -139,7 +148,7 @@ export class ProbeDevice {
     for (let i = 0; i < READ_BATCH && this.#socket?.fd === fd; i++) {
       const length = packetReceive(fd, this.#buffer);
       if (length === undefined) return;
-      this.#hooks.onFrame(this.#buffer.subarray(0, length));
+      this.#hooks.onFrame(this.#buffer.subarray(0, length), packetAgeMs(fd));
     }
   }
 

@@ -26,10 +26,13 @@ const MIN_TIMEOUT_MS = 200;
 const MAX_TIMEOUT_MS = 1_000;
 const KEEP_MS = 3_000; // an echo that is late by less still counts
 const MAX_SENT = 32;
+/** What a busy machine adds to a round trip is in some samples; what the network takes is in all. */
+const RTT_SAMPLES = 8;
 
 /** A probe on its way. `packetBytes` is undefined for the small ones that decide on up and down. */
 interface Sent {
   readonly nonce: number;
+  /** When it was due, and once it has gone (the `sent` event) when that was. */
   readonly at: Millis;
   readonly packetBytes: number | undefined;
   readonly overdue: boolean;
@@ -49,8 +52,14 @@ export interface Path {
   readonly busyUntil: Millis;
   /** When a frame of the peer last came, of either kind. */
   readonly heardAt: Millis | undefined;
-  /** Smoothed as RFC 6298 does, gain 1/8. */
+  /** The network's round trip: the least of `rtts`; undefined when there is none. */
   readonly rttMs: number | undefined;
+  /** The last round trips that either side measured, ms, the newest last. */
+  readonly rtts: readonly number[];
+  /** The last that we measured; the peer is told this, for a minimum told to and fro would never age. */
+  readonly measuredMs: number | undefined;
+  /** From a probe to its echo being handled, both routers' load included, which timeouts must allow for. Smoothed as RFC 6298. */
+  readonly answerMs: number | undefined;
   readonly mtu: number | undefined;
   readonly search: MtuSearch | undefined;
   readonly searchAt: Millis;
@@ -59,9 +68,12 @@ export interface Path {
 
 export type PathEvent =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'echo'; readonly nonce: number }
+  /** A probe goes out now. */
+  | { readonly kind: 'sent'; readonly nonce: number }
+  /** `arrivedAt`: when the kernel received it, at most now. `heldMs`: how long the peer says that it held the probe. */
+  | { readonly kind: 'echo'; readonly nonce: number; readonly arrivedAt: Millis; readonly heldMs: number }
   /** The peer probes us. `rttMs` is its measurement: it hears us too. */
-  | { readonly kind: 'probe'; readonly nonce: number; readonly rttMs: number | undefined }
+  | { readonly kind: 'probe'; readonly nonce: number; readonly arrivedAt: Millis; readonly rttMs: number | undefined }
   | { readonly kind: 'traffic' }
   /** The largest packet anyone wants to send, or the address of either side, is another. */
   | { readonly kind: 'resize' };
@@ -69,12 +81,13 @@ export type PathEvent =
 export type PathEffect =
   /** `packetBytes` 0: as small as possible. `rttMs` undefined: we do not hear the peer. */
   | {
-      readonly kind: 'send';
-      readonly frame: 'probe' | 'echo';
+      readonly kind: 'probe';
       readonly nonce: number;
       readonly packetBytes: number;
       readonly rttMs: number | undefined;
     }
+  /** The answer to a probe that is held since `heldSince`. */
+  | { readonly kind: 'echo'; readonly nonce: number; readonly heldSince: Millis }
   /** An echo nobody asked for. */
   | { readonly kind: 'unasked' };
 
@@ -96,6 +109,9 @@ export const newPath = (leads: boolean, now: Millis): Path => ({
   busyUntil: 0 as Millis,
   heardAt: undefined,
   rttMs: undefined,
+  rtts: [],
+  measuredMs: undefined,
+  answerMs: undefined,
   mtu: undefined,
   search: undefined,
   searchAt: now,
@@ -106,12 +122,14 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
   switch (ev.kind) {
     case 'tick':
       return advance(expire(p, now), now, limits);
+    case 'sent':
+      return [{ ...p, sent: p.sent.map((s) => (s.nonce === ev.nonce ? { ...s, at: now } : s)) }, []];
     case 'echo': {
       const sent = p.sent.find((s) => s.nonce === ev.nonce);
-      return sent === undefined ? [p, [{ kind: 'unasked' }]] : advance(echoed(p, sent, now), now, limits);
+      return sent === undefined ? [p, [{ kind: 'unasked' }]] : advance(echoed(p, sent, ev, now), now, limits);
     }
     case 'probe': {
-      const echo: PathEffect = { kind: 'send', frame: 'echo', nonce: ev.nonce, packetBytes: 0, rttMs: undefined };
+      const echo: PathEffect = { kind: 'echo', nonce: ev.nonce, heldSince: ev.arrivedAt };
       const [next, effects] = advance(probed(p, ev.rttMs, now), now, limits);
       return [next, [echo, ...effects]];
     }
@@ -141,7 +159,9 @@ const isBusy = (p: Path, now: Millis): boolean => now < p.busyUntil;
 const dueAt = (p: Path, s: Sent): Millis =>
   plus(
     s.at,
-    p.rttMs === undefined ? FIRST_TIMEOUT_MS : Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, 2 * p.rttMs + 100)),
+    p.answerMs === undefined
+      ? FIRST_TIMEOUT_MS
+      : Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, 2 * p.answerMs + 100)),
   );
 
 function paceMs(p: Path, now: Millis): number {
@@ -171,21 +191,21 @@ function expire(p: Path, now: Millis): Path {
   return { ...next, search, nextAt: small > 0 && p.kind === 'up' ? min(p.nextAt, now) : p.nextAt };
 }
 
-function echoed(p: Path, sent: Sent, now: Millis): Path {
+function echoed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }, now: Millis): Path {
   const small = sent.packetBytes === undefined;
   const next: Path = {
-    ...p,
+    ...(small ? timed(p, sent, echo, now) : p),
     sent: p.sent.filter((s) => s !== sent),
     losses: 0,
     echoes: p.echoes + 1,
     heardAt: now,
-    rttMs: small ? smooth(p.rttMs, now - sent.at) : p.rttMs,
     search: small || p.search === undefined ? p.search : sizePassed(p.search, sent.packetBytes),
   };
   if (p.kind === 'up') return next;
   if (p.kind === 'probing' || next.echoes >= ECHOES_TO_UP)
     return {
       ...next,
+      ...sampled(next.rtts.slice(-next.echoes)), // what was measured before the fall may be another way
       kind: 'up',
       searchAt: now,
       search: undefined,
@@ -198,7 +218,7 @@ function probed(p: Path, rttMs: number | undefined, now: Millis): Path {
   const heard: Path = { ...p, heardAt: now };
   if (p.kind !== 'up' || rttMs === undefined)
     return { ...heard, nextAt: min(p.nextAt, max(now, plus(p.sentAt, QUICK_MS))) };
-  const known: Path = { ...heard, losses: 0, rttMs: smooth(p.rttMs, rttMs) };
+  const known: Path = { ...heard, ...sampled([...p.rtts, rttMs]), losses: 0 };
   return isBusy(p, now) ? known : { ...known, nextAt: plus(now, idleMs(p)) };
 }
 
@@ -211,8 +231,16 @@ function trafficked(p: Path, now: Millis): Path {
   };
 }
 
-const smooth = (rttMs: number | undefined, sample: number): number =>
-  rttMs === undefined ? sample : rttMs + (sample - rttMs) / 8;
+function timed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }, now: Millis): Path {
+  const measuredMs = Math.max(0, echo.arrivedAt - sent.at - echo.heldMs);
+  const answerMs = p.answerMs === undefined ? now - sent.at : p.answerMs + (now - sent.at - p.answerMs) / 8;
+  return { ...p, ...sampled([...p.rtts, measuredMs]), measuredMs, answerMs };
+}
+
+function sampled(all: readonly number[]): Pick<Path, 'rttMs' | 'rtts'> {
+  const rtts = all.slice(-RTT_SAMPLES);
+  return { rtts, rttMs: rtts.length === 0 ? undefined : Math.min(...rtts) };
+}
 
 /** Sends what is due by now. */
 function advance(p: Path, now: Millis, limits: PathLimits): [Path, readonly PathEffect[]] {
@@ -243,11 +271,10 @@ function send(p: Path, packetBytes: number | undefined, now: Millis, limits: Pat
   const nonce = Math.floor(limits.random() * 2 ** 32);
   const hears = p.kind === 'up' && p.losses === 0;
   effects.push({
-    kind: 'send',
-    frame: 'probe',
+    kind: 'probe',
     nonce,
     packetBytes: packetBytes ?? 0,
-    rttMs: hears ? p.rttMs : undefined,
+    rttMs: hears ? p.measuredMs : undefined,
   });
   const kept = p.sent.filter((s) => now - s.at < KEEP_MS).slice(1 - MAX_SENT);
   return { ...p, sent: [...kept, { nonce, at: now, packetBytes, overdue: false }], sentAt: now };

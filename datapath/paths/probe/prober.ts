@@ -1,25 +1,29 @@
 // All peers' paths in one core: it says what to send and which path is worth a report.
 import type { Core, Random } from '../../../router/core.js';
 import type { Millis, PeerId } from '../../../router/types.js';
-import type { ProbeFrame } from './frame.js';
+import { PROBE_MIN_BYTES, type ProbeFrame } from './frame.js';
 import { newPath, pathDeadline, stepPath, type Path, type PathEffect, type PathEvent } from './path-state.js';
 
 /** The smallest IP MTU that an underlay may have and still be searched, bytes (RFC 791: every host takes 576). */
 export const MIN_UNDERLAY_BYTES = 576;
-/** A change of RTT is worth a report when it doubles or halves, and by this much, ms: less is the scheduler's noise. */
-const RTT_NEWS_MS = 2;
+/** A change of RTT is worth a report when it doubles or halves, and by this much, ms: less matters to nobody. */
+const RTT_NEWS_MS = 1;
 
 export type ProberEvent =
   | { readonly kind: 'tick' }
   /** A peer that can be probed, or (undefined) no more. `overheadBytes`: outer IP, UDP, VXLAN and inner Ethernet header. */
   | { readonly kind: 'peer'; readonly peer: PeerId; readonly overheadBytes: number | undefined }
-  | { readonly kind: 'frame'; readonly frame: ProbeFrame }
+  /** `arrivedAt`: when the kernel received it, at most now. */
+  | { readonly kind: 'frame'; readonly frame: ProbeFrame; readonly arrivedAt: Millis }
+  /** A probe goes out now. */
+  | { readonly kind: 'sent'; readonly peer: PeerId; readonly nonce: number }
   | { readonly kind: 'traffic'; readonly peers: readonly PeerId[] }
   /** The largest packet any network of ours carries, bytes. */
   | { readonly kind: 'ceiling'; readonly bytes: number };
 
 export type ProberEffect =
-  | { readonly kind: 'send'; readonly to: PeerId; readonly frame: ProbeFrame }
+  /** An echo answers a probe that is held since `heldSince`: its `timeUs` is to be set when it goes out. */
+  | { readonly kind: 'send'; readonly to: PeerId; readonly frame: ProbeFrame; readonly heldSince: Millis | undefined }
   /** State, MTU or (by much) RTT of a peer's path changed. */
   | { readonly kind: 'news'; readonly peer: PeerId }
   | { readonly kind: 'drop'; readonly reason: 'unknown-peer' | 'unasked' };
@@ -49,7 +53,9 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
       case 'peer':
         return this.#setPeer(ev.peer, ev.overheadBytes, now);
       case 'frame':
-        return this.#frame(ev.frame, now);
+        return this.#frame(ev.frame, ev.arrivedAt, now);
+      case 'sent':
+        return this.#step(ev.peer, { kind: 'sent', nonce: ev.nonce }, now);
       case 'traffic':
         return ev.peers.flatMap((peer) => this.#step(peer, { kind: 'traffic' }, now));
       case 'ceiling':
@@ -84,10 +90,11 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
     return this.#step(peer, { kind: 'tick' }, now);
   }
 
-  #frame(frame: ProbeFrame, now: Millis): readonly ProberEffect[] {
-    if (!this.#peers.has(frame.from)) return [{ kind: 'drop', reason: 'unknown-peer' }];
-    const rttMs = frame.rttUs === 0 ? undefined : frame.rttUs / 1000;
-    return this.#step(frame.from, { kind: frame.kind, nonce: frame.nonce, rttMs }, now);
+  #frame({ kind, from, nonce, timeUs }: ProbeFrame, arrivedAt: Millis, now: Millis): readonly ProberEffect[] {
+    if (!this.#peers.has(from)) return [{ kind: 'drop', reason: 'unknown-peer' }];
+    const ms = timeUs / 1000;
+    if (kind === 'echo') return this.#step(from, { kind, nonce, arrivedAt, heldMs: ms }, now);
+    return this.#step(from, { kind, nonce, arrivedAt, rttMs: ms === 0 ? undefined : ms }, now);
   }
 
   #stepAll(ev: PathEvent, now: Millis, which: (p: Path) => boolean): readonly ProberEffect[] {
@@ -109,9 +116,11 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
 
   #effect(peer: PeerId, fx: PathEffect): ProberEffect {
     if (fx.kind === 'unasked') return { kind: 'drop', reason: 'unasked' };
-    const rttUs = fx.rttMs === undefined ? 0 : Math.max(1, Math.round(fx.rttMs * 1000));
-    const sizeBytes = fx.packetBytes + ETHERNET_BYTES;
-    return { kind: 'send', to: peer, frame: { kind: fx.frame, from: this.#self, nonce: fx.nonce, rttUs, sizeBytes } };
+    const frame = { kind: fx.kind, from: this.#self, nonce: fx.nonce, timeUs: 0, sizeBytes: PROBE_MIN_BYTES };
+    if (fx.kind === 'echo') return { kind: 'send', to: peer, frame, heldSince: fx.heldSince };
+    const timeUs = fx.rttMs === undefined ? 0 : Math.max(1, Math.round(fx.rttMs * 1000));
+    const sizeBytes = Math.max(PROBE_MIN_BYTES, fx.packetBytes + ETHERNET_BYTES);
+    return { kind: 'send', to: peer, frame: { ...frame, timeUs, sizeBytes }, heldSince: undefined };
   }
 }
 

@@ -82,17 +82,17 @@ test('a path that loses every other frame while down does not flap', () => {
 });
 
 test('random loss of a tenth neither takes an idle path down nor makes it look wider than it is', () => {
-  fc.assert(
-    fc.property(fc.integer(), (seed) => {
-      const w = pair(seed);
-      w.mtu = 1350;
-      w.loses = () => w.chance() < 0.1;
-      w.run(60_000);
-      assert.equal(w.path(A, B).kind, 'up');
-      assert.ok(w.path(A, B).mtu! <= 1350, `${w.path(A, B).mtu}`);
-    }),
-    { numRuns: 50 },
-  );
+  // Fixed seeds: of three probes in a row all are lost once in 150 times, and then the path is rightly down for a while.
+  let up = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const w = pair(seed);
+    w.mtu = 1350;
+    w.loses = () => w.chance() < 0.1;
+    w.run(60_000);
+    if (w.path(A, B).kind === 'up') up++;
+    assert.ok((w.path(A, B).mtu ?? 0) <= 1350, `${w.path(A, B).mtu} with seed ${seed}`);
+  }
+  assert.ok(up >= 195, `up with ${up} of 200 seeds`);
 });
 
 test('the MTU of a narrow path is found to the byte, and found anew when it changed', () => {
@@ -169,15 +169,110 @@ test('a quiet mesh has no news', () => {
 
 test('a round trip that doubles is news, one that trembles is not', () => {
   const w = pair();
-  w.delayMs = 5;
   w.run(10_000);
   const at = w.now;
-  w.delayMs = 6;
+  w.delayMs = 1.4;
   w.run(120_000);
   assert.deepEqual(since(w, at), []);
   w.delayMs = 20;
   w.run(300_000);
   assert.ok(since(w, at).length >= 1 && since(w, at).length <= 4);
+});
+
+test("the round trip is the network's, however late both routers come to handle what arrived", () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const w = pair(seed);
+      w.delayMs = 0.25;
+      w.stallMs = () => 5 + 75 * w.chance();
+      w.run(60_000);
+      for (const p of [w.path(A, B), w.path(B, A)]) {
+        assert.ok(Math.abs(p.rttMs! - 0.5) < 0.002, `${p.rttMs}`); // two roundings to µs
+        assert.ok(p.answerMs === undefined || p.answerMs >= 5);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('where the kernel does not tell of arrivals the least of eight round trips is taken', () => {
+  const w = pair();
+  w.hasTimestamps = false;
+  let n = 0;
+  w.stallMs = () => (n++ % 8 < 2 ? 0 : 80); // one probe in four, and its echo, are handled at once
+  w.run(60_000);
+  for (let i = 0; i < 8; i++) {
+    w.run(5_000);
+    assert.deepEqual([w.path(A, B).rttMs, w.path(B, A).rttMs], [2, 2]);
+  }
+});
+
+test('timeouts allow for the load of both routers, of which the round trip is free', () => {
+  const w = pair();
+  w.stallMs = () => 250;
+  w.run(60_000);
+  const at = w.now;
+  for (let i = 0; i < 60; i++) {
+    w.tell(A, { kind: 'traffic', peers: [B] });
+    w.run(1_000);
+  }
+  assert.equal(w.path(A, B).rttMs, 2);
+  assert.deepEqual(since(w, at), []);
+});
+
+test('a longer way is known on both sides though each tells the other of its round trips', () => {
+  const w = pair();
+  w.run(5_000);
+  w.delayMs = 20;
+  for (let i = 0; i < 10; i++) {
+    for (const [a, b] of [[A, B] as const, [B, A] as const]) w.tell(a, { kind: 'traffic', peers: [b] });
+    w.run(1_000);
+  }
+  assert.deepEqual([w.path(A, B).rttMs, w.path(B, A).rttMs], [40, 40]);
+});
+
+test('what was measured before a path went down is not shown of the way on which it comes back', () => {
+  const w = pair();
+  w.run(2_000);
+  w.loses = () => true;
+  w.run(20_000);
+  w.loses = () => false;
+  w.delayMs = 20;
+  while (w.path(A, B).kind !== 'up') w.run(10);
+  assert.equal(w.path(A, B).rttMs, 40);
+});
+
+test('a peer that lies about its hold looks near, never nearer than 0', () => {
+  const p = new Prober(A, 1376, mulberry32(1));
+  const [sent] = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
+  assert.ok(sent?.kind === 'send');
+  const frame = { kind: 'echo', from: B, nonce: sent.frame.nonce, timeUs: 0xffffffff, sizeBytes: 40 } as const;
+  p.handle({ kind: 'frame', frame, arrivedAt: 9 as Millis }, 10 as Millis);
+  assert.equal(p.path(B)!.rttMs, 0);
+});
+
+test('a probe counts from when it went out, not from when it was due', () => {
+  const p = new Prober(A, 1376, mulberry32(1));
+  const [sent] = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
+  assert.ok(sent?.kind === 'send');
+  const { nonce } = sent.frame;
+  p.handle({ kind: 'sent', peer: B, nonce }, 7 as Millis);
+  const frame = { kind: 'echo', from: B, nonce, timeUs: 500, sizeBytes: 40 } as const;
+  p.handle({ kind: 'frame', frame, arrivedAt: 8 as Millis }, 30 as Millis);
+  assert.equal(p.path(B)!.rttMs, 0.5);
+  assert.equal(p.path(B)!.answerMs, 23);
+});
+
+test('a round trip that trembles by less than a millisecond is no news, though it doubles', () => {
+  const w = pair();
+  w.delayMs = 0.05;
+  w.run(10_000);
+  const at = w.now;
+  for (let i = 0; i < 20; i++) {
+    w.delayMs = i % 2 === 0 ? 0.2 : 0.05;
+    w.run(60_000);
+  }
+  assert.deepEqual(since(w, at), []);
 });
 
 test('a path around the world is up, though its echoes come after the first probes count as lost', () => {
@@ -196,17 +291,17 @@ test('a path around the world is up, though its echoes come after the first prob
 test('an echo nobody asked for, a repeated echo and a stranger change nothing and are dropped for their reason', () => {
   const p = new Prober(A, 1376, mulberry32(1));
   const at = 5 as Millis;
-  const frame = { kind: 'echo', from: B, nonce: 99, rttUs: 0, sizeBytes: 40 } as const;
-  assert.deepEqual(p.handle({ kind: 'frame', frame }, at), [{ kind: 'drop', reason: 'unknown-peer' }]);
+  const frame = { kind: 'echo', from: B, nonce: 99, timeUs: 0, sizeBytes: 40 } as const;
+  assert.deepEqual(p.handle({ kind: 'frame', frame, arrivedAt: at }, at), [{ kind: 'drop', reason: 'unknown-peer' }]);
   const [sent] = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, at);
-  assert.deepEqual(p.handle({ kind: 'frame', frame: { ...frame, nonce: 1 } }, at), [
+  assert.deepEqual(p.handle({ kind: 'frame', frame: { ...frame, nonce: 1 }, arrivedAt: at }, at), [
     { kind: 'drop', reason: 'unasked' },
   ]);
   assert.equal(p.path(B)!.kind, 'probing');
   assert.ok(sent?.kind === 'send');
-  p.handle({ kind: 'frame', frame: { ...frame, nonce: sent.frame.nonce } }, at);
+  p.handle({ kind: 'frame', frame: { ...frame, nonce: sent.frame.nonce }, arrivedAt: at }, at);
   assert.equal(p.path(B)!.kind, 'up');
-  const again = p.handle({ kind: 'frame', frame: { ...frame, nonce: sent.frame.nonce } }, at);
+  const again = p.handle({ kind: 'frame', frame: { ...frame, nonce: sent.frame.nonce }, arrivedAt: at }, at);
   assert.deepEqual(again, [{ kind: 'drop', reason: 'unasked' }]);
 });
 
@@ -215,8 +310,8 @@ test('an echo is never larger than its probe', () => {
   p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
   fc.assert(
     fc.property(fc.integer({ min: 40, max: 9014 }), fc.nat(0xffffffff), (sizeBytes, nonce) => {
-      const frame = { kind: 'probe', from: B, nonce, rttUs: 0, sizeBytes } as const;
-      const [echo] = p.handle({ kind: 'frame', frame }, 1 as Millis);
+      const frame = { kind: 'probe', from: B, nonce, timeUs: 0, sizeBytes } as const;
+      const [echo] = p.handle({ kind: 'frame', frame, arrivedAt: 1 as Millis }, 1 as Millis);
       assert.ok(echo?.kind === 'send' && echo.frame.kind === 'echo' && echo.frame.nonce === nonce);
       assert.ok(echo.frame.sizeBytes <= sizeBytes);
     }),

@@ -1,12 +1,13 @@
 // Probers in virtual time, joined by links that a test can cut, narrow or delay. Nothing sleeps.
 import { Prober, type ProberEffect, type ProberEvent } from '../../../../datapath/paths/probe/prober.js';
-import { decodeProbe, encodeProbe } from '../../../../datapath/paths/probe/frame.js';
+import { decodeProbe, encodeProbe, setHeld } from '../../../../datapath/paths/probe/frame.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
 
 export const OVERHEAD = 50;
 
 interface Flight {
   readonly at: number;
+  readonly arrivedAt: number;
   readonly seq: number;
   readonly to: PeerId;
   readonly bytes: Uint8Array;
@@ -17,6 +18,9 @@ export class ProbeWorld {
   /** One way in ms, the largest inner packet, and whether a frame from `a` to `b` is lost. */
   delayMs = 1;
   mtu = 1450;
+  /** How long after a frame's arrival its router handles it, ms; and whether the kernel tells of the arrival. */
+  stallMs: () => number = () => 0;
+  hasTimestamps = true;
   loses: (a: PeerId, b: PeerId, frameBytes: number) => boolean = () => false;
   /** Bytes on the underlay and frames, by sender. */
   readonly sentBytes = new Map<PeerId, number>();
@@ -71,7 +75,12 @@ export class ProbeWorld {
     this.#flights = this.#flights.filter((f) => f !== flight);
     const frame = decodeProbe(flight.bytes);
     if (typeof frame === 'string') this.drops.push(frame);
-    else this.tell(flight.to, { kind: 'frame', frame });
+    else
+      this.tell(flight.to, {
+        kind: 'frame',
+        frame,
+        arrivedAt: (this.hasTimestamps ? flight.arrivedAt : this.now) as Millis,
+      });
   }
 
   #perform(by: PeerId, fx: ProberEffect): void {
@@ -79,9 +88,12 @@ export class ProbeWorld {
     if (fx.kind === 'news')
       return void this.news.push({ at: this.now, by, peer: fx.peer, kind: this.path(by, fx.peer).kind });
     const bytes = encodeProbe(fx.to, fx.frame);
+    if (fx.heldSince !== undefined) setHeld(bytes, this.now - fx.heldSince);
+    else this.tell(by, { kind: 'sent', peer: fx.to, nonce: fx.frame.nonce });
     this.sentBytes.set(by, (this.sentBytes.get(by) ?? 0) + bytes.length + OVERHEAD);
     if (this.loses(by, fx.to, bytes.length) || bytes.length - 14 > this.mtu) return;
-    this.#flights.push({ at: this.now + this.delayMs, seq: this.#seq++, to: fx.to, bytes });
+    const arrivedAt = this.now + this.delayMs;
+    this.#flights.push({ at: arrivedAt + this.stallMs(), arrivedAt, seq: this.#seq++, to: fx.to, bytes });
   }
 }
 
