@@ -124,6 +124,7 @@ test('thousands of valid claims about peers that are not there make no member, n
     s.grow(3);
     s.time.run(5000);
     for (const { from, payload } of flood()) s.at(0).receive(from, payload);
+    assert.equal(s.at(0).members().length, 2);
     const heard = listen(s);
     s.time.run(60_000);
     for (const host of s.hosts) assert.equal(s.at(host).members().length, 2);
