@@ -31,7 +31,7 @@ interface Edge {
 const IN_USE = 3;
 /** Changes of RTT alone wait for one another: each block goes to every peer, and on a busy host they never end. */
 const REPUBLISH_MS = 300_000;
-const RTT_NEWS_MS = 5; // less is the scheduler's noise
+const RTT_NEWS_MS = 2;
 
 export class Publisher {
   readonly #identity: Identity;

@@ -63,12 +63,12 @@ test('overlay and MTU are told at once', () => {
   ]);
 });
 
-test('a round trip that changes by half is told within five minutes, a smaller change and a few milliseconds never', () => {
+test('a round trip that changes by half is told within five minutes, a smaller change never', () => {
   const { publisher: p, puts } = publisher();
   p.connection(PEER, true);
   p.path(path(10), at(0));
   p.path(path(14), at(100));
-  p.path(path(6), at(150));
+  p.path(path(8.5), at(150));
   assert.equal(p.nextDeadline(), undefined);
   p.path(path(16), at(200));
   p.path(path(40), at(5_000));
@@ -89,4 +89,14 @@ test('a round trip that is as it was when the time is over is not told again', (
   p.tick(at(300_100));
   assert.equal(puts.length, 2);
   assert.equal(p.nextDeadline(), undefined);
+});
+
+test('a change of a millisecond is no news, however large a part it is', () => {
+  const { publisher: p } = publisher();
+  p.connection(PEER, true);
+  p.path(path(0.1), at(0));
+  p.path(path(1.9), at(100));
+  assert.equal(p.nextDeadline(), undefined);
+  p.path(path(2.2), at(200));
+  assert.equal(p.nextDeadline(), 300_200);
 });

@@ -84,7 +84,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
       this.#peers.delete(peer);
       return [];
     }
-    const path = newPath(this.#self < peer, now);
+    const path = newPath(leadsTo(this.#self, peer), now);
     const told = { kind: path.kind, rttMs: undefined, mtu: undefined };
     this.#peers.set(peer, { path, floor: MIN_UNDERLAY_BYTES - overheadBytes, told });
     return this.#step(peer, { kind: 'tick' }, now);
@@ -131,4 +131,13 @@ function isNews({ path, told }: Probed): boolean {
   if (path.rttMs === undefined || told.rttMs === undefined) return path.rttMs !== told.rttMs;
   const [low, high] = path.rttMs < told.rttMs ? [path.rttMs, told.rttMs] : [told.rttMs, path.rttMs];
   return high >= low * 2 && high - low >= RTT_NEWS_MS;
+}
+
+/**
+ * Which of the two probes while both are idle. By parity of their ids, so that both ends agree and a router leads about
+ * half of its paths: if the lower id led, the lowest would pay for the whole mesh.
+ */
+function leadsTo(self: PeerId, peer: PeerId): boolean {
+  const isOdd = (parseInt(self.slice(-1), 16) + parseInt(peer.slice(-1), 16)) % 2 === 1;
+  return self < peer !== isOdd;
 }
