@@ -22,7 +22,7 @@ await attached(lab, b, 'cb', '10.32.0.2/12');
 const free = lab.container('free');
 const c = new RouterProcess(lab, lab.host('c'));
 await a.must('expose', '--ip', '10.32.0.100/12');
-const macOf = (await a.status()).endpoints[0]!.mac;
+const { id: idOf, mac: macOf } = (await a.status()).endpoints[0]!;
 
 const IP = ['--ip', '10.32.0.9/12'];
 const LAUNCH = ['launch', '--state-dir', c.stateDir, '--name', 'c'];
@@ -47,7 +47,7 @@ const COMMANDS: readonly (readonly [what: string, argv: readonly string[], refus
   ['attach: a malformed network name', ['attach', free.name, ...IP, '--network', 'Blue'], { code: USAGE, says: /^attach: --network "Blue" is malformed/ }],
   ['attach: a network that does not exist', ['attach', free.name, ...IP, '--network', 'blue'], { code: 1, says: `attach "${free.name}": there is no network "blue" in this mesh`, remedy: 'mesh status networks' }],
   ['attach: an address in use on another host', ['attach', free.name, '--ip', '10.32.0.2/12'], { code: 1, says: `attach "${free.name}": 10.32.0.2 is in use on b`, remedy: 'mesh status macs' }],
-  ['attach: an address in use on this host', ['attach', free.name, '--ip', '10.32.0.1/12'], { code: 1, says: `attach "${free.name}": 10.32.0.1 is in use by ${ca.path} on this host`, remedy: 'mesh status endpoints' }],
+  ['attach: an address in use on this host', ['attach', free.name, '--ip', '10.32.0.1/12'], { code: 1, says: `attach "${free.name}": 10.32.0.1 is in use by ${ca.path} on this host`, remedy: `mesh detach ${idOf}` }],
   ['attach: an address that the host itself has', ['attach', free.name, '--ip', '10.32.0.100/12'], { code: 1, says: `attach "${free.name}": 10.32.0.100 is in use by this host itself` }],
   ['attach: a MAC in use on this host', ['attach', free.name, ...IP, '--mac', macOf], { code: 1, says: `attach "${free.name}": ${macOf} is in use by ${ca.path} on this host` }],
   ['attach: twice', ['attach', ca.name, ...IP], { code: 1, says: `attach "${ca.name}": it is attached already, as mesh0`, remedy: `mesh detach ${ca.name}` }],
