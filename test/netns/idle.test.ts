@@ -64,6 +64,5 @@ test('an idle mesh of ten sends less than 1,000 bytes per second and router, all
       1,
     )}`,
   );
-  // One router may answer for others while they are slow to; all of them together are held to the promise.
-  assert.ok(mean < BYTES_PER_SECOND, `${rates.map((r) => r.toFixed(0)).join(' ')} bytes per second`);
+  assert.ok(most < BYTES_PER_SECOND, `${rates.map((r) => r.toFixed(0)).join(' ')} bytes per second`);
 });

@@ -16,8 +16,10 @@ export const BUSY_MS = 250;
 export const IDLE_MS = 5_000;
 /** When idle only the leading side probes; the other waits this much longer, and takes the probe as its evidence. */
 export const FOLLOW_GRACE_MS = 1_000;
-/** Traffic seen once keeps the quick pace for this long. */
+/** Traffic keeps the quick pace for this long. */
 export const BUSY_FOR_MS = 5_000;
+/** It is seen at two looks in a row, 2 s apart: a container's lone router solicitation is no conversation. */
+export const CONVERSATION_MS = 3_000;
 export const RESEARCH_IDLE_MS = 600_000;
 export const RESEARCH_BUSY_MS = 60_000;
 
@@ -50,6 +52,8 @@ export interface Path {
   readonly nextAt: Millis;
   readonly sentAt: Millis;
   readonly busyUntil: Millis;
+  /** When traffic was last seen; undefined before the first. */
+  readonly trafficAt: Millis | undefined;
   /** When a frame of the peer last came, of either kind. */
   readonly heardAt: Millis | undefined;
   /** The network's round trip: the least of `rtts`; undefined when there is none. */
@@ -107,6 +111,7 @@ export const newPath = (leads: boolean, now: Millis): Path => ({
   nextAt: now,
   sentAt: 0 as Millis,
   busyUntil: 0 as Millis,
+  trafficAt: undefined,
   heardAt: undefined,
   rttMs: undefined,
   rtts: [],
@@ -223,8 +228,11 @@ function probed(p: Path, rttMs: number | undefined, now: Millis): Path {
 }
 
 function trafficked(p: Path, now: Millis): Path {
+  const isConversation = p.trafficAt !== undefined && now - p.trafficAt <= CONVERSATION_MS;
+  if (!isConversation) return { ...p, trafficAt: now };
   return {
     ...p,
+    trafficAt: now,
     busyUntil: plus(now, BUSY_FOR_MS),
     nextAt: min(p.nextAt, plus(now, BUSY_MS)),
     searchAt: p.searchedAt === undefined ? p.searchAt : min(p.searchAt, plus(p.searchedAt, RESEARCH_BUSY_MS)),

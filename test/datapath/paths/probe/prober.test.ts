@@ -30,12 +30,29 @@ test('a path that never answers is down after three probes, and is asked once a 
   assert.ok(Math.abs((w.sentBytes.get(A)! - before) / 90 - 60) <= 1);
 });
 
+/** Both sides see traffic at two looks in a row. */
+function converse(w: ReturnType<typeof pair>): void {
+  for (let look = 0; look < 2; look++)
+    for (const [a, b] of [[A, B] as const, [B, A] as const]) w.tell(a, { kind: 'traffic', peers: [b] });
+}
+
+test('a lone frame now and then does not quicken the pace', () => {
+  const w = pair();
+  w.run(60_000);
+  const before = w.sentBytes.get(A)!;
+  for (let i = 0; i < 30; i++) {
+    w.tell(A, { kind: 'traffic', peers: [B] });
+    w.run(4_000);
+  }
+  assert.ok((w.sentBytes.get(A)! - before) / 90 <= 30, 'one probe or echo in 4 s at most');
+});
+
 test('with traffic a dead path is known by both sides within a second', () => {
   fc.assert(
     fc.property(fc.integer(), fc.nat(5_000), (seed, ms) => {
       const w = pair(seed);
       w.run(2_000);
-      for (const [a, b] of [[A, B] as const, [B, A] as const]) w.tell(a, { kind: 'traffic', peers: [b] });
+      converse(w);
       w.run(ms % 4_000);
       w.loses = () => true;
       w.run(1_000);
