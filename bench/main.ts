@@ -52,7 +52,9 @@ async function runPart(part: Part, settings: Settings): Promise<Outcome> {
   try {
     const result = await part.run(settings);
     for (const line of drawTable(result)) console.log(line);
-    const outcome = { ...times(), data: { figures: result.figures, values: result.data } };
+    const { figures, data: values, failed } = result;
+    const outcome = { ...times(), data: { figures, values }, ...(failed !== undefined && { error: failed }) };
+    if (failed !== undefined) console.log(`  FAILED: ${failed}`);
     console.log(`  load average ${loadBefore.toFixed(1)} before, ${outcome.loadAfter.toFixed(1)} after`);
     return outcome;
   } catch (e) {

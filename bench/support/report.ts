@@ -16,6 +16,8 @@ export interface PartResult {
   readonly figures: readonly Figure[];
   /** Every single value, for the JSON file. */
   readonly data: unknown;
+  /** What could not be measured, while the rest could. */
+  readonly failed?: string;
 }
 
 export interface Part {
