@@ -37,16 +37,6 @@ export function parseCidr(text: string): Cidr | undefined {
 export const cidrIp = (cidr: Cidr): Ip => cidr.slice(0, cidr.indexOf('/')) as Ip;
 export const cidrLength = (cidr: Cidr): number => Number(cidr.slice(cidr.indexOf('/') + 1));
 
-/** Is `ip` inside the range that `cidr` names? False when the families differ. */
-export function isInside(ip: Ip, cidr: Cidr): boolean {
-  if (isIpv6(ip) !== isIpv6(cidrIp(cidr))) return false;
-  const [a, b, bits] = [ipBytes(ip), ipBytes(cidrIp(cidr)), cidrLength(cidr)];
-  return a.every((byte, i) => {
-    const mask = (0xff00 >> Math.min(8, Math.max(0, bits - i * 8))) & 0xff;
-    return (byte & mask) === (b[i]! & mask);
-  });
-}
-
 /** Is it loopback, multicast, unspecified, broadcast or IPv4-mapped: nothing a container or an underlay can be reached at? */
 export function isUnusable(ip: Ip): boolean {
   const range = ipaddr.parse(ip).range();
