@@ -6,8 +6,8 @@ import type { Dirty, NetworkWant } from './network-want.js';
 import { RowPlan, type LinkStep } from './plan.js';
 import type { RowTable } from './row-table.js';
 
-/** MACs and addresses looked at before the event loop has its turn: some 10 ms of work. */
-const KEYS_PER_TURN = 1000;
+/** MACs and addresses brought to the kernel before the event loop has its turn: some 3 ms. An answer on a socket takes several turns. */
+const KEYS_PER_TURN = 300;
 
 export interface LinksApplied {
   /** Every link as it is now. */
@@ -72,12 +72,15 @@ export async function applyRows(
   tidy: boolean,
 ): Promise<KernelError[]> {
   const refused: KernelError[] = [];
+  let plansMade = 0;
   for (const plan of plans(network, known)) {
+    // `rows` may do what is little at once, and then nobody else has had a turn.
+    if (++plansMade > 1) await new Promise(setImmediate);
     const ops = tidy ? plan.ops() : plan.ops().filter(({ op }) => op === 'put');
     // Before the kernel has done it, so that a notification of its loss that comes meanwhile is later than our belief.
     for (const { op, row } of ops) known[op](network.name, row);
-    if (ops.length === 0) await new Promise(setImmediate);
-    else for (const { op, error } of await kernel.rows(ops)) refused.push(refuse(network, known, op, error));
+    if (ops.length === 0) continue;
+    for (const { op, error } of await kernel.rows(ops)) refused.push(refuse(network, known, op, error));
   }
   return refused;
 }
