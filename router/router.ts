@@ -41,8 +41,8 @@ export interface RouterOptions {
 }
 
 const SETTLE_AFTER_MS = 60_000;
-/** Some 10 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
-const CHANGES_PER_TURN = 2_000;
+/** Some 3 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
+const CHANGES_PER_TURN = 500;
 /** What we say depends on what others said, so before these all is learnt. */
 const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
   'started',
