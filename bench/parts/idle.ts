@@ -42,12 +42,13 @@ export const idlePart: Part = {
       }));
       const of = (pick: keyof Host): number[] => hosts.map((h) => h[pick]);
       const worst = (pick: keyof Host): string => short(Math.max(...of(pick)));
+      const middle = (pick: keyof Host): string => short(median(of(pick)));
       return {
-        columns: ['median', 'worst'],
+        columns: ['worst', 'median'],
         figures: [
-          atMost('sent per router', median(of('txPerS')), FLOOR_BYTES_PER_S, 'B/s', worst('txPerS')),
-          { what: 'processor', cells: [`${short(median(of('cpuPercent')))} %`, worst('cpuPercent')] },
-          { what: 'resident memory', cells: [`${short(median(of('rssMiB')))} MiB`, worst('rssMiB')] },
+          atMost('sent per router', Math.max(...of('txPerS')), FLOOR_BYTES_PER_S, 'B/s', middle('txPerS')),
+          { what: 'processor', cells: [`${worst('cpuPercent')} %`, middle('cpuPercent')] },
+          { what: 'resident memory', cells: [`${worst('rssMiB')} MiB`, middle('rssMiB')] },
         ],
         data: hosts,
       };

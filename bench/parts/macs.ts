@@ -2,9 +2,8 @@
 // meanwhile, and what they cost in memory.
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { attached } from '../../test/support/mesh-lab.js';
+import { attached, sleep } from '../../test/support/mesh-lab.js';
 import type { Lab, Namespace } from '../../test/support/netns.js';
-import { sleep } from '../../test/support/mesh-lab.js';
 import { launchRouter, type RouterProcess } from '../../test/support/router-process.js';
 import type { LinkIndex } from '../../router/types.js';
 import { inLab } from '../support/hosts.js';
