@@ -62,7 +62,7 @@ export interface PeerStatus {
   readonly remedy: string;
 }
 
-/** This router's relation to one peer. `mtu`: the largest packet that passes inside; bytes counted since the router started. */
+/** This router's relation to one peer. `sinceMs`: how long it has been connected, or without a data path. `mtu`: the largest packet that passes inside; bytes counted since the router started. */
 export interface ConnectionStatus {
   readonly peer: string;
   readonly name: string;

@@ -145,8 +145,9 @@ function inWords(error: Error, socket: string, deadlineMs: number): Failure {
   }
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-    const launch = socket === DEFAULT_SOCKET ? 'sudo mesh launch' : `sudo mesh launch --socket ${socket}`;
-    return new Failure(EXIT.notRunning, 'the router is not running', launch);
+    // The state directory is not known here, and without it another router would be founded.
+    const where = socket === DEFAULT_SOCKET ? '' : ` --socket ${socket} --state-dir DIR`;
+    return new Failure(EXIT.notRunning, 'the router is not running', `sudo mesh launch --detach${where}`);
   }
   if (code === 'EACCES' || code === 'EPERM') return new Denied(`permission denied on the control socket "${socket}"`);
   if (code === 'ECONNRESET' || code === 'EPIPE') {

@@ -2,11 +2,12 @@
 //
 //   a connection comes up   both ends send their vector; each answers with the blocks that the other lacks
 //   own records change      blocks to all neighbours (a few random ones in a large mesh)
-//   news from a neighbour   on to those that the owner itself cannot have told, and to two more by chance
+//   news from a neighbour   on to those that the owner itself cannot have told, and to one more by chance
 //   every 10 s              a digest (16 bytes) to one random neighbour; if it differs, vectors follow
 import type { Random } from './core.js';
 import type { RecordChange } from './gossip/chain.js';
 import { incarnationOf, type RecordStore } from './gossip/store.js';
+import type { Topic } from './wire/block.js';
 import { FrameType } from './wire/stream.js';
 import { decodeVector } from './wire/vector.js';
 import type { Millis, PeerId } from './types.js';
@@ -31,7 +32,7 @@ const DIGEST_INTERVAL_MS = 10_000;
 const VECTOR_INTERVAL_MS = 300; // per neighbour: a difference that one answer did not mend is asked about again after this
 const PUSH_TO_ALL = 32; // neighbours; above it an epidemic with fan-out 6 reaches 1,000 in 4 rounds
 const FANOUT = 6;
-const EXTRA_RELAYS = 2;
+const EXTRA_RELAYS = 1; // for an edge that is believed in and broken; the digests would find it later
 
 const NOTHING: Exchanged = { out: [], changes: [], aheadOf: undefined, inStep: false, drops: [] };
 
@@ -75,8 +76,8 @@ export class Exchange {
   }
 
   /** Cuts what was put since the last call into blocks and sends them on their way. */
-  push(neighbours: readonly PeerId[]): readonly FrameOut[] {
-    const blocks = this.#store.flush();
+  push(neighbours: readonly PeerId[], isWanted?: (topic: Topic) => boolean): readonly FrameOut[] {
+    const blocks = this.#store.flush(isWanted);
     if (blocks.length === 0) return [];
     const to = neighbours.length <= PUSH_TO_ALL ? neighbours : this.#some(neighbours, FANOUT);
     return to.flatMap((peer) => blocks.map((body) => ({ to: peer, type: FrameType.block, body })));
@@ -135,7 +136,7 @@ export class Exchange {
     const untold = others.filter((n) => !this.#adjacent(n, owner) && !this.#adjacent(n, from));
     const extra = this.#some(
       others.filter((n) => !untold.includes(n)),
-      EXTRA_RELAYS,
+      neighbours.length > PUSH_TO_ALL ? FANOUT : EXTRA_RELAYS,
     );
     return [...this.#some(untold, FANOUT), ...extra].flatMap((to) =>
       blocks.map((body) => ({ to, type: FrameType.block, body })),

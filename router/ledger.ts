@@ -49,6 +49,8 @@ export class Ledger {
   readonly forwarding: Forwarding;
   readonly local: LocalEndpoints;
   readonly publisher: Publisher;
+  /** Our `core` stream has news that nobody was told. */
+  isCoreDirty = false;
   readonly #self: PeerId;
   readonly #store: RecordStore;
   readonly #hooks: LedgerHooks;
@@ -71,7 +73,9 @@ export class Ledger {
   /** The one way into our own streams: what we say, we believe at once. */
   put(topic: Topic, key: string, value: Uint8Array | undefined, seq: number): void {
     const change = this.#store.put(topic, key, value, seq);
-    if (change !== undefined) this.learn([change], this.#now);
+    if (change === undefined) return;
+    if (topic === 'core') this.isCoreDirty = true;
+    this.learn([change], this.#now);
   }
 
   /** What others published: it is learnt in its turn, by `catchUp`. */

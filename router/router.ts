@@ -41,6 +41,7 @@ export interface RouterOptions {
 }
 
 const SETTLE_AFTER_MS = 60_000;
+const CORE_PUSH_MS = 200; // connections come up and are measured in flocks
 /** Some 3 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
 const CHANGES_PER_TURN = 500;
 /** What we say depends on what others said, so before these all is learnt. */
@@ -61,11 +62,14 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly connections: Connections;
   readonly contacts: Contacts;
   readonly drops = new Map<string, number>();
+  /** Since when each peer's path has been as it is. */
+  readonly pathSince = new Map<PeerId, { readonly isUp: boolean; readonly at: Millis }>();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
   readonly #isConnected = (peer: PeerId): boolean => this.connections.of(peer) !== undefined;
   #addresses: readonly SocketAddress[];
   #incarnation: number;
+  #corePushAt = -Infinity as Millis;
   #fx: RouterEffect[] = [];
   #deltas: ForwardingDelta[] = [];
   #startedAt: Millis | undefined;
@@ -104,6 +108,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
       this.ledger.book.nextDeadline(),
+      this.ledger.isCoreDirty ? this.#corePushAt : undefined,
       this.ledger.isCaughtUp ? undefined : this.#catchUpAt,
       this.#settled === 'no' ? this.#startedAt + SETTLE_AFTER_MS : undefined,
     ];
@@ -181,17 +186,23 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.publisher.tick(now);
     for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
-    // A tombstone is dropped for good only when we know whom it outranks.
-    if (this.ledger.isCaughtUp) this.#frames(this.#exchange.push(this.#neighbours()));
+    this.#push(now);
     this.#emit(this.contacts.dialer.tick(now, this.#isConnected));
     this.#emit(this.contacts.tick(now));
     if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
   }
 
-  /** It knows of nobody and dials nobody: there is nothing to wait for. */
-  #isAlone(): boolean {
-    return this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0;
+  #push(now: Millis): void {
+    if (!this.ledger.isCaughtUp) return; // a tombstone is dropped for good only when we know whom it outranks
+    const tellsCore = this.ledger.isCoreDirty && now >= this.#corePushAt;
+    this.#frames(this.#exchange.push(this.#neighbours(), (topic) => topic !== 'core' || tellsCore));
+    if (!tellsCore) return;
+    this.ledger.isCoreDirty = false;
+    this.#corePushAt = (now + CORE_PUSH_MS) as Millis;
   }
+
+  readonly #isAlone = (): boolean =>
+    this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0;
 
   /** `settled` comes after the deltas that it speaks of. */
   #effects(): readonly RouterEffect[] {
@@ -271,7 +282,10 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onMember(m: Member, now: Millis): void {
     const state = this.ledger.book.member(m.peer, m.status, now);
     if (state !== undefined) this.#onState(m.peer, state, now);
-    if (m.status === 'faulty') this.#onConnections(this.connections.drop(m.peer, 'the peer is faulty'), now);
+    // A stream that stands speaks for the peer: on a starved host SWIM is wrong first.
+    if (m.status !== 'faulty' || !this.#isConnected(m.peer)) return;
+    this.#onConnections(this.connections.challenge(m.peer, now), now);
+    this.#fx.push({ kind: 'swimSync', peers: [m.peer] });
   }
 
   #onState(peer: PeerId, state: PeerState, now: Millis): void {
@@ -284,6 +298,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {
     this.contacts.dialer.removePeer(peer);
+    this.pathSince.delete(peer);
     const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
     this.#onConnections(this.connections.drop(peer, reason), now);
     this.#fx.push({ kind: 'swimForget', peer });
@@ -293,16 +308,21 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onReport(report: DatapathReport, now: Millis): void {
     if (report.kind !== 'path') return; // the daemon hears of endpoints and ports
     this.ledger.publisher.path(report.path, now);
-    if (report.path.state === 'down') this.#onConnections(this.connections.challenge(report.path.peer, now), now);
+    const { peer, state } = report.path;
+    const isUp = state === 'up';
+    if (this.pathSince.get(peer)?.isUp !== isUp) this.pathSince.set(peer, { isUp, at: now });
+    if (state === 'down') this.#onConnections(this.connections.challenge(report.path.peer, now), now);
   }
 
   #onRaised(incarnation: number): void {
     if (incarnation <= this.#incarnation) return;
     this.#incarnation = incarnation;
     this.options.store.raise(incarnation);
+    this.ledger.isCoreDirty = true;
   }
 
   #onEnding(state: 'stopped' | 'left'): void {
+    this.#corePushAt = -Infinity as Millis; // the last word does not wait
     if (state === 'left') for (const e of this.ledger.local.all()) this.ledger.withdraw(e.id);
     if (state === 'left') this.ledger.publisher.gone(this.self, this.#incarnation, 'left');
     this.ledger.publisher.peer(this.#addresses, state);
@@ -321,7 +341,10 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #ledgerHooks(): LedgerHooks {
     return {
-      emit: (fx) => this.#onLedgerFx(fx),
+      emit: (fx) => {
+        const isPast = fx.kind === 'raiseIncarnation' && fx.above < this.#incarnation;
+        if (!isPast) this.#fx.push(fx);
+      },
       forward: (delta) => void this.#deltas.push(delta),
       isConnected: (peer) => this.#isConnected(peer),
       peerChanged: (peer, isWanted, now) => this.#onPeerChanged(peer, isWanted, now),
@@ -329,11 +352,6 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       purged: (peer, why, now) => this.#onPurged(peer, why, now),
       drop: (reason) => this.countDrop(reason),
     };
-  }
-
-  #onLedgerFx(fx: RouterEffect): void {
-    const isPast = fx.kind === 'raiseIncarnation' && fx.above < this.#incarnation;
-    if (!isPast) this.#fx.push(fx);
   }
 
   #onPeerChanged(peer: PeerId, isWanted: boolean, now: Millis): void {

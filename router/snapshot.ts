@@ -15,6 +15,8 @@ export interface PeerView {
   /** The underlay address of the control connection; undefined without one. */
   readonly remote: string | undefined;
   readonly connectedMs: number;
+  /** How long the path to it has been up, or down; undefined before the first report. */
+  readonly pathMs: number | undefined;
   /** The name of the neighbour on the way, undefined when directly connected or unreachable. */
   readonly via: string | undefined;
 }
@@ -87,9 +89,15 @@ function peerView(core: RouterCore, id: PeerId, now: Millis): PeerView[] {
       version: entry.record?.version ?? '',
       remote: c && formatSocketAddress({ ip: c.remote.ip, port: c.hello.port }),
       connectedMs: c === undefined ? 0 : now - c.upAt,
+      pathMs: pathMs(core, id, now),
       via: hop === undefined || hop === id ? undefined : core.ledger.book.name(hop),
     },
   ];
+}
+
+function pathMs(core: RouterCore, id: PeerId, now: Millis): number | undefined {
+  const since = core.pathSince.get(id);
+  return since && now - since.at;
 }
 
 /** Each edge once, as its lower end sees it, or its only end. */

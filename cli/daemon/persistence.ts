@@ -11,7 +11,8 @@ export interface Persistence {
   drop(): Promise<void>;
 }
 
-const SOON_MS = 250;
+/** What a crash may lose of the cache is still in the kernel, and peers tell it at the next launch; a target is lost. */
+const SOON_MS = { cache: 1_500, targets: 250 };
 /** A large cache is not written all the time: each write rests for this many times its own duration. */
 const REST_FACTOR = 20;
 
@@ -43,7 +44,7 @@ export function createPersistence(
   };
   const later = (what: 'cache' | 'targets'): void => {
     if (timers.has(what) || isOver) return;
-    const waitMs = Math.max(SOON_MS, (restUntil.get(what) ?? 0) - performance.now());
+    const waitMs = Math.max(SOON_MS[what], (restUntil.get(what) ?? 0) - performance.now());
     const timer = setTimeout(() => {
       timers.delete(what); // a change during the write is one more write
       void write(what);

@@ -87,7 +87,7 @@ export function connectionStatus(p: PeerView, path: PathReport | undefined): Con
     mtu: path?.mtu ?? null,
     txBytes: path?.txBytes ?? null,
     rxBytes: path?.rxBytes ?? null,
-    sinceMs: Math.round(isUp ? p.connectedMs : p.sinceMs),
+    sinceMs: Math.round(isUp ? (path?.state === 'down' ? (p.pathMs ?? 0) : p.connectedMs) : p.sinceMs),
   };
 }
 

@@ -16,7 +16,11 @@ import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
 import { runTool } from './run-tool.js';
 
 /** Reading the counters and looking at the forward chains: two or three children of 4 ms each. */
+/** Each look costs a process or two of `nft`, some 20 ms: quick while there is traffic to judge or a rule to guard. */
 const UPKEEP_MS = 2_000;
+const QUIET_UPKEEP_MS = 6_000;
+/** Traffic, or a rule of ours in somebody's chain, was seen within this. */
+const QUIET_AFTER_MS = 10_000;
 /** A probe device that somebody deletes again and again is made again at most this often. */
 const DEVICE_RETRY_MS = 1_000;
 /** What is probed for while this host is in no network: the MTU of a network founded on 1500. */
@@ -39,6 +43,7 @@ class LinuxPaths implements Paths {
   readonly #devices = new Map<Family, ProbeDevice>();
   readonly #prober: Prober;
   readonly #traffic: Traffic;
+  #stirredAt = -Infinity;
   readonly #forward: Forward;
   readonly #announcer: Announcer;
   readonly #bridgeSockets = new BridgeSockets();
@@ -193,16 +198,27 @@ class LinuxPaths implements Paths {
     clearTimeout(this.#upkeep?.timer);
     const timer = setTimeout(() => {
       this.#upkeep = undefined;
-      void this.#queue(() => this.#keepUp()).then(() => this.#running && this.#upkeepSoon(UPKEEP_MS));
+      void this.#queue(() => this.#keepUp()).then(() => this.#running && this.#upkeepSoon(this.#upkeepMs()));
     }, ms);
     this.#upkeep = { at, timer };
+  }
+
+  #upkeepMs(): number {
+    if (this.#forward.isNeeded) this.#stirredAt = clock();
+    return clock() - this.#stirredAt < QUIET_AFTER_MS ? UPKEEP_MS : QUIET_UPKEEP_MS;
   }
 
   async #keepUp(): Promise<void> {
     // A stop in between closes the kernel under us.
     if (this.#running) await this.#measureBridges();
-    if (this.#running && this.#peers.size > 0) this.#step({ kind: 'traffic', peers: await this.#traffic.read() });
+    if (this.#running && this.#peers.size > 0) await this.#readTraffic();
     if (this.#running) await this.#forward.ensure(this.#bridges);
+  }
+
+  async #readTraffic(): Promise<void> {
+    const peers = await this.#traffic.read();
+    if (peers.length > 0) this.#stirredAt = clock();
+    this.#step({ kind: 'traffic', peers });
   }
 
   async #measureBridges(): Promise<void> {

@@ -130,12 +130,13 @@ export class RecordStore {
     return this.#ownStream(topic).put(key, value, seq);
   }
 
-  /** Cuts what was put since into blocks. @returns the new ones, to be pushed to a few peers */
-  flush(): readonly Uint8Array[] {
+  /** Cuts what was put since into blocks. @param isWanted the others wait for a later call. @returns the new ones, to be pushed to a few peers */
+  flush(isWanted: (topic: Topic) => boolean = () => true): readonly Uint8Array[] {
     const blocks: Uint8Array[] = [];
     const mayDrop = this.#options.mayDrop ?? ((): boolean => true);
     for (const stream of [...this.#own.values()].sort((a, b) => compareStreams(a.chain, b.chain))) {
       const { owner, topic, head } = stream.chain;
+      if (!isWanted(topic)) continue;
       blocks.push(...stream.flush(this.#firstVersion(), mayDrop));
       this.#digest.move(owner, topic, head, stream.chain.head);
     }

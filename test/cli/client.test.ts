@@ -85,7 +85,7 @@ test('no socket, or one that a dead router left: not running, and how to start i
   const missing = await failureOf(createClient(socket).status());
   assert.deepEqual(
     [missing.exit, missing.message, missing.remedy],
-    [EXIT.notRunning, 'the router is not running', `sudo mesh launch --socket ${socket}`],
+    [EXIT.notRunning, 'the router is not running', `sudo mesh launch --detach --socket ${socket} --state-dir DIR`],
   );
   writeFileSync(socket, '');
   assert.equal((await failureOf(createClient(socket).status())).exit, EXIT.notRunning);

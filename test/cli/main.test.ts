@@ -44,7 +44,7 @@ test('without a router: one sentence on stderr, nothing on stdout, code 3', asyn
   const { code, out, err } = await run(['attach', 'web', '--ip', '10.32.0.1/12', '--socket', '/nonexistent/mesh.sock']);
   assert.equal(
     err,
-    'mesh: cannot attach "web": the router is not running\n  try: sudo mesh launch --socket /nonexistent/mesh.sock\n',
+    'mesh: cannot attach "web": the router is not running\n  try: sudo mesh launch --detach --socket /nonexistent/mesh.sock --state-dir DIR\n',
   );
   assert.deepEqual([code, out], [3, '']);
 });

@@ -227,7 +227,7 @@ test('a state directory that cannot be used is refused', async () => {
 test('a command without a router says how to start one', async () => {
   for (const argv of [['status'], ['stop'], ['reset', '--force'], ['attach', free.name, ...IP], ['report'], ['connect', 'b']]) {
     const done = await c.mesh(...argv);
-    assertRefused(done, { code: NOT_RUNNING, says: /: the router is not running$/, remedy: `sudo mesh launch --socket ${c.socket}` });
+    assertRefused(done, { code: NOT_RUNNING, says: /: the router is not running$/, remedy: `sudo mesh launch --detach --socket ${c.socket} --state-dir DIR` });
   }
 }); // prettier-ignore
 

@@ -46,6 +46,11 @@ export class Forward {
     this.#count = count;
   }
 
+  /** Is there a rule of ours that somebody may remove? */
+  get isNeeded(): boolean {
+    return this.#targets.length > 0;
+  }
+
   state(): ForwardState {
     return this.#state;
   }

@@ -13,6 +13,7 @@ const PEER: PeerView = {
   version: '1',
   remote: undefined,
   connectedMs: 3.5,
+  pathMs: 1.25,
   via: undefined,
 };
 const LOST: PathReport = {
@@ -37,5 +38,11 @@ test('a peer that was stopped, or does not answer, is the reason before its lost
 
 test('durations are whole milliseconds', () => {
   assert.equal(connectionStatus(PEER, LOST).sinceMs, 13);
-  assert.equal(connectionStatus({ ...PEER, remote: '10.0.0.2:6783' }, LOST).sinceMs, 4);
+  assert.equal(connectionStatus({ ...PEER, remote: '10.0.0.2:6783' }, undefined).sinceMs, 4);
+});
+
+test('a path that is down is dated from its fall, not from the control connection', () => {
+  const connected = { ...PEER, remote: '10.0.0.2:6783', connectedMs: 60_000, pathMs: 2_000.4 };
+  assert.equal(connectionStatus(connected, LOST).sinceMs, 2_000);
+  assert.equal(connectionStatus(connected, { ...LOST, overlay: 'vxlan', state: 'up' }).sinceMs, 60_000);
 });
