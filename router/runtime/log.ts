@@ -30,6 +30,7 @@ export const EVENTS = {
   'claim-lost': { level: 'warn', sentence: 'another peer owns an address that an endpoint here has' },
   'endpoint-back': { level: 'info', sentence: 'an endpoint has its interface again' },
   'endpoint-gone': { level: 'info', sentence: 'the sandbox of an endpoint is gone; it is waited for' },
+  'endpoint-dropped': { level: 'warn', sentence: 'an endpoint of an earlier run gave way to another with its address' },
   'endpoint-failed': { level: 'error', sentence: 'an endpoint could not be made' },
   'kernel-refused': { level: 'warn', sentence: 'the kernel refused a change; it is tried again' },
   'incarnation-raised': { level: 'info', sentence: 'others knew a newer incarnation of this router, or suspected it' },
