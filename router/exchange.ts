@@ -8,6 +8,7 @@ import type { Random } from './core.js';
 import type { RecordChange } from './gossip/chain.js';
 import { incarnationOf, type RecordStore } from './gossip/store.js';
 import type { Topic } from './wire/block.js';
+import { sameBytes } from './wire/bytes.js';
 import { FrameType } from './wire/stream.js';
 import { decodeVector } from './wire/vector.js';
 import type { Millis, PeerId } from './types.js';
@@ -79,8 +80,7 @@ export class Exchange {
   push(neighbours: readonly PeerId[], isWanted?: (topic: Topic) => boolean): readonly FrameOut[] {
     const blocks = this.#store.flush(isWanted);
     if (blocks.length === 0) return [];
-    const to = neighbours.length <= PUSH_TO_ALL ? neighbours : this.#some(neighbours, FANOUT);
-    return to.flatMap((peer) => blocks.map((body) => ({ to: peer, type: FrameType.block, body })));
+    return blocksTo(this.#reach(neighbours), blocks);
   }
 
   tick(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
@@ -96,8 +96,7 @@ export class Exchange {
   }
 
   #digest(from: PeerId, theirs: Uint8Array, now: Millis): Exchanged {
-    const ours = this.#store.digest();
-    if (ours.length === theirs.length && ours.every((b, i) => b === theirs[i])) return { ...NOTHING, inStep: true };
+    if (sameBytes(this.#store.digest(), theirs)) return { ...NOTHING, inStep: true };
     return { ...NOTHING, out: this.#ask(from, now) };
   }
 
@@ -105,7 +104,7 @@ export class Exchange {
   #answer(from: PeerId, body: Uint8Array, now: Millis): Exchanged {
     const vector = decodeVector(body);
     if (typeof vector === 'string') return { ...NOTHING, drops: [`vector-${vector}`] };
-    const blocks = [...this.#store.missingFor(vector)].map((b) => ({ to: from, type: FrameType.block, body: b }));
+    const blocks = blocksTo([from], [...this.#store.missingFor(vector)]);
     const wants = this.#store.wants(vector);
     const out = [
       ...blocks,
@@ -138,9 +137,7 @@ export class Exchange {
       others.filter((n) => !untold.includes(n)),
       neighbours.length > PUSH_TO_ALL ? FANOUT : EXTRA_RELAYS,
     );
-    return [...this.#some(untold, FANOUT), ...extra].flatMap((to) =>
-      blocks.map((body) => ({ to, type: FrameType.block, body })),
-    );
+    return blocksTo([...this.#reach(untold), ...extra], blocks);
   }
 
   #vector(to: PeerId, now: Millis): FrameOut {
@@ -160,6 +157,11 @@ export class Exchange {
     return { to, type: FrameType.digest, body: this.#store.digest() };
   }
 
+  /** All of a few, a few of many. */
+  #reach(peers: readonly PeerId[]): readonly PeerId[] {
+    return peers.length <= PUSH_TO_ALL ? peers : this.#some(peers, FANOUT);
+  }
+
   /** Up to `n` of them, each choice equally likely. */
   #some(peers: readonly PeerId[], n: number): readonly PeerId[] {
     if (peers.length <= n) return peers;
@@ -171,3 +173,6 @@ export class Exchange {
     return pool.slice(0, n);
   }
 }
+
+const blocksTo = (peers: readonly PeerId[], blocks: readonly Uint8Array[]): FrameOut[] =>
+  peers.flatMap((to) => blocks.map((body) => ({ to, type: FrameType.block, body })));

@@ -10,6 +10,7 @@
 //   established  20 s of silence              established  ping; 5 s without any byte: closed
 //   any          closed                       (none)       tell the router
 import type { Millis, PeerId, SocketAddress } from '../types.js';
+import { sameBytes } from '../wire/bytes.js';
 import { decodeHello, decodeRefuse, encodeHello, encodeRefuse, type Hello, type RefuseCode } from '../wire/hello.js';
 import {
   commonVersion,
@@ -247,7 +248,7 @@ export class Connections {
   /** Both ends decide alike: a restarted peer and a second dial by the same side replace what was; of two that
    *  crossed, the one dialled by the lower id stays. */
   #supersedes(s: Stream, hello: Hello, older: Connection): boolean {
-    const sameLaunch = hello.launch.every((b, i) => b === older.hello.launch[i]);
+    const sameLaunch = sameBytes(hello.launch, older.hello.launch);
     if (!sameLaunch || s.outbound === older.outbound) return true;
     return s.outbound === this.#self < hello.id;
   }

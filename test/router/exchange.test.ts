@@ -85,7 +85,7 @@ test('news goes on to all whom its owner cannot have told', () => {
   const owner = newStore(9);
   owner.put('core', 'x', bytes(1));
   const [block] = owner.flush();
-  const spokes = [C, D, peer(5), peer(6), peer(7)]; // connected to us alone: we are their hub
+  const spokes = [C, D, ...Array.from({ length: 10 }, (_, i) => peer(i + 10))]; // connected to us alone: we are their hub
   const hub = exchange(newStore(1), [`${peer(9)} ${A}`]);
   const { out, changes } = hub.frame(peer(9), FrameType.block, block!, [peer(9), ...spokes], at(0));
   assert.equal(changes.length, 1);
