@@ -4,6 +4,7 @@
 //   (none)       opened                       greeting     send preamble and hello
 //   greeting     hello, version and id right  established  tell the router; an older twin is closed
 //   greeting     hello of ourselves           (closed)     refused: own address
+//   greeting     hello, id not of its key     (closed)     refused: counted
 //   greeting     bytes of another protocol    (closed)     refused: not a mesh router
 //   greeting     5 s                          (closed)     refused: no greeting
 //   established  frame                        established  hand it to the router
@@ -12,6 +13,7 @@
 import type { Millis, PeerId, SocketAddress } from '../types.js';
 import { sameBytes } from '../wire/bytes.js';
 import { decodeHello, decodeRefuse, encodeHello, encodeRefuse, type Hello, type RefuseCode } from '../wire/hello.js';
+import { peerIdOf } from '../wire/peer-id.js';
 import {
   commonVersion,
   encodeFrame,
@@ -229,6 +231,8 @@ export class Connections {
         { kind: 'drop', reason: `hello-${hello}` },
         ...this.#abort(s, `its hello is malformed (${hello})`, 'failed'),
       ];
+    if (peerIdOf(hello.publicKey) !== hello.id)
+      return [{ kind: 'drop', reason: 'hello-id' }, ...this.#abort(s, 'its id is not the hash of its key', 'failed')];
     if (hello.id === this.#self) return this.#abort(s, 'that is this router itself', 'self');
     return this.#establish(s, hello, now);
   }

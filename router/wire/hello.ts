@@ -12,7 +12,7 @@ export const MAX_SENTENCE_BYTES = 240;
 
 export interface Hello {
   readonly id: PeerId;
-  /** Ed25519, raw; that `id` is its hash is for the handshake to check. */
+  /** Ed25519, raw; `id` is its hash, which the receiver checks. */
   readonly publicKey: Uint8Array;
   readonly name: string;
   /** 1 .. 2^32-1 */

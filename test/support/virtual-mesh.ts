@@ -5,6 +5,7 @@ import { openStore } from '../../router/open-store.js';
 import { Router } from '../../router/runtime/router-shell.js';
 import { createSwimMembership } from '../../router/swim/swim-membership.js';
 import type { EndpointId, ForwardingDelta, Ip, Mac, NetworkName, PeerId, Vni } from '../../router/types.js';
+import { peerIdOf } from '../../router/wire/peer-id.js';
 import { FakeUnderlay } from './fake-network.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -83,7 +84,8 @@ export class VirtualMesh {
   launch(name: string, options: HostOptions = {}): VirtualHost {
     const index = [...this.hosts.keys()].indexOf(name) + 1 || this.hosts.size + 1;
     const ip = `10.99.${index >> 8}.${index & 255}` as Ip;
-    const id = createHash('sha256').update(`peer ${name}`).digest('hex').slice(0, 32) as PeerId;
+    const publicKey = new Uint8Array(createHash('sha256').update(`peer ${name}`).digest());
+    const id = peerIdOf(publicKey);
     const incarnation = (this.hosts.get(name)?.incarnation ?? 0) + 1;
     const { store, claims } = openStore(
       { self: id, incarnation, salt: Math.floor(Math.random() * 2 ** 30) },
@@ -102,7 +104,7 @@ export class VirtualMesh {
     host.router = new Router(
       {
         self: id,
-        publicKey: new Uint8Array(32),
+        publicKey,
         name,
         incarnation,
         port: 6783,

@@ -3,17 +3,18 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Connections, type ConnectionFx } from '../../../router/connection/connections.js';
 import type { Ip, Millis, PeerId, SocketAddress } from '../../../router/types.js';
-import type { Hello } from '../../../router/wire/hello.js';
+import { encodeHello, type Hello } from '../../../router/wire/hello.js';
+import { peerIdOf } from '../../../router/wire/peer-id.js';
 import { encodeFrame, encodePreamble, FrameType } from '../../../router/wire/stream.js';
 
 const at = (ms: number): Millis => ms as Millis;
-const LOW = '0'.repeat(32) as PeerId;
-const HIGH = 'f'.repeat(32) as PeerId;
+const KEYS = new Map([0, 1].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
+const [LOW, HIGH] = [...KEYS.keys()].sort() as [PeerId, PeerId];
 const REMOTE: SocketAddress = { ip: '10.0.0.2' as Ip, port: 6783 };
 
 const helloOf = (id: PeerId, launch = 1): Hello => ({
   id,
-  publicKey: new Uint8Array(32),
+  publicKey: KEYS.get(id)!,
   name: id.slice(0, 4),
   incarnation: 1,
   port: 6783,
@@ -84,6 +85,16 @@ test('our own address is refused as ours', () => {
   const fx = a.received(1, greeting, at(1));
   assert.deepEqual(kinds(fx), ['send', 'close', 'refused']);
   assert.equal(fx.find((f) => f.kind === 'refused')?.why, 'self');
+});
+
+test('an id that is not the hash of its key is refused and counted', () => {
+  const a = connections(LOW);
+  a.opened(1, REMOTE, false, at(0));
+  const spoilt = encodeHello(helloOf(HIGH));
+  spoilt[3]! ^= 1;
+  const fx = a.received(1, joined([encodePreamble(), encodeFrame(FrameType.hello, spoilt)]), at(1));
+  assert.deepEqual(kinds(fx), ['drop', 'send', 'close', 'refused']);
+  assert.deepEqual(fx[0], { kind: 'drop', reason: 'hello-id' });
 });
 
 test('what is not a mesh router is refused in words and counted', () => {
