@@ -1,0 +1,177 @@
+// Which overlay carries a peer's frames. All that may carry them are probed; the best that works does. Pure.
+//
+//   of the overlay in use             then
+//   works                             it stays, until a better one has worked for a while
+//   lost, another is heard since      the best of those that are heard
+//   lost, none is heard since         the first in order: the peer's router may be dead, and its kernel is not
+//   narrower than the network         one that carries whole frames, if there is one
+import type { Core } from '../router/core.js';
+import type { Millis, PeerId } from '../router/types.js';
+
+/** In order of preference. The kernel carries `vxlan`; we carry `sleeve`, and `relay` through other peers. */
+export const CARRIERS = ['vxlan', 'sleeve', 'relay'] as const;
+export type Carrier = (typeof CARRIERS)[number];
+
+/** What probing knows of one overlay to one peer. */
+export interface CarrierState {
+  readonly kind: 'probing' | 'up' | 'down';
+  /** When the oldest probe was sent that is lost and has had no answer since; undefined while none is. */
+  readonly losingSince: Millis | undefined;
+  /** When the peer was last heard on it. */
+  readonly heardAt: Millis | undefined;
+  /** It is up, and what the network sends does not fit in one piece. */
+  readonly isNarrow: boolean;
+}
+
+export type OverlayEvent =
+  | { readonly kind: 'tick' }
+  /** What may carry the peer's frames, best first; undefined: the peer is gone. */
+  | { readonly kind: 'peer'; readonly peer: PeerId; readonly allowed: readonly Carrier[] | undefined }
+  | { readonly kind: 'state'; readonly peer: PeerId; readonly carrier: Carrier; readonly state: CarrierState };
+
+export type OverlayEffect =
+  | { readonly kind: 'use'; readonly peer: PeerId; readonly carrier: Carrier | undefined; readonly why: ChangeReason }
+  /** The overlay in use may be lost: whether the others work is to be known soon. */
+  | { readonly kind: 'hurry'; readonly peer: PeerId; readonly carriers: readonly Carrier[] };
+
+/** `first`: nothing was in use. `better`: a preferred one works again. `narrow`: whole frames do not fit. */
+export type ChangeReason = 'first' | 'lost' | 'better' | 'narrow' | 'dead' | 'refused';
+
+/** A better overlay is taken after it has worked this long, ms; twice as long each time that it fell soon after. */
+export const HOLD_MS = 1_000;
+export const MAX_HOLD_MS = 60_000;
+/** An overlay that falls within this of being taken is flapping, ms. */
+export const FLAP_MS = 60_000;
+
+interface Choice {
+  readonly allowed: readonly Carrier[];
+  readonly states: Map<Carrier, CarrierState>;
+  /** Since when each is whole: up, and not narrow. */
+  readonly wholeSince: Map<Carrier, Millis>;
+  readonly holds: Map<Carrier, { readonly ms: number; readonly takenAt: Millis }>;
+  inUse: Carrier | undefined;
+  hurried: boolean;
+}
+
+export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
+  readonly #peers = new Map<PeerId, Choice>();
+
+  handle(ev: OverlayEvent, now: Millis): readonly OverlayEffect[] {
+    switch (ev.kind) {
+      case 'tick':
+        return [...this.#peers].flatMap(([peer, c]) => this.#choose(peer, c, now));
+      case 'peer':
+        return this.#setPeer(ev.peer, ev.allowed, now);
+      case 'state': {
+        const choice = this.#peers.get(ev.peer);
+        if (choice === undefined) return [];
+        this.#setState(choice, ev.carrier, ev.state, now);
+        return [...this.#hurry(ev.peer, choice), ...this.#choose(ev.peer, choice, now)];
+      }
+    }
+  }
+
+  /** When a better overlay will have worked long enough. */
+  nextDeadline(): Millis | undefined {
+    let at: Millis | undefined;
+    for (const c of this.#peers.values())
+      for (const better of this.#betterThan(c)) {
+        const due = dueAt(c, better);
+        if (due !== undefined && (at === undefined || due < at)) at = due;
+      }
+    return at;
+  }
+
+  inUse(peer: PeerId): Carrier | undefined {
+    return this.#peers.get(peer)?.inUse;
+  }
+
+  #setPeer(peer: PeerId, allowed: readonly Carrier[] | undefined, now: Millis): readonly OverlayEffect[] {
+    const old = this.#peers.get(peer);
+    if (allowed === undefined) {
+      this.#peers.delete(peer);
+      return old?.inUse === undefined ? [] : [{ kind: 'use', peer, carrier: undefined, why: 'refused' }];
+    }
+    const inUse = old?.inUse !== undefined && allowed.includes(old.inUse) ? old.inUse : allowed[0];
+    const fresh = { states: new Map(), wholeSince: new Map(), holds: new Map(), hurried: false };
+    const choice: Choice = { ...(old ?? fresh), allowed, inUse };
+    this.#peers.set(peer, choice);
+    const why = old?.inUse === undefined ? 'first' : 'refused';
+    const use: OverlayEffect[] = inUse === old?.inUse ? [] : [{ kind: 'use', peer, carrier: inUse, why }];
+    return [...use, ...this.#choose(peer, choice, now)];
+  }
+
+  #setState(c: Choice, carrier: Carrier, state: CarrierState, now: Millis): void {
+    c.states.set(carrier, state);
+    const isWhole = state.kind === 'up' && !state.isNarrow;
+    if (!isWhole) c.wholeSince.delete(carrier);
+    else if (!c.wholeSince.has(carrier)) c.wholeSince.set(carrier, now);
+  }
+
+  /** Once for each time that the overlay in use begins to lose. */
+  #hurry(peer: PeerId, c: Choice): readonly OverlayEffect[] {
+    const isLosing = c.inUse !== undefined && c.states.get(c.inUse)?.losingSince !== undefined;
+    const isNew = isLosing && !c.hurried;
+    c.hurried = isLosing;
+    const others = c.allowed.filter((carrier) => carrier !== c.inUse);
+    return isNew && others.length > 0 ? [{ kind: 'hurry', peer, carriers: others }] : [];
+  }
+
+  #choose(peer: PeerId, c: Choice, now: Millis): readonly OverlayEffect[] {
+    const found = this.#better(c, now) ?? this.#instead(c);
+    if (found === undefined || found.carrier === c.inUse) return [];
+    if (found.why === 'lost' || found.why === 'dead') this.#fell(c, now);
+    c.inUse = found.carrier;
+    c.hurried = false;
+    if (found.why === 'better') this.#took(c, found.carrier, now);
+    return [{ kind: 'use', peer, ...found }];
+  }
+
+  #better(c: Choice, now: Millis): { carrier: Carrier; why: ChangeReason } | undefined {
+    const carrier = this.#betterThan(c).find((one) => (dueAt(c, one) ?? Infinity) <= now);
+    return carrier && { carrier, why: 'better' };
+  }
+
+  #betterThan(c: Choice): readonly Carrier[] {
+    return c.inUse === undefined ? [] : c.allowed.slice(0, c.allowed.indexOf(c.inUse));
+  }
+
+  /** Another for one that does not do; undefined while it does. */
+  #instead(c: Choice): { carrier: Carrier; why: ChangeReason } | undefined {
+    const state = c.inUse && c.states.get(c.inUse);
+    if (state === undefined || state.kind === 'probing') return undefined;
+    if (state.kind === 'up') {
+      const whole = state.isNarrow ? c.allowed.find((one) => c.wholeSince.has(one)) : undefined;
+      return whole && { carrier: whole, why: 'narrow' };
+    }
+    const isHeard = (one: Carrier): boolean => {
+      const other = c.states.get(one);
+      return other?.kind === 'up' && (other.heardAt ?? -Infinity) > (state.losingSince ?? Infinity);
+    };
+    const alive = c.allowed.filter((one) => one !== c.inUse && isHeard(one));
+    const next = alive.find((one) => c.wholeSince.has(one)) ?? alive[0];
+    if (next !== undefined) return { carrier: next, why: 'lost' };
+    return c.allowed.some((one) => c.states.get(one)?.kind === 'up')
+      ? undefined
+      : { carrier: c.allowed[0]!, why: 'dead' };
+  }
+
+  /** Only one that proved itself can flap: a dead peer's overlays fall and are taken for want of a better. */
+  #took(c: Choice, carrier: Carrier, now: Millis): void {
+    c.holds.set(carrier, { ms: c.holds.get(carrier)?.ms ?? HOLD_MS, takenAt: now });
+  }
+
+  #fell(c: Choice, now: Millis): void {
+    const hold = c.inUse && c.holds.get(c.inUse);
+    if (c.inUse === undefined || hold === undefined) return;
+    const ms = now - hold.takenAt < FLAP_MS ? Math.min(MAX_HOLD_MS, hold.ms * 2) : HOLD_MS;
+    c.holds.set(c.inUse, { ...hold, ms });
+  }
+}
+
+/** When a better overlay may be taken; undefined while it does not work. */
+function dueAt(c: Choice, carrier: Carrier): Millis | undefined {
+  const since = c.wholeSince.get(carrier);
+  if (since === undefined) return undefined;
+  return (since + (c.holds.get(carrier)?.ms ?? HOLD_MS)) as Millis;
+}
