@@ -3,7 +3,8 @@
 // the shell that gives it sockets, time and a disk.
 export { openStore } from './open-store.js';
 export type { Remotes } from './peer-book.js';
-export { RouterCore, type RouterOptions } from './router.js';
+export { RouterCore } from './router.js';
+export type { RouterOptions } from './router-options.js';
 export { loadIdentity, nextIncarnation, raiseIncarnation, type Identity } from './runtime/identity.js';
 export { Log } from './runtime/log.js';
 export { CannotListen, PortInUse, type NetworkEvent } from './runtime/network.js';

@@ -2,43 +2,18 @@
 // virtual time. Events in, effects out (router-events.ts); reading (snapshot, holder, network) changes nothing.
 import { Connections, type Connection, type ConnectionFx } from './connection/connections.js';
 import { Contacts } from './contacts.js';
-import type { Core, Random } from './core.js';
+import type { Core } from './core.js';
 import { Exchange, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
-import type { Claims } from './gossip/claims.js';
-import type { RecordStore } from './gossip/store.js';
 import { Ledger, type LedgerHooks } from './ledger.js';
-import type { PeerState, Remotes } from './peer-book.js';
+import type { PeerState } from './peer-book.js';
 import type { RouterEffect, RouterEvent } from './router-events.js';
+import type { RouterOptions } from './router-options.js';
 import { SwimCarrier } from './swim-carrier.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, ForwardingDelta, Millis, NetworkName, PeerId, SocketAddress } from './types.js';
 import type { Hello } from './wire/hello.js';
-import type { GoneRecord, NetRecord } from './wire/records.js';
-
-export interface RouterOptions {
-  readonly self: PeerId;
-  /** Ed25519, 32 bytes. */
-  readonly publicKey: Uint8Array;
-  readonly name: string;
-  readonly incarnation: number;
-  /** Control port. */
-  readonly port: number;
-  readonly vxlanPort: number;
-  readonly softwareVersion: string;
-  /** 8 random bytes, new at each launch. */
-  readonly launch: Uint8Array;
-  readonly addresses: readonly SocketAddress[];
-  readonly random: Random;
-  /** What was on disk, or empty; `claims` is told what the store drops. @see openStore */
-  readonly store: RecordStore;
-  readonly claims: Claims;
-  readonly remotes: ReadonlyMap<PeerId, Remotes>;
-  /** The network that this router founds if nobody tells it of another definition. */
-  readonly network: { readonly name: NetworkName; readonly definition: NetRecord };
-  /** Launched without peers: it founds a mesh. Otherwise it waits to hear from one. */
-  readonly founds: boolean;
-}
+import type { GoneRecord } from './wire/records.js';
 
 const SETTLE_AFTER_MS = 60_000;
 const CORE_PUSH_MS = 200; // connections come up and are measured in flocks

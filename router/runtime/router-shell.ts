@@ -1,8 +1,9 @@
 // The shell around RouterCore: sockets, membership, timers and the disk. It decides nothing.
 import { parseHostPort } from '../address.js';
 import type { Random } from '../core.js';
-import { RouterCore, type RouterOptions } from '../router.js';
+import { RouterCore } from '../router.js';
 import type { RouterEffect, RouterEvent } from '../router-events.js';
+import type { RouterOptions } from '../router-options.js';
 import type { Membership, MembershipHooks } from '../swim/membership.js';
 import type { ForwardingDelta, Millis, NetworkName, PeerId } from '../types.js';
 import type { Network, NetworkEvent, NetworkSink } from './network.js';

@@ -1,0 +1,31 @@
+// What a router is made of before anything happens to it.
+import type { Random } from './core.js';
+import type { Claims } from './gossip/claims.js';
+import type { RecordStore } from './gossip/store.js';
+import type { Remotes } from './peer-book.js';
+import type { NetworkName, PeerId, SocketAddress } from './types.js';
+import type { NetRecord } from './wire/records.js';
+
+export interface RouterOptions {
+  readonly self: PeerId;
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly name: string;
+  readonly incarnation: number;
+  /** Control port. */
+  readonly port: number;
+  readonly vxlanPort: number;
+  readonly softwareVersion: string;
+  /** 8 random bytes, new at each launch. */
+  readonly launch: Uint8Array;
+  readonly addresses: readonly SocketAddress[];
+  readonly random: Random;
+  /** What was on disk, or empty; `claims` is told what the store drops. @see openStore */
+  readonly store: RecordStore;
+  readonly claims: Claims;
+  readonly remotes: ReadonlyMap<PeerId, Remotes>;
+  /** The network that this router founds if nobody tells it of another definition. */
+  readonly network: { readonly name: NetworkName; readonly definition: NetRecord };
+  /** Launched without peers: it founds a mesh. Otherwise it waits to hear from one. */
+  readonly founds: boolean;
+}
