@@ -37,6 +37,7 @@ const KNOWN_TO: Readonly<Record<string, RegExp>> = {
   koffi: /^datapath\/syscalls\.ts/,
   'msgpack-lite': /^router\/wire\/msgpack\.ts/,
   netlink: /^datapath\/netlink\/codec\.ts/,
+  'noise-protocol': /^router\/noise\.ts/,
   pino: /^router\/runtime\/log\.ts/,
   swim: /^router\/swim\/swim-library\.ts/,
   'write-file-atomic': /^router\/runtime\/state-dir\.ts/,
