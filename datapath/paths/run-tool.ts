@@ -30,7 +30,8 @@ export const runTool: RunTool = (name, args, stdin = '') =>
 
 function failure(name: string, error: Error & { code?: unknown; killed?: boolean }, stderr: string): ToolResult {
   // execvp(3): EACCES also where a folder on the PATH may not be read and no other has the program.
-  if (error.code === 'ENOENT' || error.code === 'EACCES') return { ok: false, missing: true, reason: `no ${name} program` };
+  if (error.code === 'ENOENT' || error.code === 'EACCES')
+    return { ok: false, missing: true, reason: `no ${name} program` };
   if (error.killed === true) return { ok: false, missing: false, reason: `${name}: no answer in ${TIMEOUT_MS} ms` };
   const said = stderr.split('\n').find((line) => line.trim() !== '');
   return { ok: false, missing: false, reason: `${name}: ${said?.trim() ?? error.message}` };
