@@ -4,6 +4,9 @@ import { hostname } from 'node:os';
 import type { Deps, Io } from './command.js';
 import { runCli } from './program.js';
 
+// The bundle's lines are nobody's; reading its maps takes too long for every start.
+if (process.env.MESH_DEBUG === '1') process.setSourceMapsEnabled(true);
+
 /** @returns undefined unless it is a sensible width */
 const width = (columns: unknown): number | undefined =>
   Number.isInteger(Number(columns)) && Number(columns) >= 40 ? Number(columns) : undefined;
