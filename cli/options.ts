@@ -13,6 +13,7 @@ import {
 } from '../router/address.js';
 import type { Cidr, EndpointId, Ip, Mac, NetworkName } from '../router/types.js';
 import { EXIT, Failure, UsageError, type Input, type Io } from './command.js';
+import { IFNAME_RULE, isIfname } from './ifname.js';
 import { socketPath, stateDir } from './paths.js';
 
 /** First of the three ports: control on it (tcp and udp), the sleeve on the next, vxlan on the one after. */
@@ -20,7 +21,6 @@ export const DEFAULT_PORT = 6783;
 const MAX_PORT = 65533;
 const MIN_MTU = 576; // RFC 791: what every IPv4 host must take
 const MAX_MTU = 65000;
-const MAX_IFNAME_BYTES = 15; // linux/if.h IFNAMSIZ less its NUL
 const MAX_NAME = 63;
 
 /** What `mesh launch` was told. */
@@ -114,13 +114,8 @@ export function idOption(input: Input): EndpointId | undefined {
   return parsed(input, 'id', parseEndpointId, '1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit');
 }
 
-/** The kernel's own rule (dev_valid_name): 1 to 15 bytes, no slash, colon or space, not `.` or `..`. */
 export function ifnameOption(input: Input): string | undefined {
-  const valid = (text: string): string | undefined =>
-    /^[^\s/:\p{Cc}]+$/u.test(text) && Buffer.byteLength(text) <= MAX_IFNAME_BYTES && text !== '.' && text !== '..'
-      ? text
-      : undefined;
-  return parsed(input, 'ifname', valid, `1 to ${MAX_IFNAME_BYTES} bytes without slash, colon or space`);
+  return parsed(input, 'ifname', (text) => (isIfname(text) ? text : undefined), IFNAME_RULE);
 }
 
 function parsed<T>(input: Input, name: string, parse: (text: string) => T | undefined, allowed: string): T | undefined {

@@ -15,13 +15,13 @@ import {
 } from '../../../router/address.js';
 import type { Cidr, EndpointId, Ip, Mac, NetworkName, PeerId } from '../../../router/types.js';
 import type { EndpointRequest } from '../../api.js';
+import { IFNAME_RULE, isIfname } from '../../ifname.js';
 import { Refused } from '../control.js';
 import type { StoredEndpoint } from './endpoint.js';
 
 export const DEFAULT_NETWORK = 'mesh' as NetworkName;
 export const DEFAULT_IFNAME = 'mesh0';
 const MAX_IPS = 32;
-const MAX_IFNAME_BYTES = 15; // linux/if.h IFNAMSIZ less its NUL
 
 /** @param self makes the MAC, where none is asked for, another one on every host. @throws Refused */
 export function parseEndpoint(id: EndpointId, request: EndpointRequest, self: PeerId): StoredEndpoint {
@@ -61,11 +61,10 @@ export function parseNetwork(text: string | undefined): NetworkName {
   return network;
 }
 
-/** The kernel's own rule, dev_valid_name. @throws Refused */
+/** @throws Refused */
 export function parseIfname(text: string): string {
-  const isValid = /^[^\s/:\p{Cc}]+$/u.test(text) && text !== '.' && text !== '..';
-  if (isValid && Buffer.byteLength(text) <= MAX_IFNAME_BYTES) return text;
-  throw malformed(`interface name "${text}" is malformed, it has 1 to 15 bytes without slash, colon or space`);
+  if (isIfname(text)) return text;
+  throw malformed(`interface name "${text}" is malformed, it has ${IFNAME_RULE}`);
 }
 
 /** An address that a container can have: not the network's own, not its broadcast address. @throws Refused */
