@@ -11,11 +11,12 @@ import { build } from 'esbuild';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outdir = join(process.argv[2] ?? join(root, 'dist'), 'cli');
 
-/** What CommonJS packages expect to find around them. */
+/** What CommonJS packages expect to find around them; and Node's silence about their `new Buffer`, which goes by their folder. */
 const COMMONJS = `import { createRequire as meshRequire } from 'node:module';
 import { fileURLToPath as meshPath } from 'node:url';
 const require = meshRequire(import.meta.url);
-const __filename = meshPath(import.meta.url), __dirname = meshPath(new URL('.', import.meta.url));`;
+const __filename = meshPath(import.meta.url), __dirname = meshPath(new URL('.', import.meta.url));
+process.noDeprecation = true;`;
 
 /** A module of ours finds the files beside it (a worker, package.json, main.js) as if it had not been bundled. */
 const ownUrls = {
