@@ -2,6 +2,8 @@
 import type { ConnId } from './connection/connections.js';
 import type { DialFx, Target } from './connection/dialer.js';
 import type { LocalEndpoint } from './local-endpoints.js';
+import type { SessionRequest } from './session/session-plane.js';
+import type { SessionFx } from './session/side.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, EndpointId, ForwardingDelta, NetworkName, PeerId, SocketAddress } from './types.js';
 
@@ -27,6 +29,7 @@ export type RouterEvent =
   | { readonly kind: 'announce'; readonly endpoint: LocalEndpoint; readonly fresh: boolean }
   | { readonly kind: 'withdraw'; readonly id: EndpointId }
   | { readonly kind: 'report'; readonly report: DatapathReport }
+  | SessionRequest
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   /** The router ends: `stopped` keeps everything in force, `left` withdraws it for good. */
@@ -34,6 +37,7 @@ export type RouterEvent =
 
 export type RouterEffect =
   | DialFx
+  | SessionFx
   | { readonly kind: 'send'; readonly conn: ConnId; readonly bytes: Uint8Array }
   | { readonly kind: 'close'; readonly conn: ConnId }
   | { readonly kind: 'sendDatagram'; readonly to: SocketAddress; readonly bytes: Uint8Array }

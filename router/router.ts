@@ -9,11 +9,13 @@ import { Ledger, type LedgerHooks } from './ledger.js';
 import type { PeerState } from './peer-book.js';
 import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
+import { SessionPlane } from './session/session-plane.js';
 import { SwimCarrier } from './swim-carrier.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, ForwardingDelta, Millis, NetworkName, PeerId, SocketAddress } from './types.js';
 import type { Hello } from './wire/hello.js';
 import type { GoneRecord } from './wire/records.js';
+import { FrameType } from './wire/stream.js';
 
 const SETTLE_AFTER_MS = 60_000;
 const CORE_PUSH_MS = 200; // connections come up and are measured in flocks
@@ -41,6 +43,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly pathSince = new Map<PeerId, { readonly isUp: boolean; readonly at: Millis }>();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
+  readonly #sessions: SessionPlane;
   readonly #isConnected = (peer: PeerId): boolean => this.connections.of(peer) !== undefined;
   #addresses: readonly SocketAddress[];
   #incarnation: number;
@@ -64,6 +67,12 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
     this.#exchange = new Exchange(options.store, options.random, isEdge, now);
     this.#swim = new SwimCarrier(this.self);
+    this.#sessions = new SessionPlane(this.self, options.sessions, options.random, {
+      hop: this.#hop,
+      send: (to, body) => this.#frames([{ to, type: FrameType.session, body }]),
+      emit: (fx) => void this.#fx.push(fx),
+      drop: (reason) => this.countDrop(reason),
+    });
     this.#recall(now);
   }
 
@@ -80,6 +89,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const all = [
       this.connections.nextDeadline(),
       this.contacts.nextDeadline(this.#isConnected),
+      this.#sessions.nextDeadline(),
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
       this.ledger.book.nextDeadline(),
@@ -148,6 +158,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         return this.ledger.withdraw(ev.id);
       case 'report':
         return this.#onReport(ev.report, now);
+      case 'sessionWanted':
+      case 'sessionWorn':
+        return this.#sessions.asked(ev, this.connections.of(ev.peer)?.hello.launch, now);
       case 'addresses':
         this.#addresses = ev.addresses;
         return this.ledger.publisher.peer(ev.addresses, 'running');
@@ -162,6 +175,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
     this.#push(now);
+    this.#sessions.act(this.ledger.topology.version, now);
     this.#emit(this.contacts.dialer.tick(now, this.#isConnected));
     this.#emit(this.contacts.tick(now));
     if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
@@ -226,11 +240,13 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.forwardPeer(c.peer);
     this.#frames(this.#exchange.up(c.peer, now));
     this.#fx.push({ kind: 'swimSync', peers: [c.peer] });
+    this.#sessions.handle({ kind: 'up', peer: c.peer, launch: c.hello.launch }, now);
     if (isNew) this.#log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {
     this.#exchange.down(c.peer);
+    this.#sessions.down(c.peer);
     this.ledger.topology.setSelf(this.#neighbours());
     this.ledger.publisher.connection(c.peer, false);
     this.ledger.forwardPeer(c.peer);
@@ -239,6 +255,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
+    if (type === FrameType.session) return this.#sessions.received(from, body, now);
     const got = this.#exchange.frame(from, type, body, this.#neighbours(), now);
     got.drops.forEach((reason) => this.countDrop(reason));
     this.#hear(got.changes, now);
@@ -274,6 +291,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {
     this.contacts.dialer.removePeer(peer);
     this.pathSince.delete(peer);
+    this.#sessions.handle({ kind: 'gone', peer, reason: why }, now);
     const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
     this.#onConnections(this.connections.drop(peer, reason), now);
     this.#fx.push({ kind: 'swimForget', peer });
@@ -341,9 +359,13 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     return { id, publicKey, name, incarnation: this.#incarnation, port, launch, softwareVersion, dialled };
   }
 
+  /** The neighbour to hand a message to; a peer that we are connected to itself. */
+  readonly #hop = (to: PeerId): PeerId | undefined => this.connections.of(this.ledger.topology.nextHop(to) ?? to)?.peer;
+
   /** Straight to a peer that we are connected to, else to the next hop, else where it was last known to be. */
   readonly #way = (to: PeerId): SocketAddress | undefined => {
-    const hop = this.connections.of(this.ledger.topology.nextHop(to) ?? to);
+    const via = this.#hop(to);
+    const hop = via && this.connections.of(via);
     return hop === undefined ? this.ledger.book.controlAddresses(to)[0] : { ip: hop.remote.ip, port: hop.hello.port };
   };
 

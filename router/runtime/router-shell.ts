@@ -4,6 +4,7 @@ import type { Random } from '../core.js';
 import { RouterCore } from '../router.js';
 import type { RouterEffect, RouterEvent } from '../router-events.js';
 import type { RouterOptions } from '../router-options.js';
+import type { SessionFx } from '../session/side.js';
 import type { Membership, MembershipHooks } from '../swim/membership.js';
 import type { ForwardingDelta, Millis, NetworkName, PeerId } from '../types.js';
 import type { Network, NetworkEvent, NetworkSink } from './network.js';
@@ -19,6 +20,8 @@ export interface RouterHooks {
   raiseIncarnation(above: number): number;
   claimLost(network: NetworkName, key: string, to: PeerId): void;
   log(event: string, fields: Readonly<Record<string, string | number>>): void;
+  /** For whoever wanted sessions. */
+  session?(fx: SessionFx): void;
 }
 
 export interface RouterWorld {
@@ -160,6 +163,10 @@ export class Router {
         return this.#answer(fx.request, fx);
       case 'claimLost':
         return this.#hooks.claimLost(fx.network, fx.key, fx.to);
+      case 'session':
+      case 'sessionConfirmed':
+      case 'sessionLost':
+        return this.#hooks.session?.(fx);
       case 'log':
         return this.#hooks.log(fx.event, fx.fields);
     }

@@ -3,10 +3,12 @@
 import { createHash } from 'node:crypto';
 import { openStore } from '../../router/open-store.js';
 import { Router } from '../../router/runtime/router-shell.js';
+import type { SessionFx } from '../../router/session/side.js';
 import { createSwimMembership } from '../../router/swim/swim-membership.js';
 import type { EndpointId, ForwardingDelta, Ip, Mac, NetworkName, PeerId, Vni } from '../../router/types.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
 import { FakeUnderlay } from './fake-network.js';
+import { sessionOptions } from './session-pair.js';
 import { VirtualTime } from './virtual-time.js';
 
 export const NETWORK = 'mesh' as NetworkName;
@@ -46,6 +48,8 @@ export interface HostOptions {
   readonly founds?: boolean;
   /** Launch with what an earlier launch left on its disk. */
   readonly disk?: Uint8Array | undefined;
+  /** Has it a sleeve, which may want sessions? */
+  readonly sleeve?: boolean;
 }
 
 export interface VirtualHost {
@@ -55,6 +59,8 @@ export interface VirtualHost {
   readonly router: Router;
   readonly table: Table;
   readonly log: string[];
+  /** What its sleeve was told since the launch, in order. */
+  readonly sessions: SessionFx[];
   settled: boolean;
   incarnation: number;
 }
@@ -97,6 +103,7 @@ export class VirtualMesh {
       id,
       table: new Table(),
       log: [],
+      sessions: [],
       settled: false,
       incarnation,
       router: undefined as never,
@@ -118,6 +125,7 @@ export class VirtualMesh {
         remotes: new Map(),
         network: { name: NETWORK, definition: { vni: 6785 as Vni, mtu: options.mtu ?? 1376 } },
         founds: options.founds ?? this.hosts.size === 0,
+        ...(options.sleeve === true ? { sessions: sessionOptions(`${name} ${this.#launches}`) } : {}),
       },
       {
         network: (sink) => this.underlay.host([ip], 6783, sink),
@@ -129,6 +137,7 @@ export class VirtualMesh {
           persist: () => undefined,
           raiseIncarnation: (above) => (host.incarnation = Math.max(host.incarnation, above + 1)),
           claimLost: (_, key, to) => host.log.push(`claim-lost ${key} ${this.nameOf(to)}`),
+          session: (fx) => void host.sessions.push(fx),
           log: (event, fields) => host.log.push(`${event} ${String(fields['peer'] ?? '')}`),
         },
       },
@@ -168,6 +177,15 @@ export class VirtualMesh {
   /** As a router does with what its disk remembers, before its first word. */
   attachAgain(name: string, ip: string, mac: string, id = ip): void {
     this.#announce(name, ip, mac, id, false);
+  }
+
+  /** Both sleeves have a use for a session with the other, or no longer. */
+  wantSession(a: string, b: string, wanted = true): void {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      this.host(from).router.dispatch({ kind: 'sessionWanted', peer: this.host(to).id, wanted });
   }
 
   detach(name: string, id: string): void {

@@ -1,0 +1,176 @@
+// The side with the higher id: it answers, and asks for a handshake when it needs one.
+//
+//   event                               what is done
+//   initiate                            send answer; remember the handshake for 10 s, two of a peer at most
+//   initiate, seen                      the same answer again
+//   finish of a handshake remembered    session; send confirm; forget the others
+//   finish of the session               the same confirm again
+//   no session for 0.2 s, then 1, 2 ..  send request
+//   the session is old, or worn         send request
+import type { Millis, PeerId } from '../types.js';
+import { sameBytes } from '../wire/bytes.js';
+import { SessionType, TOKEN_BYTES } from '../wire/session.js';
+import { accept, answer, type Naming, type Part } from './handshake.js';
+import {
+  backoff,
+  HANDSHAKE_MS,
+  jittered,
+  MAX_FAULTS,
+  NEVER,
+  newPart,
+  Tenure,
+  type Shared,
+  type Side,
+  type SideFx,
+} from './side.js';
+import { TokenBucket } from './token-bucket.js';
+
+const MAX_ANSWERED = 2; // a real one and a late one
+const ANSWERS_PER_S = 1;
+const ANSWERS_BURST = 4;
+const FIRST_REQUEST_MS = 200; // as a rule the initiator comes first
+const LATE_REKEY_MS = 160_000; // the initiator ought to have begun long ago
+const REQUEST_HOLDOFF_MS = 1_000;
+
+/** A handshake whose third message has not come. */
+interface Answered {
+  readonly token: Uint8Array;
+  readonly initiated: Uint8Array;
+  readonly part: Part;
+  readonly answer: Uint8Array;
+  readonly until: Millis;
+  faults: number;
+}
+
+export class Responder implements Side {
+  readonly #peer: PeerId;
+  readonly #shared: Shared;
+  readonly #tenure: Tenure;
+  readonly #answers = new TokenBucket(ANSWERS_PER_S, ANSWERS_BURST);
+  #answered: Answered[] = [];
+  #confirm: Uint8Array = new Uint8Array(0);
+  #failures = 0;
+  #isCutOff = false;
+  #requestAt: Millis;
+  #requestedAt = -Infinity as Millis;
+
+  constructor(peer: PeerId, shared: Shared, now: Millis) {
+    this.#peer = peer;
+    this.#shared = shared;
+    this.#tenure = new Tenure(shared.indices);
+    this.#requestAt = (now + FIRST_REQUEST_MS) as Millis;
+  }
+
+  get dueAt(): Millis {
+    return Math.min(this.#requestAt, this.#answered[0]?.until ?? NEVER) as Millis;
+  }
+
+  get hasSession(): boolean {
+    return this.#tenure.current !== undefined;
+  }
+
+  tick(now: Millis): SideFx[] {
+    this.#forget((a) => now >= a.until);
+    return now >= this.#requestAt ? this.#request(now) : [];
+  }
+
+  received(type: number, token: Uint8Array, body: Uint8Array, now: Millis): SideFx[] {
+    switch (type) {
+      case SessionType.initiate:
+        return this.#initiated(token, body, now);
+      case SessionType.finish:
+        return this.#finished(token, body, now);
+      default:
+        return [{ kind: 'drop', reason: 'session-role' }];
+    }
+  }
+
+  worn(now: Millis): void {
+    this.#requestAt = Math.min(this.#requestAt, Math.max(now, this.#requestedAt + REQUEST_HOLDOFF_MS)) as Millis;
+  }
+
+  /** It begins when it wants to. */
+  restarted(now: Millis): void {
+    this.reachable(true, now);
+  }
+
+  reachable(direct: boolean, now: Millis): void {
+    if (direct) this.#failures = 0;
+    if (this.#isCutOff || (direct && !this.hasSession)) this.worn(now);
+  }
+
+  end(): void {
+    this.#forget(() => true);
+    this.#tenure.end();
+    this.#requestAt = NEVER;
+  }
+
+  #request(now: Millis): SideFx[] {
+    this.#isCutOff = !this.#shared.reaches(this.#peer);
+    this.#requestAt = this.#isCutOff ? NEVER : ((now + backoff(this.#failures++, this.#shared.random)) as Millis);
+    if (this.#isCutOff) return [];
+    this.#requestedAt = now;
+    return [this.#say(SessionType.request, new Uint8Array(TOKEN_BYTES), new Uint8Array(0))];
+  }
+
+  #initiated(token: Uint8Array, body: Uint8Array, now: Millis): SideFx[] {
+    const seen = this.#answered.find((a) => sameBytes(a.token, token));
+    if (seen !== undefined)
+      return sameBytes(seen.initiated, body)
+        ? [this.#say(SessionType.answer, seen.token, seen.answer)]
+        : [{ kind: 'drop', reason: 'session-token' }];
+    if (this.#isCurrent(token)) return [{ kind: 'drop', reason: 'session-token' }];
+    if (!this.#answers.take(now) || !this.#shared.answers.take(now)) return [{ kind: 'drop', reason: 'session-rate' }];
+    return this.#answer(token.slice(), body.slice(), now);
+  }
+
+  #answer(token: Uint8Array, initiated: Uint8Array, now: Millis): SideFx[] {
+    const part = newPart(this.#shared);
+    const reply = answer(this.#shared.party, this.#naming(token), part, initiated);
+    if (reply === 'forged' || reply === 'terms' || reply === 'version') {
+      this.#shared.indices.release(part.terms.index);
+      return [{ kind: 'drop', reason: `session-${reply}` }];
+    }
+    const oldest = this.#answered.length < MAX_ANSWERED ? undefined : this.#answered[0];
+    this.#forget((a) => a === oldest);
+    const until = (now + HANDSHAKE_MS) as Millis;
+    this.#answered.push({ token, initiated, part, answer: reply, until, faults: 0 });
+    return [this.#say(SessionType.answer, token, reply)];
+  }
+
+  #finished(token: Uint8Array, body: Uint8Array, now: Millis): SideFx[] {
+    if (this.#isCurrent(token)) return [this.#say(SessionType.confirm, token, this.#confirm)];
+    const open = this.#answered.find((a) => sameBytes(a.token, token));
+    if (open === undefined) return [{ kind: 'drop', reason: 'session-token' }];
+    const agreed = accept(this.#shared.party, this.#naming(open.token), open.part, open.initiated, body);
+    if (typeof agreed === 'string') {
+      if (++open.faults >= MAX_FAULTS) this.#forget((a) => a === open);
+      return [{ kind: 'drop', reason: `session-${agreed}` }];
+    }
+    this.#answered = this.#answered.filter((a) => a !== open); // its index is the session's now
+    this.#forget(() => true);
+    this.#confirm = agreed.confirm;
+    this.#failures = 0;
+    this.#requestAt = (now + jittered(LATE_REKEY_MS, this.#shared.random)) as Millis;
+    const about = { peer: this.#peer, initiatedBy: 'peer', confirmed: true, at: now } as const;
+    const session = this.#tenure.adopt(open.token, open.part, agreed, about);
+    return [session, this.#say(SessionType.confirm, open.token, agreed.confirm)];
+  }
+
+  #isCurrent(token: Uint8Array): boolean {
+    return this.#tenure.current !== undefined && sameBytes(this.#tenure.current.token, token);
+  }
+
+  #naming(token: Uint8Array): Naming {
+    return { initiator: this.#peer, responder: this.#shared.self, token };
+  }
+
+  #forget(which: (a: Answered) => boolean): void {
+    for (const a of this.#answered) if (which(a)) this.#shared.indices.release(a.part.terms.index);
+    this.#answered = this.#answered.filter((a) => !which(a));
+  }
+
+  #say(type: number, token: Uint8Array, body: Uint8Array): SideFx {
+    return { kind: 'say', to: this.#peer, type, token, body };
+  }
+}

@@ -1,0 +1,141 @@
+// Two or more `Sessions` in a time of their own, with a wire between them that can lose, repeat, delay and damage.
+import { createHash } from 'node:crypto';
+import { noise } from '../../router/noise.js';
+import { Sessions, type SessionOptions } from '../../router/session/sessions.js';
+import type { Session, SessionFx, SideFx } from '../../router/session/side.js';
+import type { Millis, PeerId } from '../../router/types.js';
+import { decodeSession, encodeSession } from '../../router/wire/session.js';
+import { seededRandom } from './virtual-time.js';
+
+export const sessionPeer = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
+
+/** Bytes that depend on a seed alone. */
+export function seededEntropy(seed: string): (bytes: number) => Uint8Array {
+  let drawn = 0;
+  return (bytes) => new Uint8Array(createHash('sha256').update(`${seed} ${drawn++}`).digest().subarray(0, bytes));
+}
+
+export const sessionOptions = (seed: string, options: Partial<SessionOptions> = {}): SessionOptions => ({
+  noise,
+  staticKey: noise.keyPair(seededEntropy(`static ${seed}`)(32)),
+  secret: new Uint8Array(0),
+  entropy: seededEntropy(seed),
+  aes: true,
+  ...options,
+});
+
+/** What becomes of a frame: after how many ms each of its copies arrives. None: it is lost. */
+export type Wire = (bytes: Uint8Array) => readonly { readonly afterMs: number; readonly bytes: Uint8Array }[];
+
+export const PERFECT: Wire = (bytes) => [{ afterMs: 1, bytes }];
+
+export class SessionHost {
+  readonly id: PeerId;
+  readonly sessions: Sessions;
+  /** What the datapath was told, in order. */
+  readonly told: SessionFx[] = [];
+  readonly drops: string[] = [];
+  sent = 0;
+  sentBytes = 0;
+  isReachable = true;
+
+  constructor(n: number, options: Partial<SessionOptions> = {}) {
+    this.id = sessionPeer(n);
+    const make = sessionOptions(String(n), options);
+    this.sessions = new Sessions(this.id, make, seededRandom(n + 1), () => this.isReachable);
+  }
+
+  of(peer: PeerId): readonly (Session & { readonly kind: 'session' })[] {
+    return this.told.filter((fx) => fx.kind === 'session' && fx.peer === peer) as never;
+  }
+
+  /** The last session that is sure to be open at both ends. */
+  confirmed(peer: PeerId): Session | undefined {
+    const confirmed = new Set(this.told.flatMap((fx) => (fx.kind === 'sessionConfirmed' ? [fx.receiveIndex] : [])));
+    return this.of(peer).findLast((s) => s.confirmed || confirmed.has(s.receiveIndex));
+  }
+}
+
+interface Event {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+export class SessionLab {
+  readonly hosts: readonly SessionHost[];
+  wire: Wire;
+  #now = 0;
+  #queue: Event[] = [];
+
+  constructor(hosts: readonly SessionHost[], wire: Wire = PERFECT) {
+    this.hosts = hosts;
+    this.wire = wire;
+  }
+
+  get now(): Millis {
+    return this.#now as Millis;
+  }
+
+  /** All of the hosts want sessions with all, or no longer. */
+  want(wanted = true): void {
+    for (const a of this.hosts) for (const b of this.hosts) if (a !== b) this.wants(a, b, wanted);
+  }
+
+  wants(a: SessionHost, b: SessionHost, wanted = true): void {
+    this.perform(a, a.sessions.handle({ kind: 'wanted', peer: b.id, wanted }, this.now));
+  }
+
+  /** As if it came over the wire. */
+  deliver(bytes: Uint8Array): void {
+    const frame = decodeSession(bytes);
+    if (typeof frame === 'string') return;
+    const host = this.hosts.find((h) => h.id === frame.dst);
+    if (host !== undefined) this.perform(host, host.sessions.handle({ kind: 'frame', frame }, this.now));
+  }
+
+  perform(host: SessionHost, list: readonly SideFx[]): void {
+    for (const fx of list)
+      switch (fx.kind) {
+        case 'say':
+          this.#send(host, fx);
+          break;
+        case 'drop':
+          host.drops.push(fx.reason);
+          break;
+        case 'session':
+        case 'sessionConfirmed':
+        case 'sessionLost':
+          host.told.push(fx);
+      }
+  }
+
+  run(ms: number): void {
+    const end = this.#now + ms;
+    for (let steps = 0; steps < 1e6; steps++) {
+      const next = this.#next();
+      if (next === undefined || next.at > end) break;
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+    }
+    this.#now = end;
+  }
+
+  #next(): Event | undefined {
+    const ticks = this.hosts.flatMap((host): Event[] => {
+      const at = host.sessions.nextDeadline();
+      const run = (): void => this.perform(host, host.sessions.handle({ kind: 'tick' }, this.now));
+      return at === undefined ? [] : [{ at, run }];
+    });
+    const [first] = [...this.#queue, ...ticks].sort((a, b) => a.at - b.at);
+    this.#queue = this.#queue.filter((e) => e !== first);
+    return first;
+  }
+
+  #send(host: SessionHost, { type, to: dst, token, body }: SideFx & { kind: 'say' }): void {
+    const bytes = encodeSession({ type, hops: 8, src: host.id, dst, token, body });
+    host.sent++;
+    host.sentBytes += bytes.length;
+    for (const copy of this.wire(bytes))
+      this.#queue.push({ at: this.#now + copy.afterMs, run: () => this.deliver(copy.bytes) });
+  }
+}
