@@ -72,13 +72,36 @@ export function localMac(bytes: Uint8Array): Mac {
   return macFromBytes(b);
 }
 
-/** The link-local address that Linux derives from a MAC (RFC 4291 App. A, modified EUI-64). */
+/**
+ * The link-local address that Linux derives from a MAC (RFC 4291 App. A, modified EUI-64), as RFC 5952 writes it: for each MAC
+ * of a large table, so without a general formatter.
+ */
 export function linkLocalOf(mac: Mac): Ip {
-  const m = macBytes(mac);
-  return ipFromBytes(
-    Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0]! ^ 2, m[1]!, m[2]!, 0xff, 0xfe, m[3]!, m[4]!, m[5]!),
-  )!;
+  const [m0, m1, m2, m3, m4, m5] = [0, 3, 6, 9, 12, 15].map((at) => hexByte(mac, at)) as SixBytes;
+  const first = ((m0 ^ 2) << 8) | m1;
+  const rest = `${((m2 << 8) | 0xff).toString(16)}:${(0xfe00 | m3).toString(16)}:${((m4 << 8) | m5).toString(16)}`;
+  return (first === 0 ? `fe80::${rest}` : `fe80::${first.toString(16)}:${rest}`) as Ip;
 }
+
+/** @returns the MAC whose `linkLocalOf` it is, if there is one */
+export function macOfLinkLocal(ip: Ip): Mac | undefined {
+  if (!ip.startsWith('fe80::') || !ip.includes('ff:fe')) return undefined;
+  const groups = ip
+    .slice(6)
+    .split(':')
+    .map((group) => parseInt(group, 16));
+  if (groups.length === 3) groups.unshift(0);
+  if (groups.length !== 4) return undefined;
+  const [a, b, c, d] = groups as [number, number, number, number];
+  const mac = macFromBytes(Uint8Array.of((a >> 8) ^ 2, a, b >> 8, c, d >> 8, d));
+  return linkLocalOf(mac) === ip ? mac : undefined;
+}
+
+type SixBytes = [number, number, number, number, number, number];
+
+const nibble = (code: number): number => (code & 15) + (code >> 6) * 9; // '0' is 0x30, 'a' 0x61
+const hexByte = (text: string, at: number): number =>
+  (nibble(text.charCodeAt(at)) << 4) | nibble(text.charCodeAt(at + 1));
 
 export const parsePeerId = (text: string): PeerId | undefined =>
   /^[0-9a-f]{32}$/.test(text) ? (text as PeerId) : undefined;

@@ -1,7 +1,8 @@
 // From records to the forwarding table: which claims win, what follows for MACs, neighbours and members, as deltas.
+import { linkLocalOf, macOfLinkLocal } from './address.js';
 import type { Claims } from './gossip/claims.js';
 import type { RecordChange } from './gossip/chain.js';
-import { decodeIp, type RecordKey } from './wire/records.js';
+import { decodeIp, macKey, type RecordKey } from './wire/records.js';
 import type { ForwardingDelta, Ip, Mac, NetworkName, PeerId } from './types.js';
 
 export type ClaimKey = Extract<RecordKey, { readonly kind: 'mac' | 'ip' }>;
@@ -11,6 +12,8 @@ export class Forwarding {
   readonly #self: PeerId;
   readonly #claims: Claims;
   readonly #macCounts = new Map<NetworkName, number>();
+  /** Addresses of the form that follows from a MAC which somebody claims by name all the same: the claim counts. */
+  readonly #linkLocals = new Map<NetworkName, Set<Ip>>();
   /** How many live MAC records each remote peer has in a network: with one or more it is a member. */
   readonly #memberMacs = new Map<NetworkName, Map<PeerId, number>>();
 
@@ -24,11 +27,10 @@ export class Forwarding {
     const network = change.topic as NetworkName;
     const deltas = key.kind === 'mac' ? this.#member(network, change) : [];
     for (const { winner, previous } of this.#claims.apply(change)) {
+      if (key.kind === 'ip') deltas.push(this.#neigh(network, key.ip, winner?.value));
+      else deltas.push(...this.#mac(network, key.mac, winner?.owner));
       const step = Number(winner !== undefined) - Number(previous !== undefined);
       if (key.kind === 'mac') this.#macCounts.set(network, this.macCount(network) + step);
-      deltas.push(
-        key.kind === 'mac' ? this.#mac(network, key.mac, winner?.owner) : neigh(network, key.ip, winner?.value),
-      );
     }
     return deltas;
   }
@@ -46,8 +48,25 @@ export class Forwarding {
     return this.#macCounts.get(network) ?? 0;
   }
 
-  #mac(network: NetworkName, mac: Mac, owner: PeerId | undefined): ForwardingDelta {
-    return { kind: 'mac', network, mac, value: owner === this.#self ? undefined : owner };
+  /** Where a MAC lives, and its link-local address with it, unless somebody claims that address by name. */
+  #mac(network: NetworkName, mac: Mac, owner: PeerId | undefined): ForwardingDelta[] {
+    const ip = linkLocalOf(mac);
+    const lives: ForwardingDelta = { kind: 'mac', network, mac, value: owner === this.#self ? undefined : owner };
+    if (this.#linkLocals.get(network)?.has(ip) === true) return [lives];
+    return [lives, { kind: 'neigh', network, ip, value: owner === undefined ? undefined : mac }];
+  }
+
+  #neigh(network: NetworkName, ip: Ip, value: Uint8Array | undefined): ForwardingDelta {
+    const record = value === undefined ? undefined : decodeIp(value);
+    const claimed = typeof record === 'object' ? record.mac : undefined;
+    const derived = macOfLinkLocal(ip);
+    if (derived === undefined) return { kind: 'neigh', network, ip, value: claimed };
+    const named = this.#linkLocals.get(network) ?? new Set<Ip>();
+    this.#linkLocals.set(network, named);
+    if (claimed === undefined) named.delete(ip);
+    else named.add(ip);
+    const isOwned = this.#claims.holderOf(network, macKey(derived)) !== undefined;
+    return { kind: 'neigh', network, ip, value: claimed ?? (isOwned ? derived : undefined) };
   }
 
   #member(network: NetworkName, change: RecordChange): ForwardingDelta[] {
@@ -60,9 +79,4 @@ export class Forwarding {
     if (before > 0 === before + step > 0) return [];
     return [{ kind: 'member', network, peer: change.owner, value: step > 0 }];
   }
-}
-
-function neigh(network: NetworkName, ip: Ip, value: Uint8Array | undefined): ForwardingDelta {
-  const record = value === undefined ? undefined : decodeIp(value);
-  return { kind: 'neigh', network, ip, value: typeof record === 'object' ? record.mac : undefined };
 }

@@ -1,5 +1,4 @@
 // What the records mean: every change of a record, ours or another's, passes here once and moves the state it is about.
-import { linkLocalOf } from './address.js';
 import { Backlog } from './backlog.js';
 import { Forwarding, type ClaimKey } from './forwarding.js';
 import type { RecordChange } from './gossip/chain.js';
@@ -115,8 +114,7 @@ export class Ledger {
 
   /** @see LocalEndpoints.announce. @param isOurs this router is of the mesh that the network is used in, or founded it */
   announce(endpoint: LocalEndpoint, fresh: boolean, isOurs: boolean): void {
-    const ips = [...new Set([...endpoint.ips, linkLocalOf(endpoint.mac)])];
-    this.#claim(this.local.announce({ ...endpoint, ips }, fresh));
+    this.#claim(this.local.announce({ ...endpoint, ips: [...new Set(endpoint.ips)] }, fresh));
     if (fresh && isOurs) this.publisher.pin(endpoint.network, this.claims);
   }
 

@@ -7,7 +7,7 @@ export interface LocalEndpoint {
   readonly id: EndpointId;
   readonly network: NetworkName;
   readonly mac: Mac;
-  /** Without prefix lengths; the link-local address included. */
+  /** Without prefix lengths. The link-local address that follows from the MAC is not claimed: whoever hears of the MAC knows it. */
   readonly ips: readonly Ip[];
 }
 

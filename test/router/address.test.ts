@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
-import { linkLocalOf, macFromBytes, parseIp } from '../../router/address.js';
+import { ipFromBytes, linkLocalOf, macFromBytes, macOfLinkLocal, parseIp } from '../../router/address.js';
+import type { Ip, Mac } from '../../router/types.js';
 
 /** As ipaddr.js says it, without looking at the text first. */
 function parsedByTheLibrary(text: string): string | undefined {
@@ -39,6 +40,36 @@ test('the link-local address of any MAC is in its canonical form', () => {
       const ip = linkLocalOf(macFromBytes(bytes));
       assert.equal(parseIp(ip), ip);
       assert.equal(parsedByTheLibrary(ip), ip);
+    }),
+  );
+});
+
+test('the link-local address of a MAC is the one of RFC 2464, and leads back to it', () => {
+  assert.equal(linkLocalOf('34:56:78:9a:bc:de' as Mac), 'fe80::3656:78ff:fe9a:bcde');
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 6, maxLength: 6 }), (bytes) => {
+      const mac = macFromBytes(bytes);
+      const interfaceId = [bytes[0]! ^ 2, bytes[1]!, bytes[2]!, 0xff, 0xfe, bytes[3]!, bytes[4]!, bytes[5]!];
+      assert.equal(linkLocalOf(mac), ipFromBytes(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...interfaceId)));
+      assert.equal(macOfLinkLocal(linkLocalOf(mac)), mac);
+    }),
+  );
+});
+
+test('an address that no MAC gives leads to none', () => {
+  for (const text of [
+    '10.0.0.1',
+    'fe80::1',
+    'fe80::1:ff:fe00',
+    'fd00::3656:78ff:fe9a:bcde',
+    'fe80::1:3656:78ff:fe9a:bcde',
+  ])
+    assert.equal(macOfLinkLocal(text as Ip), undefined, text);
+  fc.assert(
+    fc.property(fc.ipV6(), (text) => {
+      const ip = parseIp(text)!;
+      const mac = macOfLinkLocal(ip);
+      assert.ok(mac === undefined || linkLocalOf(mac) === ip);
     }),
   );
 });
