@@ -6,8 +6,10 @@ import type { Dirty, NetworkWant } from './network-want.js';
 import { RowPlan, type LinkStep } from './plan.js';
 import type { RowTable } from './row-table.js';
 
-/** MACs and addresses brought to the kernel before the event loop has its turn: some 3 ms. An answer on a socket takes several turns. */
-const KEYS_PER_TURN = 300;
+/** MACs and addresses planned before the event loop has its turn: some 2 ms. An answer on a socket takes several turns. */
+const KEYS_PER_TURN = 600;
+/** Plans that the kernel works on while the next is made. */
+const PLANS_AHEAD = 4;
 
 export interface LinksApplied {
   /** Every link as it is now. */
@@ -72,6 +74,7 @@ export async function applyRows(
   tidy: boolean,
 ): Promise<KernelError[]> {
   const refused: KernelError[] = [];
+  const writing: Promise<void>[] = [];
   let plansMade = 0;
   for (const plan of plans(network, known)) {
     // `rows` may do what is little at once, and then nobody else has had a turn.
@@ -80,8 +83,14 @@ export async function applyRows(
     // Before the kernel has done it, so that a notification of its loss that comes meanwhile is later than our belief.
     for (const { op, row } of ops) known[op](network.name, row);
     if (ops.length === 0) continue;
-    for (const { op, error } of await kernel.rows(ops)) refused.push(refuse(network, known, op, error));
+    const write = kernel.rows(ops).then((rows) => {
+      for (const { op, error } of rows) refused.push(refuse(network, known, op, error));
+    });
+    write.catch(() => undefined); // it is awaited below, after others perhaps
+    writing.push(write);
+    if (writing.length >= PLANS_AHEAD) await writing.shift();
   }
+  await Promise.all(writing);
   return refused;
 }
 

@@ -22,7 +22,7 @@ const SHELL = [
   /^router\/runtime\//,
   /^router\/swim\/swim-/,
   /^datapath\/syscalls\.ts/,
-  /^datapath\/netlink\/(linux-kernel|socket|dump-worker|dump)\.ts/,
+  /^datapath\/netlink\/(linux-kernel|socket|dump-worker|dump|row-writer-worker|row-writer)\.ts/,
   /^datapath\/(linux-datapath|reconcile|apply|endpoints)\.ts/,
   /^datapath\/paths\//,
   /^cli\//,

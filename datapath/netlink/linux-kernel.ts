@@ -9,14 +9,17 @@ import * as k from './constants.js';
 import { DUMP_ATTEMPTS, dumpNeigh } from './dump.js';
 import { linkAddRequest, linkDelRequest, linkGetPayload, linkSetRequests, type LinkRequest } from './link.js';
 import { decodeLink } from './link-decode.js';
-import { viewOf, visitMessages, type NetlinkMessage } from './message.js';
-import { bridgeDump, encodeRow, MAX_ROW_BYTES, rowCommand, rowDumps } from './neigh.js';
+import { visitMessages, type NetlinkMessage } from './message.js';
+import { bridgeDump, rowCommand, rowDumps } from './neigh.js';
 import { learntOf, rowOf, type Neigh } from './neigh-decode.js';
+import { BATCH_ROWS, encodeBatches } from './row-batch.js';
+import { RowWriter, type Refusal } from './row-writer.js';
 import { NetlinkSocket } from './socket.js';
 import { rowKey, Watcher, type OwnWrite } from './watch.js';
 
-const BATCH_ROWS = 100; // more gains nothing, and the answers to a batch must fit the socket's buffer if all are refused
 const SLICE_MS = 5;
+/** From here on a write goes to a thread of its own. What is less is done sooner here. */
+const MANY_ROWS = 500;
 /** Refusals of a delete that say that there is nothing to delete: no row, no link, no such port. */
 const NOTHING_THERE: readonly string[] = ['ENOENT', 'ENODEV', 'EOPNOTSUPP'];
 
@@ -26,8 +29,7 @@ export class LinuxKernel implements Kernel {
   readonly #netns: number | undefined;
   readonly #socket: NetlinkSocket;
   readonly #watchers = new Set<Watcher>();
-  readonly #batch = new Uint8Array(BATCH_ROWS * MAX_ROW_BYTES);
-  readonly #batchView = viewOf(this.#batch);
+  readonly #writer: RowWriter;
   #closed = false;
 
   /**
@@ -37,6 +39,7 @@ export class LinuxKernel implements Kernel {
   constructor(netns?: number) {
     this.#netns = netns === undefined ? undefined : withNetns(netns, openOwnNetns);
     this.#socket = new NetlinkSocket(this.#netns);
+    this.#writer = new RowWriter(this.#netns);
   }
 
   linkAdd(spec: LinkSpec): Promise<LinkIndex> {
@@ -93,6 +96,10 @@ export class LinuxKernel implements Kernel {
   }
 
   async rows(ops: readonly RowOp[]): Promise<readonly RefusedRow[]> {
+    // Only a deletion has an echo, which must be told from others' deletions here (watch.ts).
+    if (ops.length >= MANY_ROWS && ops.every(({ op }) => op === 'put')) return this.#writeMany(ops);
+    const busy = this.#writer.busy;
+    if (busy !== undefined) await busy;
     const refused: RefusedRow[] = [];
     let turnAt = performance.now();
     for (let i = 0; i < ops.length; i += BATCH_ROWS) {
@@ -139,6 +146,7 @@ export class LinuxKernel implements Kernel {
     this.#closed = true;
     for (const watcher of this.#watchers) watcher.close();
     this.#watchers.clear();
+    this.#writer.close();
     this.#socket.close();
     if (this.#netns !== undefined) closeFd(this.#netns);
   }
@@ -165,18 +173,20 @@ export class LinuxKernel implements Kernel {
     }
   }
 
+  async #writeMany(ops: readonly RowOp[]): Promise<readonly RefusedRow[]> {
+    if (this.#closed) throw new KernelError(rowCommand(ops[0]!), 'EBADF', 'the kernel object was closed');
+    const refusals = await this.#writer.write(encodeBatches(ops, 1));
+    return refusals.flatMap((why) => refusedRow(ops[why.seq - 1], why) ?? []);
+  }
+
   #writeBatch(ops: readonly RowOp[], refused: RefusedRow[]): void {
     const first = this.#socket.reserve(ops.length);
-    let length = 0;
-    ops.forEach((op, i) => {
-      length += encodeRow(this.#batchView, length, op, first + i, i === ops.length - 1);
-    });
+    const { bytes, ends } = encodeBatches(ops, first);
     this.#drain();
-    this.#socket.sendBatch(rowCommand(ops[0]!), this.#batch.subarray(0, length), first + ops.length - 1, (seq, why) => {
-      const op = ops[seq - first];
-      const errno = errnoName(why.errno);
-      if (op === undefined || (op.op === 'del' && NOTHING_THERE.includes(errno))) return;
-      refused.push({ op, error: new KernelError(rowCommand(op), errno, why.sentence) });
+    const sent = bytes.subarray(0, ends.at(-1));
+    this.#socket.sendBatch(rowCommand(ops[0]!), sent, first + ops.length - 1, (seq, why) => {
+      const row = refusedRow(ops[seq - first], { seq, ...why });
+      if (row !== undefined) refused.push(row);
     });
     if (this.#watchers.size === 0) return;
     this.#drain({ deleted: new Set(ops.filter(({ op }) => op === 'del').map(({ row }) => rowKey(row))) });
@@ -223,6 +233,13 @@ export class LinuxKernel implements Kernel {
 export const createLinuxKernel = (): Kernel => new LinuxKernel();
 
 const isErrno = (error: unknown, errno: string): boolean => error instanceof KernelError && error.errno === errno;
+
+/** @returns undefined if the refusal says that there was nothing to delete */
+function refusedRow(op: RowOp | undefined, why: Refusal): RefusedRow | undefined {
+  const errno = errnoName(why.errno);
+  if (op === undefined || (op.op === 'del' && NOTHING_THERE.includes(errno))) return undefined;
+  return { op, error: new KernelError(rowCommand(op), errno, why.sentence) };
+}
 
 /** What `fn` returns or throws, as a promise. */
 const attempt = <T>(fn: () => T): Promise<T> => new Promise((resolve) => resolve(fn()));

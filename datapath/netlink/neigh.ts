@@ -80,7 +80,7 @@ function putMac(view: DataView, at: number, mac: Mac): number {
 function putIp(view: DataView, at: number, ip: Ip): number {
   if (isIpv6(ip)) {
     const value = putAttrHead(view, at, k.NDA_DST, 16);
-    bytesAt(view, value, 16).set(ipBytes(ip));
+    putIpv6(view, value, ip);
     return value + 16;
   }
   const value = putAttrHead(view, at, k.NDA_DST, 4);
@@ -92,6 +92,29 @@ function putIp(view: DataView, at: number, ip: Ip): number {
   }
   view.setInt32(value, (bits << 8) | byte);
   return value + 4;
+}
+
+const GROUPS = new Uint16Array(8);
+
+/** Of the canonical text (RFC 5952): a general parser takes microseconds, and each MAC has a link-local address. */
+function putIpv6(view: DataView, at: number, ip: Ip): void {
+  if (ip.includes('.')) return bytesAt(view, at, 16).set(ipBytes(ip));
+  let [count, gapAt, group, digits] = [0, -1, 0, 0];
+  for (let i = 0; i <= ip.length; i++) {
+    const code = ip.charCodeAt(i); // NaN at the end
+    if (i < ip.length && code !== 58) {
+      group = (group << 4) | nibble(code);
+      digits++;
+      continue;
+    }
+    if (digits > 0) GROUPS[count++] = group;
+    else if (gapAt < 0) gapAt = count;
+    [group, digits] = [0, 0];
+  }
+  for (let i = 0, from = 0; i < 8; i++) {
+    const isGap = gapAt >= 0 && i >= gapAt && i < gapAt + 8 - count;
+    view.setUint16(at + i * 2, isGap ? 0 : GROUPS[from++]!);
+  }
 }
 
 /** @param port 0 leaves it out: the vxlan's own */

@@ -33,12 +33,14 @@ export class NetlinkSocket {
   #closed = false;
 
   /**
-   * @param netns an open fd of the namespace to be in; undefined: the calling thread's
+   * @param where an open fd of the namespace to be in; undefined: the calling thread's; or the fd of an rtnetlink socket that
+   *   another thread opened, and closes, and does not use meanwhile
    * @param groups the RTNLGRP_… to hear notifications of
    * @throws SyscallError
    */
-  constructor(netns: number | undefined, groups: readonly number[] = []) {
-    this.fd = netns === undefined ? openRouteSocket(groups) : withNetns(netns, () => openRouteSocket(groups));
+  constructor(where: number | undefined | { readonly fd: number }, groups: readonly number[] = []) {
+    if (typeof where === 'object') this.fd = where.fd;
+    else this.fd = where === undefined ? openRouteSocket(groups) : withNetns(where, () => openRouteSocket(groups));
   }
 
   close(): void {

@@ -50,11 +50,39 @@ test('a table too large for the event loop is read back whole, from the namespac
   await inNewNetns(async (kernel) => {
     const { br, vx } = await network(kernel);
     const rows = rowsFor(4000, br, vx);
-    const fdsBefore = openFds();
     assert.deepEqual(await kernel.rows(rows.map(put)), []);
+    const fdsBefore = openFds();
     assert.deepEqual(canonical(await kernel.dumpRows([br, vx])), canonical(rows));
     assert.deepEqual(await kernel.learntMacs(br), []);
     assert.equal(openFds(), fdsBefore, 'the worker leaves no descriptor behind');
+  });
+});
+
+test('many rows are written in the order of the calls, and each that is refused is named', async () => {
+  await inNewNetns(async (kernel) => {
+    const { br, vx } = await network(kernel);
+    const rows = rowsFor(1000, br, vx);
+    const wrong: Row = { kind: 'master', link: 99_999 as LinkIndex, mac: '02:00:00:00:77:77' as Mac };
+    const all = [...rows.slice(0, 1234), wrong, ...rows.slice(1234)];
+    // The second call is too small for the thread, and must not overtake it.
+    const [refused] = await Promise.all([kernel.rows(all.map(put)), kernel.rows([{ op: 'del', row: rows.at(-1)! }])]);
+    assert.deepEqual(
+      refused.map(({ op, error }) => [op.row, error.op]),
+      [[wrong, `bridge fdb replace 02:00:00:00:77:77 dev if99999 master static`]],
+    );
+    assert.deepEqual(canonical(await kernel.dumpRows([br, vx])), canonical(rows.slice(0, -1)));
+  });
+});
+
+test('the thread that writes many rows ends with its kernel and leaves no descriptor', async () => {
+  await inNewNetns(async (kernel, netns) => {
+    const { br, vx } = await network(kernel);
+    const fdsBefore = openFds();
+    const other = new LinuxKernel(netns);
+    assert.deepEqual(await other.rows(rowsFor(1000, br, vx).map(put)), []);
+    other.close();
+    await turnsUntil('end of the thread', () => openFds() <= fdsBefore);
+    await assert.rejects(other.rows(rowsFor(1000, br, vx).map(put)), { errno: 'EBADF' });
   });
 });
 
