@@ -9,9 +9,11 @@ export { loadIdentity, nextIncarnation, raiseIncarnation, type Identity } from '
 export { Log } from './runtime/log.js';
 export { CannotListen, PortInUse, type NetworkEvent } from './runtime/network.js';
 export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from './runtime/router-shell.js';
+export { loadSessionOptions } from './runtime/session-options.js';
 export { Sockets } from './runtime/sockets.js';
 export { StateDir, StateDirError } from './runtime/state-dir.js';
 export { bytesFile, jsonFile } from './runtime/state-file.js';
+export type { Session, SessionFx } from './session/side.js';
 export { macViews, snapshotRouter, type PeerView, type RouterSnapshot } from './snapshot.js';
 export { createSwimMembership } from './swim/swim-membership.js';
 export { ipKey, macKey, type NetRecord } from './wire/records.js';

@@ -1,4 +1,5 @@
 // Two or more `Sessions` in a time of their own, with a wire between them that can lose, repeat, delay and damage.
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { noise } from '../../router/noise.js';
 import { Sessions, type SessionOptions } from '../../router/session/sessions.js';
@@ -114,6 +115,7 @@ export class SessionLab {
     for (let steps = 0; steps < 1e6; steps++) {
       const next = this.#next();
       if (next === undefined || next.at > end) break;
+      this.#queue = this.#queue.filter((e) => e !== next);
       this.#now = Math.max(this.#now, next.at);
       next.run();
     }
@@ -126,9 +128,7 @@ export class SessionLab {
       const run = (): void => this.perform(host, host.sessions.handle({ kind: 'tick' }, this.now));
       return at === undefined ? [] : [{ at, run }];
     });
-    const [first] = [...this.#queue, ...ticks].sort((a, b) => a.at - b.at);
-    this.#queue = this.#queue.filter((e) => e !== first);
-    return first;
+    return [...this.#queue, ...ticks].sort((a, b) => a.at - b.at)[0];
   }
 
   #send(host: SessionHost, { type, to: dst, token, body }: SideFx & { kind: 'say' }): void {
@@ -138,4 +138,13 @@ export class SessionLab {
     for (const copy of this.wire(bytes))
       this.#queue.push({ at: this.#now + copy.afterMs, run: () => this.deliver(copy.bytes) });
   }
+}
+
+/** What one end sends with, the other receives with. */
+export function assertCrossed(x: Session | undefined, y: Session | undefined): void {
+  assert.ok(x !== undefined && y !== undefined);
+  assert.deepEqual([x.sendKey, x.receiveKey, x.cipher], [y.receiveKey, y.sendKey, y.cipher]);
+  assert.deepEqual([x.sendIndex, x.receiveIndex], [y.receiveIndex, y.sendIndex]);
+  assert.notEqual(x.initiatedBy, y.initiatedBy);
+  assert.notDeepEqual(x.sendKey, x.receiveKey);
 }
