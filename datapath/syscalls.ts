@@ -249,3 +249,27 @@ export function packetAgeMs(fd: number): number {
   const ageMs = Number(currentTime[0]! - receivedAt[0]!) * 1e3 + Number(currentTime[1]! - receivedAt[1]!) / 1e6;
   return ageMs >= 0 && ageMs <= MAX_AGE_MS ? ageMs : 0;
 }
+
+/** A C function; addresses go in as numbers (`addressOf`), as they fit 53 bits in user space. */
+export type NativeCall = (...args: readonly (number | string | Uint8Array)[]) => number;
+
+/**
+ * A function of libc, or of what the node binary exports (its OpenSSL), by a C prototype. The caller owns every address it
+ * passes, and reads `lastErrno` at once.
+ * @returns undefined where the library has no such function
+ */
+export function nativeCall(library: 'libc' | 'node', prototype: string): NativeCall | undefined {
+  try {
+    return (library === 'libc' ? libc : koffi.load(null)).func(prototype) as NativeCall;
+  } catch {
+    return undefined;
+  }
+}
+
+/** errno of the last native call of this thread. */
+export const lastErrno = (): number => koffi.errno();
+
+/**
+ * Where a buffer lies in memory, valid as long as it is reachable. Not for one below 64 bytes of its own: V8 moves those.
+ */
+export const addressOf = (buffer: Uint8Array): number => Number(koffi.address(buffer));

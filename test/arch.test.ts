@@ -25,6 +25,7 @@ const SHELL = [
   /^datapath\/netlink\/(linux-kernel|socket|dump-worker|dump|row-writer-worker|row-writer)\.ts/,
   /^datapath\/(linux-datapath|reconcile|apply|endpoints)\.ts/,
   /^datapath\/paths\//,
+  /^datapath\/sleeve\/((native|worker)\/|(sleeve|supervisor|peer-book)\.ts)/,
   /^cli\//,
 ];
 const AMBIENT =

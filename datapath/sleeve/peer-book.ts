@@ -1,0 +1,119 @@
+// What the main thread knows of each peer: its session and the ones before it, where it is, and its counters.
+import type { PeerId } from '../../router/types.js';
+import type { Session } from './sleeve.js';
+import { createPeerBuffer, createSessionBuffer, PEER_COUNTERS, type PeerCounter } from './worker/shared.js';
+import type { Command, Remote, SessionKeys } from './worker/messages.js';
+
+/** Sessions before the current one that still open: two rekeys within the grace, and no more. */
+const MAX_OLD = 2;
+
+interface OldSession {
+  readonly keys: SessionKeys;
+  readonly timer: NodeJS.Timeout;
+}
+
+interface Peer {
+  readonly buffer: SharedArrayBuffer;
+  keys: SessionKeys | undefined;
+  remote: Remote | undefined;
+  pathMtu: number | undefined;
+  old: OldSession[];
+}
+
+export class PeerBook {
+  readonly #graceMs: number;
+  readonly #tell: (command: Command) => void;
+  readonly #peers = new Map<PeerId, Peer>();
+
+  constructor(graceMs: number, tell: (command: Command) => void) {
+    this.#graceMs = graceMs;
+    this.#tell = tell;
+  }
+
+  /** Makes the peer known to the workers. Idempotent. */
+  ensure(id: PeerId): Peer {
+    const known = this.#peers.get(id);
+    if (known) return known;
+    const buffer = createPeerBuffer();
+    const peer: Peer = { buffer, keys: undefined, remote: undefined, pathMtu: undefined, old: [] };
+    this.#peers.set(id, peer);
+    this.#tell({ kind: 'peer', peer: id, counters: buffer });
+    return peer;
+  }
+
+  setSession(id: PeerId, session: Session, remote: Remote): void {
+    const peer = this.ensure(id);
+    if (peer.keys) this.#retire(peer, peer.keys);
+    const { cipher, sendKey, receiveKey, sendIndex, receiveIndex } = session;
+    peer.keys = { cipher, sendKey, receiveKey, sendIndex, receiveIndex, state: createSessionBuffer() };
+    peer.remote = remote;
+    this.#tell({ kind: 'session', peer: id, keys: peer.keys, remote, sends: true });
+  }
+
+  dropSession(id: PeerId): void {
+    const peer = this.#peers.get(id);
+    if (!peer) return;
+    for (const old of peer.old) clearTimeout(old.timer);
+    peer.old = [];
+    peer.keys = undefined;
+    this.#tell({ kind: 'endSession', peer: id });
+  }
+
+  /** @returns false where the peer has no session */
+  setRemote(id: PeerId, remote: Remote): boolean {
+    const peer = this.#peers.get(id);
+    if (peer?.keys === undefined) return false;
+    peer.remote = remote;
+    this.#tell({ kind: 'remote', peer: id, remote });
+    return true;
+  }
+
+  setPathMtu(id: PeerId, bytes: number): void {
+    this.ensure(id).pathMtu = bytes;
+    this.#tell({ kind: 'pathMtu', peer: id, bytes });
+  }
+
+  counters(): Map<PeerId, Record<PeerCounter, number>> {
+    return new Map([...this.#peers].map(([id, { buffer }]) => [id, named(new Float64Array(buffer))]));
+  }
+
+  /** What a new worker must hear of the peers. The counters that sealed stay in shared memory, so none is used twice. */
+  snapshot(): Command[] {
+    return [...this.#peers].flatMap(([peer, { buffer, keys, remote, pathMtu, old }]): Command[] => [
+      { kind: 'peer', peer, counters: buffer },
+      ...(remote === undefined ? [] : old.map((o) => sessionCommand(peer, o.keys, remote, false))),
+      ...(remote === undefined || keys === undefined ? [] : [sessionCommand(peer, keys, remote, true)]),
+      ...(pathMtu === undefined ? [] : [{ kind: 'pathMtu', peer, bytes: pathMtu } as const]),
+    ]);
+  }
+
+  close(): void {
+    for (const { old } of this.#peers.values()) for (const { timer } of old) clearTimeout(timer);
+  }
+
+  #retire(peer: Peer, keys: SessionKeys): void {
+    const timer = setTimeout(() => this.#expire(peer, keys), this.#graceMs);
+    timer.unref();
+    peer.old.push({ keys, timer });
+    if (peer.old.length <= MAX_OLD) return;
+    const oldest = peer.old[0]!;
+    clearTimeout(oldest.timer);
+    this.#expire(peer, oldest.keys);
+  }
+
+  #expire(peer: Peer, keys: SessionKeys): void {
+    peer.old = peer.old.filter((o) => o.keys !== keys);
+    this.#tell({ kind: 'expire', receiveIndex: keys.receiveIndex });
+  }
+}
+
+const sessionCommand = (peer: PeerId, keys: SessionKeys, remote: Remote, sends: boolean): Command => ({
+  kind: 'session',
+  peer,
+  keys,
+  remote,
+  sends,
+});
+
+const named = (values: Float64Array): Record<PeerCounter, number> =>
+  Object.fromEntries(PEER_COUNTERS.map((name, i) => [name, values[i]!])) as Record<PeerCounter, number>;

@@ -1,0 +1,97 @@
+// What the main thread tells its workers, and what they say.
+import type { Mac, PeerId } from '../../../router/types.js';
+import type { Cipher } from '../native/sealing.js';
+import type { Family } from '../native/udp.js';
+
+/** Where a peer's sleeve listens, as the kernel wants it. */
+export interface Remote {
+  readonly family: Family;
+  /** struct sockaddr_in or sockaddr_in6 */
+  readonly sockaddr: Uint8Array;
+  /** Not 0: the way leads over a relay, and this is what the relay calls it. */
+  readonly label: number;
+}
+
+/** Keys for one session; the buffers are shared by both workers. */
+export interface SessionKeys {
+  readonly cipher: Cipher;
+  /** 32 bytes each. */
+  readonly sendKey: Uint8Array;
+  readonly receiveKey: Uint8Array;
+  /** What the peer calls the session, and what we do. */
+  readonly sendIndex: number;
+  readonly receiveIndex: number;
+  readonly state: SharedArrayBuffer;
+}
+
+/** A label of ours: what comes with it from `from` goes on to `to` with the label `toLabel`. */
+export interface RelayEntry {
+  readonly from: Remote;
+  readonly to: Remote;
+  readonly toLabel: number;
+}
+
+export type Command =
+  | { readonly kind: 'network'; readonly vni: number; readonly fd: number | undefined; readonly hasUso: boolean }
+  /** A peer, before anything else names it. */
+  | { readonly kind: 'peer'; readonly peer: PeerId; readonly counters: SharedArrayBuffer }
+  | { readonly kind: 'mac'; readonly vni: number; readonly mac: Mac; readonly peer: PeerId | undefined }
+  | { readonly kind: 'flood'; readonly vni: number; readonly peers: readonly PeerId[] }
+  | {
+      readonly kind: 'session';
+      readonly peer: PeerId;
+      readonly keys: SessionKeys;
+      readonly remote: Remote;
+      readonly sends: boolean;
+    }
+  /** The peer keeps its place in the tables, but has no key any more. */
+  | { readonly kind: 'endSession'; readonly peer: PeerId }
+  /** An old session opens no more. */
+  | { readonly kind: 'expire'; readonly receiveIndex: number }
+  | { readonly kind: 'remote'; readonly peer: PeerId; readonly remote: Remote }
+  | { readonly kind: 'pathMtu'; readonly peer: PeerId; readonly bytes: number }
+  | { readonly kind: 'probe'; readonly peer: PeerId; readonly bytes: number; readonly token: number }
+  | { readonly kind: 'relay'; readonly label: number; readonly entry: RelayEntry | undefined }
+  /** For tests of what happens then. */
+  | { readonly kind: 'fail' }
+  | { readonly kind: 'stop' };
+
+export type Report =
+  | { readonly kind: 'ready'; readonly features: Features }
+  | {
+      readonly kind: 'moved';
+      readonly peer: PeerId;
+      readonly family: Family;
+      readonly address: Uint8Array;
+      readonly port: number;
+    }
+  | {
+      readonly kind: 'probeReply';
+      readonly peer: PeerId;
+      readonly token: number;
+      readonly rttMs: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'needRekey'; readonly peer: PeerId }
+  | { readonly kind: 'tapLost'; readonly vni: number };
+
+/** What the fast path is made of here; a part that is missing costs speed, not function. */
+export interface Features {
+  readonly evp: boolean;
+}
+
+export interface Socket {
+  readonly fd: number;
+  readonly hasGso: boolean;
+}
+
+/** What a worker is born with. */
+export interface WorkerInit {
+  readonly role: 'tx' | 'rx';
+  readonly sockets: Readonly<Partial<Record<Family, Socket>>>;
+  /** Wakes the worker: a command is in its port. */
+  readonly wake: number;
+  readonly totals: SharedArrayBuffer;
+  readonly withEvp: boolean;
+  readonly stormFramesPerS: number;
+}

@@ -1,0 +1,64 @@
+// The sessions that the receiving worker opens datagrams of, by the index that is in the clear header.
+import type { PeerId } from '../../../router/types.js';
+import { Assembler } from '../frame/assembler.js';
+import type { Opener, Sealing } from '../native/sealing.js';
+import type { ReplayWindow } from '../wire/replay.js';
+import type { SessionKeys } from './messages.js';
+import type { SendPeer } from './peers.js';
+import { sessionState } from './shared.js';
+
+export interface OpenSession {
+  readonly receiveIndex: number;
+  readonly peer: SendPeer;
+  readonly openers: readonly [Opener, Opener];
+  readonly windows: readonly [ReplayWindow, ReplayWindow];
+  readonly assembler: Assembler;
+}
+
+export class OpenSessions {
+  readonly #byIndex = new Map<number, OpenSession>();
+  readonly #sealing: Sealing;
+  #lastIndex = -1;
+  #last: OpenSession | undefined;
+
+  constructor(sealing: Sealing) {
+    this.#sealing = sealing;
+  }
+
+  find(index: number): OpenSession | undefined {
+    if (index !== this.#lastIndex) {
+      this.#last = this.#byIndex.get(index);
+      this.#lastIndex = index;
+    }
+    return this.#last;
+  }
+
+  add(peer: SendPeer, keys: SessionKeys): void {
+    this.expire(keys.receiveIndex);
+    const { cipher, receiveKey: key, receiveIndex: receiver } = keys;
+    const session = {
+      receiveIndex: receiver,
+      peer,
+      openers: [
+        this.#sealing.opener({ cipher, key, lane: 0, receiver }),
+        this.#sealing.opener({ cipher, key, lane: 1, receiver }),
+      ] as const,
+      windows: sessionState(keys.state).windows,
+      assembler: new Assembler(),
+    };
+    this.#byIndex.set(receiver, session);
+    this.#lastIndex = -1;
+  }
+
+  expire(receiveIndex: number): void {
+    const session = this.#byIndex.get(receiveIndex);
+    if (!session) return;
+    this.#byIndex.delete(receiveIndex);
+    this.#lastIndex = -1;
+    for (const opener of session.openers) opener.close();
+  }
+
+  drop(peer: PeerId): void {
+    for (const session of [...this.#byIndex.values()]) if (session.peer.id === peer) this.expire(session.receiveIndex);
+  }
+}

@@ -1,0 +1,66 @@
+// One host's sleeve as a process of its own: its TAPs and sockets live in the namespace of the process. Commands come, and events
+// go, over Node's own channel, whose words are JSON: keys are hex.
+import { createSleeve, type Session, type Sleeve, type SleeveEvent } from '../../datapath/sleeve/sleeve.js';
+import type { Ip, PeerId } from '../../router/types.js';
+
+export type SessionText = Omit<Session, 'sendKey' | 'receiveKey'> & {
+  readonly sendKey: string;
+  readonly receiveKey: string;
+};
+
+type Method = Exclude<keyof Sleeve, 'setSession'>;
+
+export type SleeveCommand =
+  | { readonly method: 'create'; readonly args: readonly [CreateOptions] }
+  | { readonly method: 'setSession'; readonly args: readonly [string, SessionText] }
+  | { readonly method: Method; readonly args: readonly unknown[] }
+  | { readonly method: 'cpuMs'; readonly args: readonly [] };
+
+export interface CreateOptions {
+  readonly port: number;
+  readonly listen: { readonly v4?: Ip; readonly v6?: Ip };
+  readonly graceMs?: number;
+  readonly withEvp?: boolean;
+  readonly stormFramesPerS?: number;
+}
+
+export interface SleeveReply {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+let sleeve: Sleeve | undefined;
+const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
+
+function obey({ method, args }: SleeveCommand): unknown {
+  if (method === 'create') {
+    sleeve = createSleeve({ ...args[0], onEvent: (event: SleeveEvent) => void process.send?.({ event }) });
+    return undefined;
+  }
+  if (method === 'setSession') {
+    const [peer, session] = args as readonly [PeerId, SessionText];
+    const { sendKey, receiveKey } = session;
+    return sleeve!.setSession(peer, { ...session, sendKey: bytes(sendKey), receiveKey: bytes(receiveKey) });
+  }
+  if (method === 'counters') {
+    const counters = sleeve!.counters();
+    return { ...counters, peers: Object.fromEntries(counters.peers) };
+  }
+  if (method === 'cpuMs') {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  }
+  return (sleeve![method] as (this: Sleeve, ...given: readonly unknown[]) => unknown).call(sleeve!, ...args);
+}
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', ({ id, command }: { id: number; command: SleeveCommand }) => {
+  Promise.resolve()
+    .then(() => obey(command))
+    .then(
+      (value) => process.send!({ id, value }),
+      (error: unknown) =>
+        process.send!({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    );
+});
