@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { attached, sleep } from '../../test/support/mesh-lab.js';
 import type { Lab, Namespace } from '../../test/support/netns.js';
-import { launchRouter, type RouterProcess } from '../../test/support/router-process.js';
+import { launchRouter } from '../../test/support/router-process.js';
 import type { LinkIndex } from '../../router/types.js';
 import { inLab } from '../support/hosts.js';
 import { usageOf } from '../support/machine.js';
 import { atMost, short, type Figure, type Part } from '../support/report.js';
 import { RowWatch, type Links } from '../support/row-watch.js';
+import { StatusLoop } from '../support/status-loop.js';
 
 const ANNOUNCER = fileURLToPath(new URL('../support/announcer.js', import.meta.url));
 const WITHIN_MS = 120_000;
-const STATUS_EVERY_MS = 30;
 /** After the last row: reading back and collecting garbage are over. */
 const REST_MS = 8_000;
 
@@ -130,33 +130,6 @@ function announce(lab: Lab, peer: string, count: number, family: string): Sent {
     }
   });
   return sent;
-}
-
-/** Asks for the status again and again; each answer's latency, ms. */
-class StatusLoop {
-  readonly #latencies: number[] = [];
-  readonly #ended: Promise<void>;
-  #stopped = false;
-
-  constructor(router: RouterProcess) {
-    this.#ended = this.#run(router);
-    this.#ended.catch(() => undefined); // `stop` says it
-  }
-
-  async stop(): Promise<readonly number[]> {
-    this.#stopped = true;
-    await this.#ended;
-    return this.#latencies;
-  }
-
-  async #run(router: RouterProcess): Promise<void> {
-    while (!this.#stopped) {
-      const askedAt = performance.now();
-      await router.status();
-      this.#latencies.push(performance.now() - askedAt);
-      await sleep(STATUS_EVERY_MS);
-    }
-  }
 }
 
 async function linksOf(netns: Namespace): Promise<Links> {

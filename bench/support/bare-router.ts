@@ -1,0 +1,88 @@
+// A real router without a data plane, for a process of the bench.
+import { randomBytes } from 'node:crypto';
+import {
+  createSwimMembership,
+  loadIdentity,
+  nextIncarnation,
+  openStore,
+  Router,
+  StateDir,
+} from '../../router/index.js';
+import type { NetworkEvent, RouterHooks, Sockets } from '../../router/index.js';
+import { parseHostPort } from '../../router/address.js';
+import type { NetworkName, SocketAddress, Vni } from '../../router/types.js';
+
+/** The port of the router that it connects to. */
+export const PORT = 6783;
+export const NETWORK = 'mesh' as NetworkName;
+
+export interface BareRouter {
+  readonly router: Router;
+  /** Begins to speak, and dials `peer`. */
+  start(peer: string): void;
+  /** As `kill -9` leaves it; the state directory is free again. */
+  kill(): void;
+}
+
+const hooks: RouterHooks = {
+  forward: () => undefined,
+  settled: () => undefined,
+  persist: () => undefined,
+  raiseIncarnation: (above) => above + 1,
+  claimLost: () => undefined,
+  log: () => undefined,
+};
+
+/** @param port of its own, for control. @param makeSockets gets what the network's events are to be given to */
+export async function bareRouter(
+  name: string,
+  stateDir: string,
+  port: number,
+  makeSockets: (sink: (ev: NetworkEvent) => void) => Sockets,
+): Promise<BareRouter> {
+  const dir = StateDir.open(stateDir);
+  const identity = loadIdentity(dir);
+  const incarnation = nextIncarnation(dir);
+  let sink: (ev: NetworkEvent) => void = () => undefined;
+  const network = makeSockets((ev) => sink(ev));
+  await network.listen();
+  const addresses = (): SocketAddress[] => network.localAddresses().map((ip) => ({ ip, port }));
+  const router = new Router(
+    {
+      self: identity.id,
+      publicKey: identity.publicKey,
+      name,
+      incarnation,
+      port,
+      vxlanPort: port + 2,
+      softwareVersion: 'bench',
+      launch: randomBytes(8),
+      addresses: addresses(),
+      random: Math.random,
+      ...openStore({ self: identity.id, incarnation }, undefined),
+      remotes: new Map(),
+      network: { name: NETWORK, definition: { vni: 6785 as Vni, mtu: 1376 } },
+      founds: false,
+    },
+    {
+      network: (to) => {
+        sink = to;
+        return network;
+      },
+      membership: (own) => createSwimMembership({ self: identity.id, incarnation, hooks: own }),
+      random: Math.random,
+      hooks,
+    },
+  );
+  return {
+    router,
+    start(peer) {
+      router.start(addresses);
+      router.dispatch({ kind: 'connect', target: { text: peer, ...parseHostPort(peer, PORT)! } });
+    },
+    kill() {
+      router.abandon();
+      dir.close();
+    },
+  };
+}
