@@ -36,7 +36,7 @@ declare module 'noise-protocol/handshake-state.js' {
     /** The other side's static key, once it was read. */
     readonly rs: Uint8Array | null;
   }
-  /** 32 bytes of key and 8 of nonce each, in memory that the collector gives back. */
+  /** 32 bytes of key and 8 of nonce each, in locked memory of their own. */
   export interface Split {
     readonly tx: Uint8Array;
     readonly rx: Uint8Array;
@@ -55,7 +55,8 @@ declare module 'noise-protocol/handshake-state.js' {
     ): HandshakeState;
     readonly writeMessage: Step;
     readonly readMessage: Step;
-    destroy(state: HandshakeState): void;
+    /** Overwrites and frees each of the buffers that is there. */
+    destroy(state: HandshakeState | { spk: Uint8Array | null; ssk: Uint8Array | null }): void;
   }
   export default function createHandshakes(parts: {
     readonly dh: object;

@@ -78,6 +78,9 @@ class LibraryXx implements NoiseXx {
 
   end(): void {
     if (this.#state !== undefined) handshakes.destroy(this.#state);
+    // `destroy` forgets the split keys, and left to the collector each pair holds eight mappings of the 65,530 that a process
+    // may have. It frees whatever stands where a handshake has its buffers.
+    if (this.#split !== undefined) handshakes.destroy({ spk: this.#split.tx, ssk: this.#split.rx });
     this.#state = undefined;
     this.#split = undefined;
   }

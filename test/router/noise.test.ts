@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createDecipheriv, createHash, createPrivateKey, createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { noise } from '../../router/noise.js';
@@ -115,6 +116,29 @@ test('any other bytes than the message are not genuine, and nothing throws', () 
       initiator.end();
     }),
   );
+});
+
+test('a handshake that has ended holds no memory: locked pages are mappings, and a process has but 65,530', () => {
+  const mappings = (): number => readFileSync('/proc/self/maps', 'latin1').split('\n').length;
+  const v = VECTOR;
+  const shake = (): void => {
+    const initiator = side(true, v.initStatic, v.initEphemeral, v.prologue);
+    const responder = side(false, v.respStatic, v.respEphemeral, v.prologue);
+    const nothing = new Uint8Array(0);
+    for (const [from, to] of [
+      [initiator, responder],
+      [responder, initiator],
+      [initiator, responder],
+    ] as const)
+      to.read(from.write(nothing));
+    assert.ok(initiator.result() !== undefined && responder.result() !== undefined);
+    initiator.end();
+    responder.end();
+  };
+  shake();
+  const before = mappings();
+  for (let n = 0; n < 50; n++) shake();
+  assert.ok(mappings() - before < 50, `${mappings() - before} more after 50 handshakes`);
 });
 
 test('sides with different prologues do not understand each other', () => {
