@@ -244,6 +244,8 @@ class LinuxPaths implements Paths {
     switch (fx.kind) {
       case 'drop':
         return this.#count(`probe-drop-${fx.reason}`);
+      case 'stirred':
+        return; // there is one overlay so far
       case 'news':
         return this.#report(fx.peer);
       case 'send':

@@ -23,6 +23,9 @@ export const CONVERSATION_MS = 3_000;
 export const RESEARCH_IDLE_MS = 600_000;
 export const RESEARCH_BUSY_MS = 60_000;
 
+/** Somebody has to know soon whether the path works: quick for this long. */
+export const HURRY_FOR_MS = 2_000;
+
 const FIRST_TIMEOUT_MS = 600; // nothing is known of the path yet: it may lead around the world
 const MIN_TIMEOUT_MS = 200;
 const MAX_TIMEOUT_MS = 1_000;
@@ -44,9 +47,13 @@ export interface Path {
   readonly kind: 'probing' | 'up' | 'down';
   /** Is it ours to probe while idle? Exactly one side says yes. */
   readonly leads: boolean;
+  /** Between two probes while the pair has no traffic. */
+  readonly idleMs: number;
   readonly sent: readonly Sent[];
   /** Small probes overdue since something was last heard. */
   readonly losses: number;
+  /** When the oldest of those was sent; undefined while there is none. */
+  readonly losingSince: Millis | undefined;
   /** Echoes since the last loss. */
   readonly echoes: number;
   readonly nextAt: Millis;
@@ -79,6 +86,8 @@ export type PathEvent =
   /** The peer probes us. `rttMs` is its measurement: it hears us too. */
   | { readonly kind: 'probe'; readonly nonce: number; readonly arrivedAt: Millis; readonly rttMs: number | undefined }
   | { readonly kind: 'traffic' }
+  /** Whether it works is to be known soon. */
+  | { readonly kind: 'hurry' }
   /** The largest packet anyone wants to send, or the address of either side, is another. */
   | { readonly kind: 'resize' };
 
@@ -102,11 +111,13 @@ export interface PathLimits {
   readonly random: Random;
 }
 
-export const newPath = (leads: boolean, now: Millis): Path => ({
+export const newPath = (leads: boolean, now: Millis, idleMs = IDLE_MS): Path => ({
   kind: 'probing',
   leads,
+  idleMs,
   sent: [],
   losses: 0,
+  losingSince: undefined,
   echoes: 0,
   nextAt: now,
   sentAt: 0 as Millis,
@@ -140,6 +151,10 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
     }
     case 'traffic':
       return advance(trafficked(p, now), now, limits);
+    case 'hurry': {
+      const busyUntil = max(p.busyUntil, plus(now, HURRY_FOR_MS));
+      return advance({ ...p, busyUntil, nextAt: min(p.nextAt, now) }, now, limits);
+    }
     case 'resize':
       return advance({ ...p, mtu: undefined, search: undefined, searchAt: now }, now, limits);
   }
@@ -180,16 +195,18 @@ function paceMs(p: Path, now: Millis): number {
   }
 }
 
-const idleMs = (p: Path): number => (p.leads ? IDLE_MS : IDLE_MS + FOLLOW_GRACE_MS);
+const idleMs = (p: Path): number => (p.leads ? p.idleMs : p.idleMs + FOLLOW_GRACE_MS);
 
 /** Counts what is overdue. */
 function expire(p: Path, now: Millis): Path {
   const late = p.sent.filter((s) => !s.overdue && dueAt(p, s) <= now);
   if (late.length === 0) return p;
-  const small = late.filter((s) => s.packetBytes === undefined).length;
+  const lost = late.filter((s) => s.packetBytes === undefined);
+  const small = lost.length;
   const losses = p.losses + small;
+  const losingSince = p.losingSince ?? lost[0]?.at;
   const sent = p.sent.map((s) => (late.includes(s) ? { ...s, overdue: true } : s));
-  const next: Path = { ...p, losses, sent, echoes: small > 0 ? 0 : p.echoes };
+  const next: Path = { ...p, losses, losingSince, sent, echoes: small > 0 ? 0 : p.echoes };
   if (losses >= LOSSES_TO_DOWN && p.kind !== 'down') return { ...next, kind: 'down', search: undefined };
   const search = late.reduce((s, l) => (s && l.packetBytes !== undefined ? sizeLost(s, l.packetBytes) : s), p.search);
   // A loss is asked about at once; before the first echo and after the fall the pace is steady.
@@ -202,6 +219,7 @@ function echoed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }
     ...(small ? timed(p, sent, echo, now) : p),
     sent: p.sent.filter((s) => s !== sent),
     losses: 0,
+    losingSince: undefined,
     echoes: p.echoes + 1,
     heardAt: now,
     search: small || p.search === undefined ? p.search : sizePassed(p.search, sent.packetBytes),
@@ -223,7 +241,7 @@ function probed(p: Path, rttMs: number | undefined, now: Millis): Path {
   const heard: Path = { ...p, heardAt: now };
   if (p.kind !== 'up' || rttMs === undefined)
     return { ...heard, nextAt: min(p.nextAt, max(now, plus(p.sentAt, QUICK_MS))) };
-  const known: Path = { ...heard, ...sampled([...p.rtts, rttMs]), losses: 0 };
+  const known: Path = { ...heard, ...sampled([...p.rtts, rttMs]), losses: 0, losingSince: undefined };
   return isBusy(p, now) ? known : { ...known, nextAt: plus(now, idleMs(p)) };
 }
 

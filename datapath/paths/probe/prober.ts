@@ -2,7 +2,7 @@
 import type { Core, Random } from '../../../router/core.js';
 import type { Millis, PeerId } from '../../../router/types.js';
 import { PROBE_MIN_BYTES, type ProbeFrame } from './frame.js';
-import { newPath, pathDeadline, stepPath, type Path, type PathEffect, type PathEvent } from './path-state.js';
+import { IDLE_MS, newPath, pathDeadline, stepPath, type Path, type PathEffect, type PathEvent } from './path-state.js';
 
 /** The smallest IP MTU that an underlay may have and still be searched, bytes (RFC 791: every host takes 576). */
 export const MIN_UNDERLAY_BYTES = 576;
@@ -18,12 +18,16 @@ export type ProberEvent =
   /** A probe goes out now. */
   | { readonly kind: 'sent'; readonly peer: PeerId; readonly nonce: number }
   | { readonly kind: 'traffic'; readonly peers: readonly PeerId[] }
+  /** Whether the path works is to be known soon. */
+  | { readonly kind: 'hurry'; readonly peer: PeerId }
   /** The largest packet any network of ours carries, bytes. */
   | { readonly kind: 'ceiling'; readonly bytes: number };
 
 export type ProberEffect =
   /** An echo answers a probe that is held since `heldSince`: its `timeUs` is to be set when it goes out. */
   | { readonly kind: 'send'; readonly to: PeerId; readonly frame: ProbeFrame; readonly heldSince: Millis | undefined }
+  /** The peer was heard or not heard, or its path's state or MTU changed: whoever chooses among paths looks again. */
+  | { readonly kind: 'stirred'; readonly peer: PeerId }
   /** State, MTU or (by much) RTT of a peer's path changed. */
   | { readonly kind: 'news'; readonly peer: PeerId }
   | { readonly kind: 'drop'; readonly reason: 'unknown-peer' | 'unasked' };
@@ -38,10 +42,13 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   readonly #self: PeerId;
   readonly #random: Random;
   readonly #peers = new Map<PeerId, Probed>();
+  readonly #idleMs: number;
   #ceiling: number;
 
-  constructor(self: PeerId, ceiling: number, random: Random) {
+  /** @param idleMs between two probes of a path without traffic */
+  constructor(self: PeerId, ceiling: number, random: Random, idleMs = IDLE_MS) {
     this.#self = self;
+    this.#idleMs = idleMs;
     this.#ceiling = ceiling;
     this.#random = random;
   }
@@ -58,6 +65,8 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
         return this.#step(ev.peer, { kind: 'sent', nonce: ev.nonce }, now);
       case 'traffic':
         return ev.peers.flatMap((peer) => this.#step(peer, { kind: 'traffic' }, now));
+      case 'hurry':
+        return this.#step(ev.peer, { kind: 'hurry' }, now);
       case 'ceiling':
         if (ev.bytes === this.#ceiling) return [];
         this.#ceiling = ev.bytes;
@@ -84,7 +93,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
       this.#peers.delete(peer);
       return [];
     }
-    const path = newPath(leadsTo(this.#self, peer), now);
+    const path = newPath(leadsTo(this.#self, peer), now, this.#idleMs);
     const told = { kind: path.kind, rttMs: undefined, mtu: undefined };
     this.#peers.set(peer, { path, floor: MIN_UNDERLAY_BYTES - overheadBytes, told });
     return this.#step(peer, { kind: 'tick' }, now);
@@ -107,8 +116,9 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
     if (probed === undefined) return [];
     const limits = { ceiling: this.#ceiling, floor: probed.floor, random: this.#random };
     const [path, effects] = stepPath(probed.path, ev, now, limits);
-    probed.path = path;
     const out = effects.map((fx) => this.#effect(peer, fx));
+    if (isStirred(probed.path, path)) out.push({ kind: 'stirred', peer });
+    probed.path = path;
     if (!isNews(probed)) return out;
     probed.told = { kind: path.kind, rttMs: path.rttMs, mtu: path.mtu };
     return [...out, { kind: 'news', peer }];
@@ -125,6 +135,9 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
 }
 
 const ETHERNET_BYTES = 14;
+
+const isStirred = (was: Path, is: Path): boolean =>
+  was.kind !== is.kind || was.mtu !== is.mtu || was.losingSince !== is.losingSince || was.heardAt !== is.heardAt;
 
 function isNews({ path, told }: Probed): boolean {
   if (path.kind !== told.kind || path.mtu !== told.mtu) return true;

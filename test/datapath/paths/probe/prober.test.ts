@@ -335,6 +335,37 @@ test('an echo is never larger than its probe', () => {
   );
 });
 
+test('who is in a hurry knows within a second whether an idle path works, and when it began to fail', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.nat(20_000), fc.boolean(), (seed, ms, isDead) => {
+      const w = pair(seed);
+      w.run(2_000 + ms);
+      w.loses = () => isDead;
+      const at = w.now;
+      w.tell(A, { kind: 'hurry', peer: B });
+      w.run(1_000);
+      const { kind, heardAt, losingSince } = w.path(A, B);
+      if (isDead) assert.ok(kind === 'down' && losingSince !== undefined && losingSince <= at + 1);
+      else assert.ok(kind === 'up' && heardAt! >= at && losingSince === undefined);
+      w.run(120_000);
+      if (!isDead) assert.deepEqual(since(w, at), [], 'and it is no news');
+    }),
+  );
+});
+
+test('what stirs a path is told: heard, or not; a probe that goes out is not', () => {
+  const p = new Prober(A, 576 - OVERHEAD, mulberry32(1)); // nothing to search for
+  const stirs = (fx: readonly { kind: string }[]): boolean => fx.some(({ kind }) => kind === 'stirred');
+  const first = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
+  const [sent] = first;
+  assert.ok(sent?.kind === 'send' && !stirs(first));
+  const frame = { kind: 'echo', from: B, nonce: sent.frame.nonce, timeUs: 0, sizeBytes: 40 } as const;
+  assert.ok(stirs(p.handle({ kind: 'frame', frame, arrivedAt: 1 as Millis }, 1 as Millis)));
+  const next = p.handle({ kind: 'tick' }, 8_000 as Millis);
+  assert.ok(next.some((fx) => fx.kind === 'send') && !stirs(next));
+  assert.ok(stirs(p.handle({ kind: 'tick' }, 9_000 as Millis)));
+});
+
 test('an early or repeated tick does nothing', () => {
   const w = pair();
   w.run(10_000);

@@ -84,6 +84,7 @@ export class ProbeWorld {
   }
 
   #perform(by: PeerId, fx: ProberEffect): void {
+    if (fx.kind === 'stirred') return;
     if (fx.kind === 'drop') return void this.drops.push(fx.reason);
     if (fx.kind === 'news')
       return void this.news.push({ at: this.now, by, peer: fx.peer, kind: this.path(by, fx.peer).kind });
