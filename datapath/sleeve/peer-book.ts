@@ -15,6 +15,8 @@ interface OldSession {
 interface Peer {
   readonly buffer: SharedArrayBuffer;
   keys: SessionKeys | undefined;
+  /** Keys that the peer may not have yet. */
+  next: SessionKeys | undefined;
   remote: Remote | undefined;
   pathMtu: number | undefined;
   old: OldSession[];
@@ -35,7 +37,7 @@ export class PeerBook {
     const known = this.#peers.get(id);
     if (known) return known;
     const buffer = createPeerBuffer();
-    const peer: Peer = { buffer, keys: undefined, remote: undefined, pathMtu: undefined, old: [] };
+    const peer: Peer = { buffer, keys: undefined, next: undefined, remote: undefined, pathMtu: undefined, old: [] };
     this.#peers.set(id, peer);
     this.#tell({ kind: 'peer', peer: id, counters: buffer });
     return peer;
@@ -43,11 +45,27 @@ export class PeerBook {
 
   setSession(id: PeerId, session: Session, remote: Remote): void {
     const peer = this.ensure(id);
-    if (peer.keys) this.#retire(peer, peer.keys);
     const { cipher, sendKey, receiveKey, sendIndex, receiveIndex } = session;
-    peer.keys = { cipher, sendKey, receiveKey, sendIndex, receiveIndex, state: createSessionBuffer() };
+    const keys = { cipher, sendKey, receiveKey, sendIndex, receiveIndex, state: createSessionBuffer() };
     peer.remote = remote;
-    this.#tell({ kind: 'session', peer: id, keys: peer.keys, remote, sends: true });
+    if (session.waits !== true || peer.keys === undefined) return this.#use(id, peer, keys, remote);
+    if (peer.next) this.#tell({ kind: 'expire', receiveIndex: peer.next.receiveIndex });
+    peer.next = keys;
+    this.#tell(sessionCommand(id, keys, remote, false));
+  }
+
+  /** The peer has sealed with these keys, so it can open what we seal with them. */
+  heard(id: PeerId, receiveIndex: number): void {
+    const peer = this.#peers.get(id);
+    if (peer?.next?.receiveIndex === receiveIndex) this.#use(id, peer, peer.next, peer.remote!);
+  }
+
+  #use(id: PeerId, peer: Peer, keys: SessionKeys, remote: Remote): void {
+    if (peer.keys) this.#retire(peer, peer.keys);
+    if (peer.next && peer.next !== keys) this.#tell({ kind: 'expire', receiveIndex: peer.next.receiveIndex });
+    peer.next = undefined;
+    peer.keys = keys;
+    this.#tell(sessionCommand(id, keys, remote, true));
   }
 
   dropSession(id: PeerId): void {
@@ -55,7 +73,7 @@ export class PeerBook {
     if (!peer) return;
     for (const old of peer.old) clearTimeout(old.timer);
     peer.old = [];
-    peer.keys = undefined;
+    peer.keys = peer.next = undefined;
     this.#tell({ kind: 'endSession', peer: id });
   }
 
@@ -79,9 +97,10 @@ export class PeerBook {
 
   /** What a new worker must hear of the peers. The counters that sealed stay in shared memory, so none is used twice. */
   snapshot(): Command[] {
-    return [...this.#peers].flatMap(([peer, { buffer, keys, remote, pathMtu, old }]): Command[] => [
+    return [...this.#peers].flatMap(([peer, { buffer, keys, next, remote, pathMtu, old }]): Command[] => [
       { kind: 'peer', peer, counters: buffer },
       ...(remote === undefined ? [] : old.map((o) => sessionCommand(peer, o.keys, remote, false))),
+      ...(remote === undefined || next === undefined ? [] : [sessionCommand(peer, next, remote, false)]),
       ...(remote === undefined || keys === undefined ? [] : [sessionCommand(peer, keys, remote, true)]),
       ...(pathMtu === undefined ? [] : [{ kind: 'pathMtu', peer, bytes: pathMtu } as const]),
     ]);

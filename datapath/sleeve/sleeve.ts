@@ -61,6 +61,9 @@ export interface Session {
   readonly remote: SocketAddress;
   /** Not 0: `remote` is a relay, and calls the way to the peer this. */
   readonly label?: number;
+  /** The peer may not have the keys yet: open with them, and seal with them from its first datagram on. Of two sides one
+   *  waits (the one that spoke last in the handshake), and the other sends something at once: a probe will do. */
+  readonly waits?: boolean;
 }
 
 export interface SleeveCounters {
@@ -84,6 +87,8 @@ export interface Sleeve {
   setFlood(vni: Vni, peers: readonly PeerId[]): void;
   /** Replaces the peer's session for sending at once; the one before still opens for a while. */
   setSession(peer: PeerId, session: Session): void;
+  /** The peer is known to have the keys of a session that waits: seal with them. The first datagram that opens says it too. */
+  confirmSession(peer: PeerId, receiveIndex: number): void;
   dropSession(peer: PeerId): void;
   /** Sends the peer's datagrams elsewhere from now on. @param label not 0: over that relay */
   setRemote(peer: PeerId, remote: SocketAddress, label?: number): void;
@@ -191,6 +196,10 @@ class TwoWorkers implements Sleeve {
     this.#peers.setSession(peer, session, remoteOf(session.remote, session.label ?? 0));
   }
 
+  confirmSession(peer: PeerId, receiveIndex: number): void {
+    this.#peers.heard(peer, receiveIndex);
+  }
+
   dropSession(peer: PeerId): void {
     this.#peers.dropSession(peer);
   }
@@ -263,6 +272,8 @@ class TwoWorkers implements Sleeve {
           onEvent({ kind: 'moved', peer: report.peer, remote });
         return;
       }
+      case 'heard':
+        return this.#peers.heard(report.peer, report.receiveIndex);
       case 'tapLost':
         this.#lose(report.vni as Vni);
         return onEvent({ kind: 'tapLost', vni: report.vni as Vni });

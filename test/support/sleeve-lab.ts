@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { after } from 'node:test';
 import type { Cipher, SleeveCounters, SleeveEvent } from '../../datapath/sleeve/sleeve.js';
+import type { PeerCounter } from '../../datapath/sleeve/worker/shared.js';
 import type { Ip, PeerId } from '../../router/types.js';
 import type { Namespace } from '../../cli/demo/namespace.js';
 import { eventually, type Host, type Lab } from './netns.js';
@@ -16,7 +17,7 @@ export const NETWORK_MTU = 1_376;
 const TAP = 'ms-x';
 
 export type CountersText = Omit<SleeveCounters, 'peers'> & {
-  readonly peers: Readonly<Record<string, Record<string, number>>>;
+  readonly peers: Readonly<Record<string, Record<PeerCounter, number>>>;
 };
 
 /** A host, its sleeve's process, and its container. */
@@ -29,7 +30,8 @@ export class SleeveHost {
   readonly v6: string;
   readonly events: SleeveEvent[] = [];
   readonly #n: number;
-  readonly #process: ChildProcess;
+  readonly #nodeFlags: readonly string[];
+  #process!: ChildProcess;
   readonly #waiting = new Map<number, (reply: SleeveReply) => void>();
   #next = 0;
 
@@ -43,10 +45,14 @@ export class SleeveHost {
     this.v4 = `10.40.0.${n}`;
     this.v6 = `fd40::${n}`;
     this.#makeBridge(mtu);
-    this.#process = this.host.netns.start(
-      [process.execPath, ...nodeFlags, SCRIPT],
-      ['ignore', 'inherit', 'inherit', 'ipc'],
-    );
+    this.#nodeFlags = nodeFlags;
+    this.launch();
+  }
+
+  /** Starts the process, after `kill` another one. */
+  launch(): void {
+    const argv = [process.execPath, ...this.#nodeFlags, SCRIPT];
+    this.#process = this.host.netns.start(argv, ['ignore', 'inherit', 'inherit', 'ipc']);
     this.#process.on('message', (m: SleeveReply | { event: SleeveEvent }) => {
       if ('event' in m) this.events.push(m.event);
       else this.#waiting.get(m.id)?.(m);
@@ -64,6 +70,11 @@ export class SleeveHost {
   async start(options: Partial<CreateOptions> = {}): Promise<void> {
     const listen = { v4: '0.0.0.0' as Ip, v6: '::' as Ip };
     await this.do('create', { port: SLEEVE_PORT, listen, ...options });
+    await this.addNetwork();
+  }
+
+  /** Has the sleeve make or adopt its TAP, and puts it into the bridge. */
+  async addNetwork(): Promise<void> {
     await this.do('setNetwork', SLEEVE_VNI, TAP);
     this.host.netns.ip(`link set ${TAP} mtu ${this.#mtu} addrgenmode none master mb-x up`, 'link set mb-x up');
   }
@@ -119,7 +130,7 @@ export async function sleevePair(lab: Lab, options: PairOptions = {}): Promise<[
 /** The key of a direction, of the n-th session. */
 const key = (n: number, direction: number): string => Buffer.alloc(32, n * 2 + direction).toString('hex');
 
-/** Gives both the `n`-th session, addresses and MACs of one another. */
+/** Gives both the `n`-th session, addresses and MACs of one another. The first does not use it before it hears the second. */
 export async function acquaint(
   [a, b]: readonly [SleeveHost, SleeveHost],
   n: number,
@@ -129,7 +140,8 @@ export async function acquaint(
     [a, b, 0],
     [b, a, 1],
   ] as const) {
-    await here.do('setSession', there.id, sessionText(n, side, there.host, options));
+    const session = sessionText(n, side, there.host, options);
+    await here.do('setSession', there.id, { ...session, waits: n > 1 && side === 0 });
     await here.do('setPathMtu', there.id, options.pathMtu ?? 1_500);
     await here.do('setMac', SLEEVE_VNI, there.mac, there.id);
     await here.do('setFlood', SLEEVE_VNI, [there.id]);

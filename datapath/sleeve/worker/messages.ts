@@ -52,8 +52,6 @@ export type Command =
   | { readonly kind: 'pathMtu'; readonly peer: PeerId; readonly bytes: number }
   | { readonly kind: 'probe'; readonly peer: PeerId; readonly bytes: number; readonly token: number }
   | { readonly kind: 'relay'; readonly label: number; readonly entry: RelayEntry | undefined }
-  /** For tests of what happens then. */
-  | { readonly kind: 'fail' }
   | { readonly kind: 'stop' };
 
 export type Report =
@@ -72,6 +70,8 @@ export type Report =
       readonly rttMs: number;
       readonly bytes: number;
     }
+  /** The first datagram of a session was opened. */
+  | { readonly kind: 'heard'; readonly peer: PeerId; readonly receiveIndex: number }
   | { readonly kind: 'needRekey'; readonly peer: PeerId }
   | { readonly kind: 'tapLost'; readonly vni: number };
 

@@ -5,7 +5,7 @@ import { Joiner, MAX_PIECES, type Joined } from '../frame/joiner.js';
 import { ERRNO, writev } from '../native/io.js';
 import type { Memory } from '../native/memory.js';
 import { readSockaddr, sameEndpoint, SOCKADDR_BYTES, type Family } from '../native/udp.js';
-import { checkDatagram, counterAt, OUTER, OUTER_BYTES, type Lane } from '../wire/datagram.js';
+import { checkDatagram, counterAt, OUTER, OUTER_BYTES, SLEEVE_VERSION, type Lane } from '../wire/datagram.js';
 import {
   checkMessage,
   KIND,
@@ -90,10 +90,9 @@ export class RxLoop {
 
   #take(at: number, bytes: number, datagramBytes: number): void {
     const { memory, totals } = this.#world;
-    const { view } = memory;
     for (let o = 0; o < bytes; o += datagramBytes) {
       const length = Math.min(datagramBytes, bytes - o);
-      if (length >= OUTER_BYTES && view.getUint32(at + o + OUTER.label) !== 0) {
+      if (length >= OUTER_BYTES && isOthers(memory, at + o)) {
         const others = this.#othersFrom(at, o, bytes, datagramBytes);
         this.#pass(at + o, others, datagramBytes);
         o += (Math.ceil(others / datagramBytes) - 1) * datagramBytes;
@@ -136,6 +135,7 @@ export class RxLoop {
     if (messageBytes < 1) return 'short';
     if (!opener.open(at + OUTER.counter, messageBytes)) return 'tag';
     if (take(window, counter)) this.#follow(session);
+    if (!session.isHeard) this.#confirm(session);
     session.peer.counters[PEER.rxDatagrams]!++;
     this.#session = session;
     return this.#message(session, at + OUTER_BYTES, messageBytes);
@@ -148,6 +148,11 @@ export class RxLoop {
     memory.bytes.copyWithin(peer.name, receiver.name, receiver.name + SOCKADDR_BYTES[this.#family]);
     const { address, port } = readSockaddr(memory.bytes, memory.view, receiver.name);
     report({ kind: 'moved', peer: peer.id, family: this.#family, address, port });
+  }
+
+  #confirm(session: OpenSession): void {
+    session.isHeard = true;
+    this.#world.report({ kind: 'heard', peer: session.peer.id, receiveIndex: session.receiveIndex });
   }
 
   #message(session: OpenSession, at: number, length: number): keyof typeof TOTAL | undefined {
@@ -233,3 +238,7 @@ export class RxLoop {
     } else totals.add(errno === ERRNO.EINVAL || errno === ERRNO.EIO ? TOTAL['tap-refused'] : TOTAL['tap-full']);
   }
 }
+
+/** Does the datagram carry a relay's label? */
+const isOthers = ({ bytes, view }: Memory, at: number): boolean =>
+  bytes[at] === SLEEVE_VERSION && view.getUint32(at + OUTER.label) !== 0;

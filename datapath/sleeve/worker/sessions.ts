@@ -13,6 +13,8 @@ export interface OpenSession {
   readonly openers: readonly [Opener, Opener];
   readonly windows: readonly [ReplayWindow, ReplayWindow];
   readonly assembler: Assembler;
+  /** Was a datagram of it opened? */
+  isHeard: boolean;
 }
 
 export class OpenSessions {
@@ -34,7 +36,7 @@ export class OpenSessions {
   }
 
   add(peer: SendPeer, keys: SessionKeys): void {
-    this.expire(keys.receiveIndex);
+    if (this.#byIndex.has(keys.receiveIndex)) return; // it waited, and is now sent with as well
     const { cipher, receiveKey: key, receiveIndex: receiver } = keys;
     const session = {
       receiveIndex: receiver,
@@ -45,6 +47,7 @@ export class OpenSessions {
       ] as const,
       windows: sessionState(keys.state).windows,
       assembler: new Assembler(),
+      isHeard: false,
     };
     this.#byIndex.set(receiver, session);
     this.#lastIndex = -1;
