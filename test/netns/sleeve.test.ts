@@ -3,7 +3,6 @@
 //   container ── mb-x ── ms-x (TAP) ── sleeve │ a │ eth0 ──── wire ──── eth0 │ b │ sleeve ── ms-x ── mb-x ── container
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PeerId } from '../../router/types.js';
 import { createLab, eventually, ping, type Host } from '../support/netns.js';
 import {
   acquaint,
