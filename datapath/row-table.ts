@@ -12,6 +12,12 @@ export class RowTable {
   readonly #neigh = new Map<Ip, Mac>();
   /** One string for all MACs behind one vtep. */
   readonly #vteps = new Map<string, string>();
+  /** Rows come peer by peer: a hundred thousand times the same. */
+  #lastVtep: { readonly dst: Ip | undefined; readonly port: number; readonly text: string } = {
+    dst: undefined,
+    port: 0,
+    text: '',
+  };
   #bridge: LinkIndex | undefined;
 
   get size(): number {
@@ -23,7 +29,7 @@ export class RowTable {
   put(row: Row): void {
     switch (row.kind) {
       case 'self':
-        return void entry(this.#self, row.link, () => new Map()).set(row.mac, this.#vtep(row));
+        return void entry(this.#self, row.link, newMap).set(row.mac, this.#vtep(row));
       case 'flood':
         return void entry(this.#flood, row.link, () => new Set()).add(this.#vtep(row));
       case 'master':
@@ -96,11 +102,17 @@ export class RowTable {
     if (this.#bridge === link) this.#neigh.clear();
   }
 
-  #vtep(row: { readonly dst: Ip; readonly port: number }): string {
-    const text = vtepOf(row);
-    return entry(this.#vteps, text, () => text);
+  #vtep({ dst, port }: { readonly dst: Ip; readonly port: number }): string {
+    const last = this.#lastVtep;
+    if (last.dst === dst && last.port === port) return last.text;
+    const made = vtepOf({ dst, port });
+    const text = entry(this.#vteps, made, () => made);
+    this.#lastVtep = { dst, port, text };
+    return text;
   }
 }
+
+const newMap = (): Map<Mac, string> => new Map();
 
 const vtepOf = (row: { readonly dst: Ip; readonly port: number }): string => `${row.dst}|${row.port}`;
 
