@@ -40,7 +40,7 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['koffi'], // native: it looks for its binary beside itself
+  external: ['koffi', 'noise-protocol'], // native: they look for their binaries beside themselves
   sourcemap: true,
   banner: { js: COMMONJS },
   plugins: [ownUrls],
