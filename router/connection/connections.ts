@@ -89,6 +89,11 @@ export class Connections {
     return this.#byPeer.get(peer)?.established;
   }
 
+  /** When the peer last spoke on its connection. */
+  heardAt(peer: PeerId): Millis | undefined {
+    return this.#byPeer.get(peer)?.heardAt;
+  }
+
   all(): readonly Connection[] {
     return [...this.#byPeer.values()].flatMap((s) => s.established ?? []);
   }

@@ -64,6 +64,7 @@ export class Router {
       onChange: (member) => this.dispatch({ kind: 'member', member }),
       onRefute: (incarnation) => void this.#hooks.raiseIncarnation(incarnation - 1),
       onDrop: (reason) => this.core.countDrop(`swim-${reason}`),
+      heardAt: (peer) => this.core.connections.heardAt(peer),
     });
   }
 

@@ -2,6 +2,7 @@
 import type { Core, Random } from '../core.js';
 import type { Millis, PeerId } from '../types.js';
 import type { SwimClaim } from '../wire/swim.js';
+import { lowered, raised, stretched } from './local-health.js';
 import { confirmationsWanted, faultyAt, type Suspicion } from './suspicion.js';
 import type { SwimTiming } from './timing.js';
 
@@ -9,9 +10,10 @@ import type { SwimTiming } from './timing.js';
  *  - `member`: the claim in force about a peer, each time it changes; undefined when it is forgotten.
  *  - `heard`: somebody's claim, before it is merged.
  *  - `ping`, `pingReq`, `ack`: as received.
+ *  - `refuted`: somebody suspected us, and we had to raise our incarnation.
  */
 export type DetectorEvent =
-  | { readonly kind: 'tick' }
+  | { readonly kind: 'tick' | 'refuted' }
   | { readonly kind: 'member'; readonly peer: PeerId; readonly claim: SwimClaim | undefined }
   | { readonly kind: 'heard'; readonly claim: SwimClaim }
   | { readonly kind: 'ping'; readonly from: PeerId; readonly seq: number }
@@ -45,6 +47,7 @@ interface Probed {
 
 interface Probe {
   readonly target: PeerId;
+  readonly startedAt: Millis;
   /** When others are asked to help; undefined once they are. */
   readonly askAt: Millis | undefined;
   readonly failedAt: Millis;
@@ -60,22 +63,27 @@ export interface DetectorOptions {
   readonly self: PeerId;
   readonly timing: SwimTiming;
   readonly random: Random;
+  /** When a peer last spoke to us in another way than this one; undefined if it never did. */
+  readonly heardAt?: (peer: PeerId) => Millis | undefined;
 }
 
 export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   readonly #self: PeerId;
   readonly #timing: SwimTiming;
   readonly #random: Random;
+  readonly #heardAt: (peer: PeerId) => Millis | undefined;
   readonly #members = new Map<PeerId, Probed>();
   readonly #probes = new Map<number, Probe>();
   #turns: PeerId[] = [];
   #nextTurnAt: Millis | undefined;
   #seq = 0;
+  #doubt = 0;
 
   constructor(options: DetectorOptions) {
     this.#self = options.self;
     this.#timing = options.timing;
     this.#random = options.random;
+    this.#heardAt = options.heardAt ?? (() => undefined);
   }
 
   handle(ev: DetectorEvent, now: Millis): readonly DetectorEffect[] {
@@ -94,6 +102,9 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
       case 'ack':
         this.#answered(ev.from);
         return this.#acked(ev.from, ev.seq);
+      case 'refuted':
+        this.#doubt = raised(this.#doubt);
+        return [];
     }
   }
 
@@ -107,7 +118,10 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   #tick(now: Millis): DetectorEffect[] {
     const lateMs = now - (this.nextDeadline() ?? now);
-    if (lateMs > this.#timing.stallMs) this.#postpone(lateMs);
+    if (lateMs > this.#timing.stallMs) {
+      this.#doubt = raised(this.#doubt);
+      this.#postpone(lateMs);
+    }
     return [...this.#probesDue(now), ...this.#suspectsDue(now), ...this.#turn(now)];
   }
 
@@ -125,7 +139,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (this.#nextTurnAt !== undefined && now < this.#nextTurnAt) return [];
     const { probeIntervalMs } = this.#timing;
     const first = this.#nextTurnAt === undefined;
-    this.#nextTurnAt = (now + (first ? this.#random() : 1) * probeIntervalMs) as Millis;
+    this.#nextTurnAt = (now + (first ? this.#random() : 1) * stretched(this.#doubt, probeIntervalMs)) as Millis;
     if (first) return [];
     if (this.#turns.length === 0) this.#turns = this.#pick(this.#members.size, () => true);
     for (let peer = this.#turns.pop(); peer !== undefined; peer = this.#turns.pop())
@@ -138,8 +152,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const seq = this.#seq;
     this.#seq = (this.#seq + 1) % 2 ** 32;
     const { pingTimeoutMs, probeTimeoutMs } = this.#timing;
-    const askAt = asked ? undefined : ((now + pingTimeoutMs) as Millis);
-    this.#probes.set(seq, { target, askAt, failedAt: (now + probeTimeoutMs) as Millis, asked });
+    const askAt = asked ? undefined : this.#in(pingTimeoutMs, now);
+    this.#probes.set(seq, { target, startedAt: now, askAt, failedAt: this.#in(probeTimeoutMs, now), asked });
     return [{ kind: 'ping', to: target, seq, tell: this.#said(target) }];
   }
 
@@ -148,13 +162,18 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     for (const [seq, probe] of this.#probes) {
       if (now >= probe.failedAt) {
         this.#probes.delete(seq);
-        if (!probe.asked) effects.push(...this.#accuse(probe.target, this.#self));
+        if (!probe.asked) effects.push(...this.#unanswered(probe));
       } else if (probe.askAt !== undefined && now >= probe.askAt) {
         this.#probes.set(seq, { ...probe, askAt: undefined });
         effects.push(...this.#ask(seq, probe.target));
       }
     }
     return effects;
+  }
+
+  #unanswered({ target, startedAt }: Probe): DetectorEffect[] {
+    if ((this.#heardAt(target) ?? -Infinity) >= startedAt) return []; // it lives, whatever became of our datagrams
+    return this.#accuse(target, this.#self);
   }
 
   /** Once more directly, for it may just have been lost, and through others. */
@@ -169,10 +188,14 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     for (const [peer, m] of this.#members) {
       if (m.suspect === undefined) continue;
       if (now >= this.#faultyAt(m.suspect)) {
+        if ((this.#heardAt(peer) ?? -Infinity) >= now - this.#timing.probeTimeoutMs) {
+          this.#members.set(peer, { ...m, suspect: { ...m.suspect, startedAt: now } });
+          continue;
+        }
         this.#members.delete(peer);
         effects.push({ kind: 'claim', claim: { peer, status: 'faulty', incarnation: m.incarnation } });
       } else if (m.suspect.lookAt !== undefined && now >= m.suspect.lookAt) {
-        const lookAt = (now + this.#timing.pingTimeoutMs) as Millis;
+        const lookAt = this.#in(this.#timing.pingTimeoutMs, now);
         this.#members.set(peer, { ...m, suspect: { ...m.suspect, lookAt } });
         effects.push(...this.#bearWitness(peer, now));
       }
@@ -231,8 +254,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (this.#isProbed(target)) return [];
     const seq = this.#seq;
     if (this.#probe(target, now).length === 0) return [];
-    const failedAt = (now + this.#timing.probeTimeoutMs - this.#timing.pingTimeoutMs) as Millis;
-    this.#probes.set(seq, { target, askAt: undefined, failedAt, asked: undefined });
+    const failedAt = this.#in(this.#timing.probeTimeoutMs - this.#timing.pingTimeoutMs, now);
+    this.#probes.set(seq, { target, startedAt: now, askAt: undefined, failedAt, asked: undefined });
     return this.#ask(seq, target);
   }
 
@@ -241,6 +264,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     // Before others are asked only the target can answer; afterwards a helper may.
     if (probe === undefined || (from !== probe.target && (probe.asked || probe.askAt !== undefined))) return [];
     this.#probes.delete(seq);
+    if (!probe.asked) this.#doubt = lowered(this.#doubt);
     return probe.asked ? [{ kind: 'ack', to: probe.asked.by, seq: probe.asked.seq }] : [];
   }
 
@@ -276,6 +300,11 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   #faultyAt(s: Suspicion): Millis {
-    return faultyAt(s, this.#members.size + 1, this.#timing);
+    const at = faultyAt(s, this.#members.size + 1, this.#timing);
+    return this.#in(at - s.startedAt, s.startedAt);
+  }
+
+  #in(ms: number, from: Millis): Millis {
+    return (from + stretched(this.#doubt, ms)) as Millis;
   }
 }

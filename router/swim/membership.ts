@@ -1,5 +1,5 @@
 // Who exists: the interface between the router and a SWIM implementation. It decides whom we talk to, never what is forwarded.
-import type { PeerId } from '../types.js';
+import type { Millis, PeerId } from '../types.js';
 
 /** `stopped` and `left` are by the peer's own word; `faulty` is ours. A faulty peer may come back by itself. */
 export type MemberStatus = 'alive' | 'suspect' | 'faulty' | 'left';
@@ -20,6 +20,8 @@ export interface MembershipHooks {
   onRefute(incarnation: number): void;
   /** A datagram was dropped, counted by reason: `malformed`, `oversize`, `unknown-type`, … */
   onDrop(reason: string): void;
+  /** When a peer last spoke on its control connection, by `performance.now()`; undefined if there is none. */
+  heardAt?(peer: PeerId): Millis | undefined;
 }
 
 export interface Membership {

@@ -74,6 +74,8 @@ export class SwimLibrary {
 
   /** Merges a claim; `onUpdate` tells if it counted. One about ourselves that is not the best of us gets refuted. */
   apply(claim: SwimClaim): void {
+    // Refuted already. swim would spread our word anew for each accuser who has not heard it: a storm, with thirty of them.
+    if (claim.peer === this.#options.self && claim.incarnation < this.incarnation) return;
     const data = toData(claim);
     const faulty = this.#swim.membership.hostToFaulty[data.host];
     if (claim.status !== 'left' || faulty === undefined) return this.#swim.membership.onUpdate(data);

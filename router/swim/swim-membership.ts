@@ -58,7 +58,8 @@ class SwimMembership implements Membership {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#maxMembers = options.maxMembers ?? 4096;
     const random = (): number => Math.random();
-    this.#detector = new FailureDetector({ self: options.self, timing: this.#timing, random });
+    const heardAt = (peer: PeerId): Millis | undefined => this.#hooks.heardAt?.(peer);
+    this.#detector = new FailureDetector({ self: options.self, timing: this.#timing, random, heardAt });
     this.#healing = new Healing({ timing: this.#timing, random });
     this.#rumours = new Rumours({ retriesMs: this.#timing.rumourRetriesMs, random });
     this.#library = new SwimLibrary({
@@ -169,6 +170,7 @@ class SwimMembership implements Membership {
     if (claim.peer === this.#self) {
       if (claim.incarnation <= this.#incarnation) return;
       this.#incarnation = claim.incarnation;
+      this.#dispatch({ core: 'detector', event: { kind: 'refuted' } });
       return this.#hooks.onRefute(claim.incarnation);
     }
     const { peer } = claim;
