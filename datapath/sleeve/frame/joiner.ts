@@ -3,7 +3,7 @@
 // when there is nothing more to read.
 import { emptyLayout, GSO, readLayout, VIRTIO, type Layout, type LayoutFault } from './layout.js';
 import { mend } from './mend.js';
-import { frameAt, indexAt, isLastAt, SEGMENT, vniAt } from '../wire/message.js';
+import { frameAt, indexAt, isLastAt, SEGMENT, VIRTIO_BYTES, vniAt } from '../wire/message.js';
 
 /** As many pieces as one frame is written in: IOV_MAX is 1024. */
 export const MAX_PIECES = 1_024;
@@ -45,6 +45,8 @@ export class Joiner {
   #payload = 0;
   #hasLast = false;
   #virtio = 0;
+  /** Ethernet to TCP or UDP headers. */
+  #headerBytes = 0;
 
   /** Can TAPs take UDP super-frames (Linux 6.2)? Otherwise each datagram is a frame. */
   joinsUdp = true;
@@ -93,10 +95,6 @@ export class Joiner {
     run.from = undefined;
   }
 
-  get #headerBytes(): number {
-    return this.#layout.payload - this.#virtio - (SEGMENT.ethernet - SEGMENT.virtio);
-  }
-
   #continues(from: unknown, at: number): boolean {
     return (
       this.#run.pieces > 0 &&
@@ -134,8 +132,9 @@ export class Joiner {
     if (fault !== undefined) return fault;
     const isSuper = layout.gsoType !== GSO.none;
     if (isSuper && (end - layout.payload > layout.gsoBytes || end - layout.ip > MAX_IP_BYTES)) return 'gso-headers';
-    if (isSuper) v.setUint16(virtio + VIRTIO.headerBytes, layout.payload - virtio - 10, true);
+    if (isSuper) v.setUint16(virtio + VIRTIO.headerBytes, layout.payload - virtio - VIRTIO_BYTES, true);
     this.#virtio = virtio;
+    this.#headerBytes = isSuper ? layout.payload - virtio - VIRTIO_BYTES : 0;
     this.#frame = frameAt(v, at);
     this.#first = indexAt(v, at);
     this.#next = this.#first + 1;

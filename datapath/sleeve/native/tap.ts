@@ -1,7 +1,7 @@
 // A TAP whose frames come as super-frames: not yet segmented, their checksums not yet made (linux/if_tun.h, linux/virtio_net.h).
 import { errnoName, linkIndexOf, SyscallError } from '../../syscalls.js';
 import { closeQuietly, ERRNO, ioctl, openDevice } from './io.js';
-import type { Memory } from './memory.js';
+import { createMemory, type Memory } from './memory.js';
 
 const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;
@@ -49,6 +49,12 @@ export function openTap(memory: Memory, ifreq: number, name: string): Tap {
 }
 
 export const IFREQ = IFREQ_BYTES;
+
+/** Makes a TAP for whoever opens it later. @throws SyscallError as `openTap` */
+export function makeTap(name: string): void {
+  const memory = createMemory(4 * IFREQ_BYTES);
+  closeQuietly(openTap(memory, memory.take(IFREQ_BYTES), name).fd);
+}
 
 /** Removes a TAP that no process holds open. @returns was there one? @throws SyscallError EBUSY, EPERM */
 export function removeTap(memory: Memory, ifreq: number, name: string): boolean {

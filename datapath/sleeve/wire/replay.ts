@@ -1,10 +1,11 @@
 // RFC 6479: a replay window that never shifts. Datagrams may overtake one another by as many as the window is wide.
 
-/** How far behind the newest a counter may be and still be taken, at least. */
-export const WINDOW = 8_192;
 const WORD_BITS = 32;
-/** One word more than the window: the one that the newest counter is in is partly ahead of it. */
-const WORDS = WINDOW / WORD_BITS + 1;
+/** A power of two, so that no division is needed for each datagram. */
+const WORDS = 256;
+/** How far behind the newest a counter may be and still be taken, at least. One word is less than all: the one that the
+ *  newest counter is in is partly ahead of it. */
+export const WINDOW = (WORDS - 1) * WORD_BITS;
 export const REPLAY_BYTES = 8 + WORDS * 4;
 
 /** State in memory that outlives the thread: a window that is forgotten takes old datagrams again. */
@@ -36,15 +37,15 @@ export function take(w: ReplayWindow, counter: number): boolean {
   const next = w.next[0]!;
   const isHighest = counter >= next;
   if (isHighest) {
-    const from = Math.floor((next + WORD_BITS - 1) / WORD_BITS);
-    const to = Math.floor(counter / WORD_BITS);
-    if (to - from >= WORDS) w.words.fill(0);
-    else for (let word = from; word <= to; word++) w.words[word % WORDS] = 0;
+    const last = Math.floor((next - 1) / WORD_BITS); // -1 at first
+    const fresh = Math.min(WORDS, Math.floor(counter / WORD_BITS) - last);
+    for (let i = 0; i < fresh; i++) w.words[(wordOf(counter) - i) & (WORDS - 1)] = 0;
     w.next[0] = counter + 1;
   }
   w.words[wordOf(counter)]! |= bitOf(counter);
   return isHighest;
 }
 
-const wordOf = (counter: number): number => Math.floor(counter / WORD_BITS) % WORDS;
-const bitOf = (counter: number): number => 1 << (counter % WORD_BITS);
+/** `>>>` takes a number's low 32 bits, up to 2^53. */
+const wordOf = (counter: number): number => (counter >>> 5) & (WORDS - 1);
+const bitOf = (counter: number): number => 1 << (counter & (WORD_BITS - 1));

@@ -55,7 +55,8 @@ export class RxLoop {
   /** The batch that the open run begins in. */
   #runBatch = -1;
   #family: Family = 'v4';
-  #session: OpenSession | undefined;
+  /** Whose address was looked at in this batch: all of it comes from one. */
+  #followed: OpenSession | undefined;
 
   constructor(world: RxWorld) {
     this.#world = world;
@@ -78,6 +79,7 @@ export class RxLoop {
       const n = receiver.receive(fd, at);
       if (n < 0) break;
       this.#world.totals.add(TOTAL.receives);
+      this.#followed = undefined;
       this.#take(at, n, receiver.datagramBytes);
     }
     this.#endRun();
@@ -137,12 +139,14 @@ export class RxLoop {
     if (take(window, counter)) this.#follow(session);
     if (!session.isHeard) this.#confirm(session);
     session.peer.counters[PEER.rxDatagrams]!++;
-    this.#session = session;
     return this.#message(session, at + OUTER_BYTES, messageBytes);
   }
 
   /** The newest datagram of a session says where its peer is now. */
-  #follow({ peer }: OpenSession): void {
+  #follow(session: OpenSession): void {
+    if (session === this.#followed) return;
+    this.#followed = session;
+    const { peer } = session;
     const { memory, receiver, report } = this.#world;
     if (peer.label !== 0 || sameEndpoint(memory.bytes, receiver.name, peer.name)) return; // a relay's address is not the peer's
     memory.bytes.copyWithin(peer.name, receiver.name, receiver.name + SOCKADDR_BYTES[this.#family]);
