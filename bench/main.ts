@@ -1,6 +1,6 @@
 // `make bench`: measures what the README promises, beside what plain `ip` and `bridge` give on the same namespaces.
 //
-//   PARTS=throughput,launch,attach,macs,fire,idle   only these     ROUNDS=15   of throughput     IDLE_S=60
+//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle   only these     ROUNDS=15   of throughput     IDLE_S=60
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { attachPart } from './parts/attach.js';
@@ -8,11 +8,12 @@ import { firePart } from './parts/fire.js';
 import { idlePart } from './parts/idle.js';
 import { launchPart } from './parts/launch.js';
 import { macsPart } from './parts/macs.js';
+import { sleevePart } from './parts/sleeve.js';
 import { throughputPart } from './parts/throughput.js';
 import { load, machine } from './support/machine.js';
 import { drawTable, type Part, type Settings } from './support/report.js';
 
-const PARTS: readonly Part[] = [throughputPart, launchPart, attachPart, macsPart, firePart, idlePart];
+const PARTS: readonly Part[] = [throughputPart, sleevePart, launchPart, attachPart, macsPart, firePart, idlePart];
 const OUT = 'bench/out';
 
 interface Outcome {

@@ -14,8 +14,11 @@ export async function inLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
 }
 
 /** Two hosts joined by a veth pair instead of the switch: what crosses it costs nothing that is not measured. */
-export async function cabledHosts(lab: Lab): Promise<readonly [Host, Host]> {
-  const hosts = [lab.host('a'), lab.host('b')] as const;
+export async function cabledHosts(
+  lab: Lab,
+  names: readonly [string, string] = ['a', 'b'],
+): Promise<readonly [Host, Host]> {
+  const hosts = [lab.host(names[0]), lab.host(names[1])] as const;
   const [a, b] = hosts;
   for (const { netns } of hosts) netns.ip('link del eth0');
   a.netns.ip(`link add eth0 mtu 1500 type veth peer name eth0 mtu 1500 netns ${b.netns.name}`);

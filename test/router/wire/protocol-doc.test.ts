@@ -22,6 +22,8 @@ const documented = doc.flatMap((line, i) => (line === 'off len field' ? [tableAf
 const SOURCES = [
   ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'swim'].map((name) => `router/wire/${name}.ts`),
   'datapath/paths/probe/frame.ts',
+  'datapath/sleeve/wire/datagram.ts',
+  'datapath/sleeve/wire/message.ts',
 ];
 
 for (const path of SOURCES) {
