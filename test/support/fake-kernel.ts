@@ -98,9 +98,12 @@ export class FakeKernel implements Kernel {
     return this.#try('linkAdd', `ip link add ${spec.name} type ${spec.kind}`, (fail) => {
       this.#checkName(spec.name, fail);
       const common = { name: spec.name, mtu: spec.mtu, alias: spec.alias };
+      if (spec.kind === 'bridge' && spec.mac === '00:00:00:00:00:00') fail('EADDRNOTAVAIL');
       if (spec.kind === 'bridge') return this.#insert({ ...common, kind: 'bridge', mac: spec.mac }).index;
       if (spec.kind === 'veth') return this.#addVeth(spec, fail);
+      if (spec.kind === 'tap') return this.#insert({ ...common, kind: 'tap', mac: this.#anyMac() }).index;
       const { vni, local, port, df } = spec;
+      if (vni >= 2 ** 24) fail('ERANGE');
       const clash = this.linkTable().some(
         (l) => l.vxlan?.vni === vni && l.vxlan.port === port && isIpv6(l.vxlan.local!) === isIpv6(local),
       );
