@@ -13,6 +13,7 @@ const MAX_TAGS = 2; // IEEE 802.1ad
 const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, serviceVlan: 0x88a8 } as const;
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
 const IPV6_BYTES = 40;
+const DONT_FRAGMENT = 0x4000;
 /** Hop-by-hop, routing, destination options: RFC 8200 §4.1. A fragment is never a super-frame. */
 const IPV6_EXTENSIONS: ReadonlySet<number> = new Set([0, 43, 60]);
 const MAX_EXTENSIONS = 8;
@@ -64,6 +65,24 @@ export function readLayout(b: Uint8Array, v: DataView, at: number, end: number, 
   if (protocol === undefined || !readTransport(b, end, protocol, out)) return 'gso-headers';
   const checksum = out.isTcp ? 16 : 6;
   return frame + csumStart === out.transport && csumOffset === checksum ? undefined : 'virtio';
+}
+
+/**
+ * Is this frame a lone UDP datagram of which several in a row could be one super-frame? Its checksum is still to be made, its
+ * lengths are exact, and it is never fragmented, so that its IPv4 identification means nothing (RFC 6864 §4.1).
+ */
+export function readLoneUdp(b: Uint8Array, v: DataView, at: number, end: number, out: Layout): boolean {
+  const frame = at + VIRTIO_BYTES;
+  if (b[at + VIRTIO.flags] !== NEEDS_CSUM || v.getUint16(at + VIRTIO.csumOffset, true) !== 6) return false;
+  if (readIp(b, v, frame, end, out) !== PROTOCOL.udp || out.transport + UDP_BYTES >= end) return false;
+  if (frame + v.getUint16(at + VIRTIO.csumStart, true) !== out.transport) return false;
+  const { ip, transport } = out;
+  const ipBytes = out.isIpv6 ? v.getUint16(ip + 4) + IPV6_BYTES : v.getUint16(ip + 2);
+  const isAtomic = out.isIpv6 || v.getUint16(ip + 6) === DONT_FRAGMENT;
+  out.isTcp = false;
+  out.payload = transport + UDP_BYTES;
+  out.gsoBytes = end - out.payload;
+  return isAtomic && ip + ipBytes === end && v.getUint16(transport + 4) === end - transport;
 }
 
 /** @returns the transport protocol, once `ip`, `transport` and `isIpv6` are set */

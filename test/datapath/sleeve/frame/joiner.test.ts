@@ -18,7 +18,7 @@ import {
   PART_HEADER_BYTES,
   writePartHeader,
 } from '../../../../datapath/sleeve/wire/message.js';
-import { anyFrame, anySuperFrame, onTheWire, superFrame, type SuperFrame } from './segmentation.js';
+import { anyDatagrams, anyFrame, anySuperFrame, onTheWire, superFrame, type SuperFrame } from './segmentation.js';
 
 const VNI = 7;
 const ROOM = 1_700;
@@ -68,7 +68,19 @@ function join(batches: readonly (readonly Uint8Array[])[], joinsUdp = true): Uin
 const wire = (frame: SuperFrame, bytes = frame.bytes): string[] =>
   onTheWire(bytes, frame.ip, frame.transport, frame.isIpv6);
 
-const anyFrames = fc.array(fc.oneof({ weight: 4, arbitrary: anySuperFrame }, anyFrame), { minLength: 1, maxLength: 4 });
+const anyFrames = fc
+  .array(
+    fc.oneof(
+      { weight: 4, arbitrary: anySuperFrame.map((f) => [f]) },
+      anyFrame.map((f) => [f]),
+      anyDatagrams,
+    ),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  )
+  .map((frames) => frames.flat());
 /** What a network does to datagrams: a key for each, by which they are sorted, and how often each comes. */
 interface Fate {
   readonly delay: number;
@@ -239,4 +251,24 @@ test('a segment size of one byte does not make 60,000 datagrams of a frame', () 
   const frame = superFrame({ ...shape, gsoBytes: 1 });
   const plan = emptyCut();
   assert.equal(planCut(frame.bytes, viewOf(frame.bytes), 0, frame.bytes.length, ROOM, plan), 'segments');
+});
+
+test('lone UDP datagrams of one size, one behind the other, become one super-frame', () => {
+  const shape = {
+    isTcp: false,
+    tags: 0,
+    options: 0,
+    extension: false,
+    flags: 0,
+    gsoBytes: 0,
+    payloadBytes: 64,
+    seed: 5,
+  };
+  for (const isIpv6 of [false, true]) {
+    const frames = Array.from({ length: 70 }, () => superFrame({ ...shape, isIpv6 }));
+    for (const f of frames) f.bytes[1] = 0;
+    const joined = join([frames.flatMap((f, i) => cut(f, i))]);
+    assert.deepEqual(joined.map((b) => [b[1], b.length - frames[0]!.payload]), [[5, 64 * 64], [5, 6 * 64]]); // prettier-ignore
+    assert.deepEqual(join([frames.flatMap((f, i) => cut(f, i))], false).length, 70);
+  }
 });

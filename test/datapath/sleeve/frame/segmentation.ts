@@ -42,7 +42,9 @@ export function onTheWire(frame: Uint8Array, ip: number, transport: number, isIp
   const payload = isTcp ? transport + (frame[transport + 12]! >> 4) * 4 : transport + 8;
   const gso = gsoType === 0 ? Math.max(1, frame.length - payload) : frame[4]! + frame[5]! * 256;
   const count = Math.max(1, Math.ceil((frame.length - payload) / gso));
-  return Array.from({ length: count }, (_, i) => hex(segment(frame, f, transport, payload, gso, i, count)));
+  return Array.from({ length: count }, (_, i) =>
+    hex(withoutId(segment(frame, f, transport, payload, gso, i, count), ip, isIpv6)),
+  );
 }
 
 function segment(
@@ -75,6 +77,17 @@ function segment(
   put16(s, checksum, 0);
   put16(s, checksum, ~sum(s.subarray(transport), partial));
   return s.subarray(VIRTIO);
+}
+
+/** The identification of a datagram that is never fragmented means nothing (RFC 6864), and need not be kept. */
+function withoutId(frame: Uint8Array, ip: number, isIpv6: boolean): Uint8Array {
+  const b = frame.slice();
+  const at = ip - VIRTIO;
+  if (!isIpv6 && b[at + 9] === 17 && get16(b, at + 6) === 0x4000) {
+    put16(b, at + 4, 0);
+    put16(b, at + 10, 0);
+  }
+  return b;
 }
 
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
@@ -175,6 +188,38 @@ export const anySuperFrame: fc.Arbitrary<SuperFrame> = fc
   )
   .map(({ segments, tail, ...s }) =>
     superFrame({ ...s, payloadBytes: Math.max(1, s.gsoBytes * segments - (tail % s.gsoBytes)) }),
+  );
+
+/** Lone UDP datagrams in a row, as a program sends them one by one: most of one size. */
+export const anyDatagrams: fc.Arbitrary<SuperFrame[]> = fc
+  .record(
+    {
+      isIpv6: fc.boolean(),
+      bytes: fc.integer({ min: 1, max: 600 }),
+      odd: fc.array(fc.nat(9), { maxLength: 12 }),
+      seed: fc.nat(),
+    },
+    plain,
+  )
+  .map(({ isIpv6, bytes, odd, seed }) =>
+    odd.map((n, i) => {
+      const payloadBytes = n === 0 ? bytes + 1 : bytes;
+      const shape = {
+        isIpv6,
+        isTcp: false,
+        tags: 0,
+        options: 0,
+        extension: false,
+        flags: 0,
+        gsoBytes: 0,
+        payloadBytes,
+        seed: n === 1 ? seed + 1 : seed, // of another flow
+      };
+      const frame = superFrame(shape);
+      frame.bytes[1] = 0;
+      frame.bytes.fill(i, frame.payload); // each its own payload
+      return frame;
+    }),
   );
 
 /** Any other frame: ARP, a small packet, one whose checksum is made. */
