@@ -131,7 +131,7 @@ export interface StatusDocument {
     readonly port: number;
     readonly endpoints: readonly string[];
     readonly uptimeMs: number;
-    readonly overlay: 'auto' | 'vxlan';
+    readonly overlay: 'auto' | 'vxlan' | 'sleeve';
     readonly stateDir: string;
   };
   readonly peers: readonly PeerStatus[];

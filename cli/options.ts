@@ -12,7 +12,7 @@ import {
   parseNetworkName,
 } from '../router/address.js';
 import type { Cidr, EndpointId, Ip, Mac, NetworkName } from '../router/types.js';
-import { EXIT, Failure, UsageError, type Input, type Io } from './command.js';
+import { UsageError, type Input, type Io } from './command.js';
 import { IFNAME_RULE, isIfname } from './ifname.js';
 import { socketPath, stateDir } from './paths.js';
 
@@ -40,7 +40,7 @@ export interface LaunchConfig {
   readonly range: Cidr | undefined;
   /** Of what a container may send, bytes; undefined: the underlay's less 124. */
   readonly mtu: number | undefined;
-  readonly overlay: 'auto' | 'vxlan';
+  readonly overlay: 'auto' | 'vxlan' | 'sleeve';
   readonly logFormat: 'text' | 'json';
   /** `HOST[:PORT]` as typed, well-formed. */
   readonly peers: readonly string[];
@@ -57,7 +57,7 @@ export function launchConfig(input: Input, io: Io, hostname: string): LaunchConf
     socket: socketPath(input, io.env),
     range: rangeOption(input),
     mtu: integer(input, 'mtu', MIN_MTU, MAX_MTU, `an MTU is ${MIN_MTU} to ${MAX_MTU} bytes`),
-    overlay: overlayOption(input),
+    overlay: choice(input, 'overlay', ['auto', 'vxlan', 'sleeve']) ?? 'auto',
     logFormat: choice(input, 'log-format', ['text', 'json']) ?? 'text',
     peers: input.args.map(peerArgument),
   };
@@ -175,14 +175,4 @@ function rangeOption(input: Input): Cidr | undefined {
       `--range "${cidr}" is an address inside a network, its bits after /${cidrLength(cidr)} must be 0`,
     );
   return cidr;
-}
-
-function overlayOption(input: Input): 'auto' | 'vxlan' {
-  const overlay = choice(input, 'overlay', ['auto', 'vxlan', 'sleeve']) ?? 'auto';
-  if (overlay !== 'sleeve') return overlay;
-  throw new Failure(
-    EXIT.refused,
-    '--overlay "sleeve" is not built yet, only vxlan carries data',
-    'mesh launch --overlay auto',
-  );
 }

@@ -10,6 +10,7 @@ import type {
   NetworkName,
   PathReport,
   PeerId,
+  SessionKeys,
 } from '../router/types.js';
 
 /** An endpoint as the kernel needs it. Identified by `id`; creating it twice is creating it once. */
@@ -30,7 +31,7 @@ export interface Sandbox {
 
 /** What the kernel offers; each missing part has a sentence for `status`. */
 export interface Capability {
-  readonly name: 'vxlan' | 'bridge' | 'nft' | 'probe' | 'forward';
+  readonly name: 'vxlan' | 'bridge' | 'nft' | 'probe' | 'forward' | 'sleeve';
   readonly ok: boolean;
   readonly reason: string;
   readonly remedy: string;
@@ -59,6 +60,8 @@ export interface DatapathConfig {
   readonly vxlanPort: number;
   /** Source addresses of the underlay; the first of each family is used unless a peer is on another's subnet. */
   readonly local: { readonly v4?: Ip; readonly v6?: Ip };
+  /** What may carry data: `auto` is the kernel's vxlan where it works, else the sleeve. */
+  readonly overlay: 'auto' | 'vxlan' | 'sleeve';
   readonly onReport: (report: DatapathReport) => void;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -72,6 +75,8 @@ export interface Datapath {
   start(): Promise<void>;
   /** Queues the changes; the kernel follows within milliseconds. */
   apply(deltas: readonly ForwardingDelta[]): void;
+  /** Keys for the sleeve to a peer; undefined: those it had are void. */
+  session(peer: PeerId, keys: SessionKeys | undefined): void;
   /** The table is complete now: what the kernel has and nobody wants may go. */
   settled(): void;
   /** Resolves when all that was queued before the call is in the kernel. */

@@ -3,20 +3,35 @@
 import type { Datapath, DatapathConfig } from './datapath.js';
 import { LinuxDatapath, systemClock, writeSysctl, type DatapathDeps } from './linux-datapath.js';
 import { createLinuxKernel } from './netlink/linux-kernel.js';
+import type { Ip } from '../router/types.js';
+import { sleevePort } from './overlays.js';
 import { createPaths } from './paths/create-paths.js';
+import { createSleeve, type SleeveOptions } from './sleeve/sleeve.js';
 import { closeFd, openNetns } from './syscalls.js';
 
 /** @param deps what a test, or a second datapath in this process, brings instead */
 export function createDatapath(config: DatapathConfig, deps: Partial<DatapathDeps> = {}): Datapath {
   const kernel = deps.kernel ?? createLinuxKernel();
-  return new LinuxDatapath(config, {
+  const onReport: DatapathConfig['onReport'] = (r) =>
+    r.kind === 'path' ? datapath.onPath(r.path) : config.onReport(r);
+  const datapath: LinuxDatapath = new LinuxDatapath(config, {
     kernel,
-    paths: deps.paths ?? createPaths(config, kernel),
+    paths: deps.paths ?? createPaths({ ...config, onReport }, kernel),
     netns: deps.netns ?? { open: openNetns, close: closeFd },
     clock: deps.clock ?? systemClock,
     sysctl: deps.sysctl ?? writeSysctl,
+    sleeve: deps.sleeve ?? ((onEvent) => createSleeve({ ...sleevePlace(config), onEvent })),
   });
+  return datapath;
 }
+
+const ANY = { v4: '0.0.0.0' as Ip, v6: '::' as Ip };
+
+/** On every address, as the vxlan: which one a peer reaches is its own affair. */
+const sleevePlace = ({ vxlanPort, local }: DatapathConfig): Pick<SleeveOptions, 'port' | 'listen'> => ({
+  port: sleevePort(vxlanPort),
+  listen: { ...(local.v4 && { v4: ANY.v4 }), ...(local.v6 && { v6: ANY.v6 }) },
+});
 
 export type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
 export { KernelError } from './kernel.js';

@@ -33,6 +33,8 @@ export type LinkSpec =
       readonly mac?: Mac;
       readonly alias?: string;
     }
+  /** Persistent, and made for super-frames (IFF_VNET_HDR): it outlives whoever reads it. */
+  | { readonly kind: 'tap'; readonly name: string; readonly mtu: number; readonly alias?: string }
   | {
       readonly kind: 'veth';
       readonly name: string;
@@ -46,7 +48,7 @@ export type LinkSpec =
 export interface Link {
   readonly index: LinkIndex;
   readonly name: string;
-  readonly kind: 'bridge' | 'vxlan' | 'veth' | 'other';
+  readonly kind: 'bridge' | 'vxlan' | 'veth' | 'tap' | 'other';
   readonly mac: Mac | undefined;
   readonly mtu: number;
   readonly up: boolean;

@@ -9,6 +9,10 @@ import type {
   Mac,
   Millis,
   NetworkName,
+  PathReport,
+  PeerForward,
+  PeerId,
+  SessionKeys,
 } from '../router/types.js';
 import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
@@ -18,9 +22,14 @@ import { LearntMacs } from './learnt.js';
 import { Moves } from './moves.js';
 import { isOurLink, linkName } from './names.js';
 import type { NetworkWant } from './network-want.js';
+import type { Carrier } from './overlay.js';
+import { DEFAULT_CEILING, Overlays } from './overlays.js';
 import type { Paths } from './paths/paths.js';
 import { preflight } from './preflight.js';
 import { Reconciler, type Clock } from './reconcile.js';
+import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
+import { SleeveTables } from './sleeve-tables.js';
+import { SyscallError } from './syscalls.js';
 import { Want } from './want.js';
 
 /** What a `LinuxDatapath` touches the world with; tests bring their own. */
@@ -31,6 +40,8 @@ export interface DatapathDeps {
   readonly clock: Clock;
   /** Writes `/proc/sys/net/PATH`; whether it could. */
   readonly sysctl: (path: string, value: string) => Promise<boolean>;
+  /** Starts a sleeve. @throws SyscallError */
+  readonly sleeve: (onEvent: (ev: SleeveEvent) => void) => Sleeve;
 }
 
 export class LinuxDatapath implements Datapath {
@@ -41,6 +52,8 @@ export class LinuxDatapath implements Datapath {
   readonly #endpoints: Endpoints;
   readonly #exposures: Exposures;
   readonly #learnt: LearntMacs;
+  readonly #overlays: Overlays;
+  #tables: SleeveTables | undefined;
   readonly #moves = new Moves();
   /** Addresses whose MAC changed, to be announced once the kernel has the new one. */
   readonly #toAnnounce = new Map<NetworkName, Map<Ip, Mac>>();
@@ -55,7 +68,7 @@ export class LinuxDatapath implements Datapath {
     const hooks = {
       log: config.log,
       onPortGone: (id: EndpointId): void => config.onReport({ kind: 'endpointGone', id }),
-      onApplied: (network: NetworkWant): void => this.#announce(network),
+      onApplied: (network: NetworkWant): void => this.#onApplied(network),
       onLinks: (links: readonly Link[]): void => this.#onLinks(links),
     };
     const spread = parseInt(config.self.slice(0, 4), 16) / 0x10000;
@@ -63,22 +76,42 @@ export class LinuxDatapath implements Datapath {
     this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, this.#reconciler);
     this.#exposures = new Exposures(deps.kernel, this.#want);
     this.#learnt = new LearntMacs(this.#want);
+    this.#overlays = new Overlays(config, deps.sleeve, {
+      use: (peer, carrier) => this.#carry(peer, carrier),
+      news: (peer) => this.#reportPath(peer),
+      hurryVxlan: (peer) => deps.paths.hurry(peer),
+      started: (sleeve) => this.#useSleeve(sleeve),
+      tapLost: () => this.#reconciler.recheckLinks(),
+    });
+    deps.paths.onStirred((peer, path) => this.#overlays.vxlanStirred(peer, path));
   }
 
   async start(): Promise<void> {
     await preflight(this.#deps.kernel, this.#config);
     this.#unwatch = this.#deps.kernel.watch((ev) => this.#onEvent(ev));
     await this.#deps.paths.start();
+    this.#overlays.start(true);
     this.#reconciler.kick();
+  }
+
+  /** @param vxlan a report of `Paths`, which knows of no other overlay */
+  onPath(vxlan: PathReport): void {
+    this.#config.onReport({ kind: 'path', path: this.#overlays.describe(vxlan) });
+  }
+
+  session(peer: PeerId, keys: SessionKeys | undefined): void {
+    this.#overlays.setSession(peer, keys);
   }
 
   apply(deltas: readonly ForwardingDelta[]): void {
     for (const delta of deltas) {
-      if (delta.kind === 'peer') this.#deps.paths.setPeer(delta.peer, delta.value);
+      if (delta.kind === 'peer') this.#setPeer(delta.peer, delta.value);
       if (delta.kind === 'neigh') this.#noteMove(delta.network, delta.ip, delta.value);
       const before = delta.kind === 'network' ? this.#want.networks.get(delta.network)?.forward?.mtu : undefined;
       this.#want.apply(delta);
-      if (delta.kind === 'network' && before !== undefined) this.#followMtu(delta.network, before);
+      if (delta.kind !== 'network') continue;
+      this.#overlays.setCeiling(this.#largestMtu());
+      if (before !== undefined) this.#followMtu(delta.network, before);
     }
     this.#reconciler.kick();
   }
@@ -132,12 +165,17 @@ export class LinuxDatapath implements Datapath {
       rows: network.rowCount,
     }));
     return {
-      capabilities: [this.#linkState('bridge'), this.#linkState('vxlan'), ...this.#deps.paths.capabilities()],
-      paths: this.#deps.paths.paths(),
+      capabilities: [
+        this.#linkState('bridge'),
+        this.#linkState('vxlan'),
+        ...this.#deps.paths.capabilities(),
+        ...this.#overlays.capabilities(),
+      ],
+      paths: this.#deps.paths.paths().map((path) => this.#overlays.describe(path)),
       networks,
       rows: networks.reduce((sum, { rows }) => sum + rows, 0),
       pending: this.#want.pending,
-      counters: { ...this.#reconciler.counters, ...this.#deps.paths.counters() },
+      counters: { ...this.#reconciler.counters, ...this.#deps.paths.counters(), ...this.#overlays.counters() },
     };
   }
 
@@ -145,6 +183,7 @@ export class LinuxDatapath implements Datapath {
     this.#unwatch?.();
     this.#unwatch = undefined;
     await this.#reconciler.stop();
+    await this.#overlays.stop();
     this.#deps.paths.stop();
     this.#deps.kernel.close();
   }
@@ -153,6 +192,7 @@ export class LinuxDatapath implements Datapath {
     this.#unwatch?.();
     this.#unwatch = undefined;
     await this.#reconciler.stop();
+    await this.#overlays.stop();
     await this.#deps.paths.reset();
     for (const link of await this.#deps.kernel.links())
       if (isOurLink(link)) await this.#deps.kernel.linkDel(link.index);
@@ -182,6 +222,7 @@ export class LinuxDatapath implements Datapath {
       this.#deps.paths.setBridges(names);
       for (const name of names) this.#quieten(name);
     }
+    this.#bindTaps();
     this.#exposures.ensure().catch((error: unknown) => this.#logRefusal('expose', error));
     const { reports, changed } = this.#learnt.onLinks(links);
     this.#report(reports);
@@ -216,6 +257,47 @@ export class LinuxDatapath implements Datapath {
     const queue = this.#toAnnounce.get(name) ?? new Map<Ip, Mac>();
     if (moved && mac !== undefined) this.#toAnnounce.set(name, queue.set(ip, mac));
     else if (mac === undefined) queue.delete(ip);
+  }
+
+  #setPeer(peer: PeerId, value: PeerForward | undefined): void {
+    this.#deps.paths.setPeer(peer, value);
+    this.#overlays.setPeer(peer, value);
+  }
+
+  #largestMtu(): number {
+    const mtus = [...this.#want.networks.values()].flatMap((network) => network.forward?.mtu ?? []);
+    return mtus.length === 0 ? DEFAULT_CEILING : Math.max(...mtus);
+  }
+
+  #carry(peer: PeerId, carrier: Carrier | undefined): void {
+    this.#want.setSleeved(peer, carrier === 'sleeve');
+    if (carrier === 'sleeve') for (const network of this.#want.networks.values()) this.#tables?.add(network);
+    this.#reconciler.kick();
+  }
+
+  #useSleeve(sleeve: Sleeve): void {
+    this.#tables = new SleeveTables(sleeve);
+    this.#want.useSleeve();
+    this.#reconciler.kick();
+  }
+
+  #bindTaps(): void {
+    try {
+      this.#tables?.bind([...this.#want.networks.values()]);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#config.log('sleeve-refused', { reason: error.message }); // the next look at the links tries again
+    }
+  }
+
+  #reportPath(peer: PeerId): void {
+    const vxlan = this.#deps.paths.paths().find((path) => path.peer === peer);
+    if (vxlan !== undefined) this.onPath(vxlan);
+  }
+
+  #onApplied(network: NetworkWant): void {
+    this.#tables?.sync(network);
+    this.#announce(network);
   }
 
   #announce(network: NetworkWant): void {

@@ -6,9 +6,9 @@ import type { EndpointId, Mac, NetworkName, PeerId, Vni } from '../router/types.
 /** IFNAMSIZ less the final zero, `linux/if.h`; bytes. */
 export const MAX_LINK_NAME_BYTES = 15;
 
-export type LinkRole = 'bridge' | 'vxlan4' | 'vxlan6';
+export type LinkRole = 'bridge' | 'vxlan4' | 'vxlan6' | 'sleeve';
 
-const PREFIX = { bridge: 'mb-', vxlan4: 'mv-', vxlan6: 'mw-' } as const;
+const PREFIX = { bridge: 'mb-', vxlan4: 'mv-', vxlan6: 'mw-', sleeve: 'ms-' } as const;
 
 /** `mb-NETWORK`; a name too long for the kernel gives way to the VNI. No clash: a network's name begins with a letter. */
 export function linkName(role: LinkRole, network: NetworkName, vni: Vni): string {

@@ -2,10 +2,10 @@ import { cidrIp } from '../router/address.js';
 import type { Cidr, EndpointId, Ip, LinkIndex, Mac, NetworkForward, NetworkName, PeerId } from '../router/types.js';
 import type { DatapathConfig } from './datapath.js';
 import { ANY_IPV4, type LinkSpec, type PortFlags, type Row } from './kernel.js';
-import { bridgeMac, linkAlias, linkName } from './names.js';
+import { bridgeMac, linkAlias, linkName, type LinkRole } from './names.js';
 import type { LinkWant } from './plan.js';
 
-/** What carries frames to a peer: the vxlan of a family, and the peer's vtep. `port` 0 is the vxlan's own. */
+/** What the kernel carries frames to a peer with: the vxlan of a family, and the peer's vtep. `port` 0 is the vxlan's own. */
 export interface Uplink {
   readonly family: 'v4' | 'v6';
   readonly dst: Ip;
@@ -62,24 +62,27 @@ export class NetworkWant {
   forward: NetworkForward | undefined;
   readonly #config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>;
   readonly #uplinks: ReadonlyMap<PeerId, Uplink>;
+  readonly #sleeved: ReadonlySet<PeerId>;
   readonly #macs = new Map<Mac, PeerId>();
   readonly #neighs = new Map<Ip, Mac>();
   readonly #members = new Set<PeerId>();
   readonly #ports = new Map<string, Port>();
   readonly #localMacs = new Map<Mac, Port>();
   readonly #exposed = new Set<Ip>();
-  #links: { readonly [role in 'bridge' | 'v4' | 'v6']?: LinkIndex | undefined } = {};
+  #links: { readonly [role in 'bridge' | 'v4' | 'v6' | 'sleeve']?: LinkIndex | undefined } = {};
   #dirty = { all: false, flood: false, macs: new Set<Mac>(), ips: new Set<Ip>() };
 
   constructor(
     name: NetworkName,
     config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>,
     uplinks: ReadonlyMap<PeerId, Uplink>,
+    sleeved: ReadonlySet<PeerId>,
   ) {
     this.name = name;
     this.bridgeMac = bridgeMac(config.self, name);
     this.#config = config;
     this.#uplinks = uplinks;
+    this.#sleeved = sleeved;
   }
 
   get bridge(): LinkIndex | undefined {
@@ -158,7 +161,8 @@ export class NetworkWant {
     return [...this.#ports].filter(([, port]) => port.made).map(([name]) => name);
   }
 
-  linkWants(withV6: boolean): LinkWant[] {
+  /** @param withV6, withSleeve does any peer need a vxlan of that family, is there a sleeve to read a TAP? */
+  linkWants(withV6: boolean, withSleeve: boolean): LinkWant[] {
     if (this.forward === undefined) return [];
     const { self, local } = this.#config;
     const { vni, mtu } = this.forward;
@@ -167,6 +171,7 @@ export class NetworkWant {
     const wants: LinkWant[] = [{ name, kind: 'bridge', mtu, alias, mac, spec: bridge }];
     if (local.v4) wants.push(this.#vxlanWant('vxlan4', ANY_IPV4, name));
     if (local.v6 && withV6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
+    if (withSleeve) wants.push(this.#tapWant(name));
     for (const [port, { id }] of this.#ports)
       wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master: endpointOf(name) });
     return wants;
@@ -175,16 +180,17 @@ export class NetworkWant {
   /** @returns whether the bridge or an uplink is another than before, so that nothing is known of its rows */
   bindLinks(byName: ReadonlyMap<string, LinkIndex>): boolean {
     const vni = this.forward?.vni;
-    const at = (role: 'bridge' | 'vxlan4' | 'vxlan6'): LinkIndex | undefined =>
+    const at = (role: LinkRole): LinkIndex | undefined =>
       vni === undefined ? undefined : byName.get(linkName(role, this.name, vni));
     const was = this.#links;
-    this.#links = { bridge: at('bridge'), v4: at('vxlan4'), v6: at('vxlan6') };
+    this.#links = { bridge: at('bridge'), v4: at('vxlan4'), v6: at('vxlan6'), sleeve: at('sleeve') };
     for (const [name, port] of this.#ports) {
       if (port.index === byName.get(name)) continue;
       port.index = byName.get(name);
       this.#dirty.macs.add(port.mac);
     }
-    const moved = was.bridge !== this.#links.bridge || was.v4 !== this.#links.v4 || was.v6 !== this.#links.v6;
+    const roles = ['bridge', 'v4', 'v6', 'sleeve'] as const;
+    const moved = roles.some((role) => was[role] !== this.#links[role]);
     if (moved) this.markAll();
     return moved;
   }
@@ -204,12 +210,14 @@ export class NetworkWant {
       return link === undefined ? [] : [{ kind: 'master', link, mac }];
     }
     const uplink = this.#uplinks.get(peer);
-    const link = uplink && this.#links[uplink.family];
-    if (uplink === undefined || link === undefined) return [];
-    return [
-      { kind: 'self', link, mac, dst: uplink.dst, port: uplink.port },
-      { kind: 'master', link, mac },
-    ];
+    const vxlan = uplink && this.#links[uplink.family];
+    const rows: Row[] = [];
+    // Of a peer on the sleeve as well: to come back to the vxlan is then one replace.
+    if (uplink && vxlan !== undefined)
+      rows.push({ kind: 'self', link: vxlan, mac, dst: uplink.dst, port: uplink.port });
+    const link = this.#sleeved.has(peer) ? this.#links.sleeve : vxlan;
+    if (link !== undefined) rows.push({ kind: 'master', link, mac });
+    return rows;
   }
 
   rowsOfIp(ip: Ip): Row[] {
@@ -218,15 +226,32 @@ export class NetworkWant {
     return [{ kind: 'neigh', link, ip, mac }];
   }
 
-  /** One entry for each member, in the vxlan of its family, so that each hears a broadcast once. */
+  /** One entry for each member, in the vxlan of its family, so that each hears a broadcast once; `sleeveFloods` are the others. */
   floods(): Row[] {
     const rows: Row[] = [];
     for (const peer of this.#members) {
+      if (this.#sleeved.has(peer)) continue;
       const uplink = this.#uplinks.get(peer);
       const link = uplink && this.#links[uplink.family];
       if (uplink && link !== undefined) rows.push({ kind: 'flood', link, dst: uplink.dst, port: uplink.port });
     }
     return rows;
+  }
+
+  /** Members that hear a broadcast from the sleeve. */
+  sleeveFloods(): PeerId[] {
+    return [...this.#members].filter((peer) => this.#sleeved.has(peer));
+  }
+
+  /** The link of the sleeve's TAP, once there is one. */
+  get tap(): LinkIndex | undefined {
+    return this.#links.sleeve;
+  }
+
+  /** Which MACs the sleeve is to carry, and to whom. */
+  *sleeveMacs(): IterableIterator<[Mac, PeerId]> {
+    if (this.#sleeved.size === 0) return;
+    for (const [mac, peer] of this.#macs) if (this.#sleeved.has(peer)) yield [mac, peer];
   }
 
   *macs(): IterableIterator<Mac> {
@@ -269,6 +294,13 @@ export class NetworkWant {
     const dirty = this.#dirty;
     this.#dirty = { all: false, flood: false, macs: new Set(), ips: new Set() };
     return dirty;
+  }
+
+  #tapWant(bridge: string): LinkWant {
+    const { vni, mtu } = this.forward!;
+    const [name, alias] = [linkName('sleeve', this.name, vni), linkAlias(this.#config.self, this.name)];
+    const spec: LinkSpec = { kind: 'tap', name, mtu, alias };
+    return { name, kind: 'tap', mtu, alias, master: { name: bridge, port: UPLINK_PORT }, spec };
   }
 
   #vxlanWant(role: 'vxlan4' | 'vxlan6', local: Ip, bridge: string): LinkWant {

@@ -22,9 +22,11 @@ export class Want {
   linksDirty = false;
   readonly #config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>;
   readonly #uplinks = new Map<PeerId, Uplink>();
+  readonly #sleeved = new Set<PeerId>();
   readonly #dirtyPeers = new Set<PeerId>();
   readonly #byLink = new Map<LinkIndex, NetworkWant>();
   #usesV6: boolean;
+  #usesSleeve = false;
 
   constructor(config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>) {
     this.#config = config;
@@ -43,6 +45,19 @@ export class Want {
       case 'neigh':
         return network.setNeigh(delta.ip, delta.value);
     }
+  }
+
+  /** There is a sleeve: each network has a TAP for it. */
+  useSleeve(): void {
+    this.#usesSleeve = this.linksDirty = true;
+  }
+
+  /** Whether the sleeve carries the peer's frames, instead of the vxlan. */
+  setSleeved(peer: PeerId, isSleeved: boolean): void {
+    if (this.#sleeved.has(peer) === isSleeved) return;
+    if (isSleeved) this.#sleeved.add(peer);
+    else this.#sleeved.delete(peer);
+    this.#dirtyPeers.add(peer);
   }
 
   /** The host side of an endpoint's veth: `name` is to be a port of the network's bridge, once it is made. */
@@ -69,7 +84,7 @@ export class Want {
   }
 
   linkWants(): LinkWant[] {
-    return [...this.networks.values()].flatMap((network) => network.linkWants(this.#usesV6));
+    return [...this.networks.values()].flatMap((network) => network.linkWants(this.#usesV6, this.#usesSleeve));
   }
 
   /** Takes in the links as they are now. @returns the networks any of whose bridge and uplinks is another than before */
@@ -111,7 +126,7 @@ export class Want {
     this.linksDirty = true;
   }
 
-  /** The one place that chooses what carries a peer's frames. */
+  /** Which vxlan reaches the peer, and where. */
   #uplinkOf(peer: PeerForward): Uplink | undefined {
     const family = peer.v4 && this.#config.local.v4 ? 'v4' : peer.v6 && this.#config.local.v6 ? 'v6' : undefined;
     const vtep = family && peer[family];
@@ -130,7 +145,7 @@ export class Want {
   #network(name: NetworkName): NetworkWant {
     const have = this.networks.get(name);
     if (have !== undefined) return have;
-    const made = new NetworkWant(name, this.#config, this.#uplinks);
+    const made = new NetworkWant(name, this.#config, this.#uplinks, this.#sleeved);
     this.networks.set(name, made);
     return made;
   }

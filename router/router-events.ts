@@ -3,6 +3,7 @@ import type { ConnId } from './connection/connections.js';
 import type { DialFx, Target } from './connection/dialer.js';
 import type { LocalEndpoint } from './local-endpoints.js';
 import type { SessionRequest } from './session/session-plane.js';
+import type { SessionOptions } from './session/sessions.js';
 import type { SessionFx } from './session/side.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, EndpointId, ForwardingDelta, NetworkName, PeerId, SocketAddress } from './types.js';
@@ -29,6 +30,8 @@ export type RouterEvent =
   | { readonly kind: 'announce'; readonly endpoint: LocalEndpoint; readonly fresh: boolean }
   | { readonly kind: 'withdraw'; readonly id: EndpointId }
   | { readonly kind: 'report'; readonly report: DatapathReport }
+  /** What sessions are made with: before the first is wanted. */
+  | { readonly kind: 'sessions'; readonly options: SessionOptions }
   | SessionRequest
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }

@@ -3,7 +3,6 @@ import type { Random } from './core.js';
 import type { Claims } from './gossip/claims.js';
 import type { RecordStore } from './gossip/store.js';
 import type { Remotes } from './peer-book.js';
-import type { SessionOptions } from './session/sessions.js';
 import type { NetworkName, PeerId, SocketAddress } from './types.js';
 import type { NetRecord } from './wire/records.js';
 
@@ -29,6 +28,4 @@ export interface RouterOptions {
   readonly network: { readonly name: NetworkName; readonly definition: NetRecord };
   /** Launched without peers: it founds a mesh. Otherwise it waits to hear from one. */
   readonly founds: boolean;
-  /** Without it no session is made, whoever wants one; those of others are relayed. */
-  readonly sessions?: SessionOptions;
 }

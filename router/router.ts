@@ -67,7 +67,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
     this.#exchange = new Exchange(options.store, options.random, isEdge, now);
     this.#swim = new SwimCarrier(this.self);
-    this.#sessions = new SessionPlane(this.self, options.sessions, options.random, {
+    this.#sessions = new SessionPlane(this.self, options.random, {
       hop: this.#hop,
       send: (to, body) => this.#frames([{ to, type: FrameType.session, body }]),
       emit: (fx) => void this.#fx.push(fx),
@@ -158,6 +158,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         return this.ledger.withdraw(ev.id);
       case 'report':
         return this.#onReport(ev.report, now);
+      case 'sessions':
+        return this.#sessions.enable(ev.options);
       case 'sessionWanted':
       case 'sessionWorn':
         return this.#sessions.asked(ev, this.connections.of(ev.peer)?.hello.launch, now);

@@ -75,13 +75,30 @@ export interface PathReport {
   readonly rxBytes: number | undefined;
 }
 
+/** What two routers agreed on for the sleeve between their hosts: keys that crossed over, and each side's name for the session. */
+export interface SessionKeys {
+  readonly cipher: 'aes-256-gcm' | 'chacha20-poly1305';
+  /** 32 bytes each. */
+  readonly sendKey: Uint8Array;
+  readonly receiveKey: Uint8Array;
+  /** 1 .. 2^32-1: what the peer calls the session, and what we do. */
+  readonly sendIndex: number;
+  readonly receiveIndex: number;
+  /** Has the peer proven that it has them? If not, it may be unable to open what they seal. */
+  readonly confirmed: boolean;
+}
+
 /** What the datapath tells the router. */
 export type DatapathReport =
   | { readonly kind: 'path'; readonly path: PathReport }
   /** The veth of a joined endpoint is gone, or its sandbox is. */
   | { readonly kind: 'endpointGone'; readonly id: EndpointId }
   /** A MAC seen on (or aged out of) a port that someone added to the bridge by hand. */
-  | { readonly kind: 'portMac'; readonly network: NetworkName; readonly mac: Mac; readonly present: boolean };
+  | { readonly kind: 'portMac'; readonly network: NetworkName; readonly mac: Mac; readonly present: boolean }
+  /** The sleeve has a use for keys shared with the peer, or no longer. */
+  | { readonly kind: 'sessionWanted'; readonly peer: PeerId; readonly wanted: boolean }
+  /** The session has sealed so much that another should take its place. */
+  | { readonly kind: 'sessionWorn'; readonly peer: PeerId };
 
 /** `a1b2c3d4`: enough of an id for a person. */
 export const shortPeer = (id: PeerId): string => id.slice(0, 8);

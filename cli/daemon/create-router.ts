@@ -106,6 +106,10 @@ const routerHooks = (
   claimLost: (network, key, to) =>
     log.write('claim-lost', { network, address: key.slice(key.indexOf('/') + 1), peer: to }),
   log: (event, fields) => log.write(event, fields),
+  session: (fx) => {
+    if (fx.kind === 'session') datapath.session(fx.peer, fx);
+    else if (fx.kind === 'sessionLost') datapath.session(fx.peer, undefined);
+  },
 });
 
 const targetsOf = (router: Router): TargetsOnDisk => ({

@@ -26,7 +26,7 @@ export function launchFailure(e: unknown): unknown {
 export function requestFailure(e: unknown, at?: { readonly target: string; readonly ifname: string }): unknown {
   if (e instanceof StateDirError) return new Refused(e.message, e.remedy);
   if (!(e instanceof KernelError)) return e;
-  const blocked = /^ip link add (m[bvw]-\S+)/.exec(e.op)?.[1];
+  const blocked = /^ip link add (m[bsvw]-\S+)/.exec(e.op)?.[1];
   if (e.errno === 'EEXIST' && blocked !== undefined)
     return new Refused(
       `the kernel refused: ${e.message}`,

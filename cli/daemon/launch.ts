@@ -15,6 +15,7 @@ import { Holdings } from './endpoints/holdings.js';
 import { resolveTarget } from './endpoints/targets.js';
 import { takeGround, type Ground, type Undo } from './ground.js';
 import { endpointsKeeper } from './persistence.js';
+import { createSessionRequests, type SessionReport } from './sessions.js';
 
 const REVIVE_EVERY_MS = 1_000;
 
@@ -58,7 +59,8 @@ async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Prom
   const parts = await openNetwork(ground, reports, undo);
   const { router, persistence, incarnation } = await createRouter(ground, parts);
   const { endpoints, exposures } = createEndpoints(ground, router, parts.datapath);
-  reports.to = (r) => onReport(r, router, endpoints);
+  const askForSessions = createSessionRequests(router, ground.log);
+  reports.to = (r) => onReport(r, router, endpoints, askForSessions);
   await endpoints.restore(ground.endpoints.endpoints);
   await exposures.restore(ground.endpoints.exposed);
   router.start(parts.addresses);
@@ -109,6 +111,7 @@ async function openNetwork(
     self: identity.id,
     vxlanPort: port + 2,
     local: vxlanSources(config, network.localAddresses()),
+    overlay: config.overlay,
     onReport: reports.sink,
     log: (event, fields) => log.write(event, fields),
   });
@@ -159,8 +162,16 @@ function createEndpoints(
   };
 }
 
-function onReport(r: DatapathReport, router: Router, endpoints: Endpoints): void {
+function onReport(
+  r: DatapathReport,
+  router: Router,
+  endpoints: Endpoints,
+  askForSessions: (report: SessionReport) => void,
+): void {
   switch (r.kind) {
+    case 'sessionWanted':
+    case 'sessionWorn':
+      return askForSessions(r);
     case 'path':
       return router.dispatch({ kind: 'report', report: r });
     case 'endpointGone':

@@ -53,8 +53,15 @@ function decodeLinkInfo(view: DataView, from: number, end: number, link: Mutable
   });
 }
 
-const kindOf = (kind: string): Link['kind'] =>
-  kind === 'bridge' || kind === 'vxlan' || kind === 'veth' ? kind : 'other';
+/** `tun` is what drivers/net/tun.c calls itself, whichever of its two kinds a link is. */
+const KINDS: ReadonlyMap<string, Link['kind']> = new Map([
+  ['bridge', 'bridge'],
+  ['vxlan', 'vxlan'],
+  ['veth', 'veth'],
+  ['tun', 'tap'],
+]);
+
+const kindOf = (kind: string): Link['kind'] => KINDS.get(kind) ?? 'other';
 
 const VXLAN_PORT_DEFAULT = 8472; // drivers/net/vxlan: the kernel's own, not IANA's; always reported in practice
 

@@ -19,7 +19,7 @@ export interface LinkRequest {
 const DATA_TTL = 64; // as flannel and iproute2's examples; 0 would take the kernel's default, which a sysctl can change
 
 /** Equivalent to `ip link add NAME type …`. The bridge's MAC is set here, so that it is pinned: ports do not change it. */
-export function linkAddRequest(spec: LinkSpec): LinkRequest {
+export function linkAddRequest(spec: Exclude<LinkSpec, { kind: 'tap' }>): LinkRequest {
   const attrs: codec.LinkAttrs = { ifname: spec.name, mtu: spec.mtu };
   if (spec.kind !== 'veth' && spec.mac !== undefined) attrs.address = Buffer.from(macBytes(spec.mac));
   const [words, data] = kindData(spec);
@@ -34,7 +34,7 @@ export function linkAddRequest(spec: LinkSpec): LinkRequest {
 }
 
 /** @returns the words after `type KIND`, and IFLA_INFO_DATA */
-function kindData(spec: LinkSpec): [string, Buffer] {
+function kindData(spec: Exclude<LinkSpec, { kind: 'tap' }>): [string, Buffer] {
   switch (spec.kind) {
     case 'bridge':
       return [' mcast_snooping 0', codec.bridgeData({ mcastSnooping: codec.u8(0) })];

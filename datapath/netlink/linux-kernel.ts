@@ -3,7 +3,8 @@ import { cidrIp, isIpv6 } from '../../router/address.js';
 import type { Cidr, LinkIndex } from '../../router/types.js';
 import { KernelError } from '../kernel.js';
 import type { Kernel, KernelEvent, LearntMac, Link, LinkChange, LinkSpec, Row, RowOp } from '../kernel.js';
-import { closeFd, errnoName, openOwnNetns, withNetns } from '../syscalls.js';
+import { makeTap } from '../sleeve/native/tap.js';
+import { closeFd, errnoName, openOwnNetns, SyscallError, withNetns } from '../syscalls.js';
 import { addrGetPayload, addrPayload, decodeAddr } from './addr.js';
 import * as k from './constants.js';
 import { DUMP_ATTEMPTS, dumpNeigh } from './dump.js';
@@ -44,15 +45,14 @@ export class LinuxKernel implements Kernel {
 
   linkAdd(spec: LinkSpec): Promise<LinkIndex> {
     return attempt(() => {
-      const { op, type, flags, payload } = linkAddRequest(spec);
       this.#drain();
-      this.#socket.request(op, type, flags, payload);
+      const op = spec.kind === 'tap' ? this.#makeTap(spec.name) : this.#makeLink(linkAddRequest(spec));
       const index = this.#readLink(spec.name)?.index;
       if (index === undefined) throw new KernelError(op, 'ENODEV', 'it was deleted as soon as it was made');
       this.#drain({ link: index });
       try {
-        // Neither can be said when a link is made.
-        this.#setLink(index, { addrGenNone: true });
+        // Neither can be said when a link is made, and of a TAP nothing.
+        this.#setLink(index, { addrGenNone: true, ...(spec.kind === 'tap' && { mtu: spec.mtu }) });
         if (spec.alias !== undefined) this.#setLink(index, { alias: spec.alias });
       } catch (error) {
         this.#deleteLink(index);
@@ -149,6 +149,24 @@ export class LinuxKernel implements Kernel {
     this.#writer.close();
     this.#socket.close();
     if (this.#netns !== undefined) closeFd(this.#netns);
+  }
+
+  #makeLink({ op, type, flags, payload }: LinkRequest): string {
+    this.#socket.request(op, type, flags, payload);
+    return op;
+  }
+
+  /** There is no netlink message for it. An existing TAP would be opened, and is not ours to take. */
+  #makeTap(name: string): string {
+    const op = `ip tuntap add dev ${name} mode tap vnet_hdr`;
+    if (this.#readLink(name) !== undefined) throw new KernelError(op, 'EEXIST');
+    try {
+      if (this.#netns === undefined) makeTap(name);
+      else withNetns(this.#netns, () => makeTap(name));
+    } catch (error) {
+      throw error instanceof SyscallError ? new KernelError(op, error.errno) : error;
+    }
+    return op;
   }
 
   #setLink(index: LinkIndex, change: LinkChange): void {

@@ -11,6 +11,7 @@ import { Traffic } from './nft/traffic.js';
 import { reportOf, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
 import { ProbeDevice } from './probe/device.js';
+import type { Path } from './probe/path-state.js';
 import { decodeProbe, encodeProbe, setHeld } from './probe/frame.js';
 import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
 import { runTool } from './run-tool.js';
@@ -50,6 +51,7 @@ class LinuxPaths implements Paths {
   #bridges: readonly string[] = [];
   #ceiling = DEFAULT_CEILING;
   #unwatch: (() => void) | undefined;
+  #listener: (peer: PeerId, path: Path) => void = () => undefined;
   #running = false;
   #probeTimer: NodeJS.Timeout | undefined;
   #upkeep: { readonly at: Millis; readonly timer: NodeJS.Timeout } | undefined;
@@ -134,6 +136,14 @@ class LinuxPaths implements Paths {
   setBridges(names: readonly string[]): void {
     this.#bridges = [...names];
     if (this.#running) this.#upkeepSoon(0);
+  }
+
+  onStirred(listener: (peer: PeerId, path: Path) => void): void {
+    this.#listener = listener;
+  }
+
+  hurry(peer: PeerId): void {
+    this.#step({ kind: 'hurry', peer });
   }
 
   stop(): void {
@@ -245,7 +255,7 @@ class LinuxPaths implements Paths {
       case 'drop':
         return this.#count(`probe-drop-${fx.reason}`);
       case 'stirred':
-        return; // there is one overlay so far
+        return this.#stirred(fx.peer);
       case 'news':
         return this.#report(fx.peer);
       case 'send':
@@ -273,6 +283,11 @@ class LinuxPaths implements Paths {
     const at = this.#prober.nextDeadline();
     if (!this.#running || at === undefined) return;
     this.#probeTimer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+  }
+
+  #stirred(peer: PeerId): void {
+    const path = this.#prober.path(peer);
+    if (path !== undefined) this.#listener(peer, path);
   }
 
   #report(peer: PeerId): void {

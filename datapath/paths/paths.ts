@@ -1,6 +1,7 @@
 // What the rest of the datapath may ask of path probing, traffic counting and announcements to local containers.
 import type { Ip, LinkIndex, Mac, PathReport, PeerForward, PeerId } from '../../router/types.js';
 import type { Capability } from '../datapath.js';
+import type { Path } from './probe/path-state.js';
 
 /**
  * Watches the vxlan path to every peer and reports it through `DatapathConfig.onReport`; nothing here carries data, so
@@ -21,6 +22,10 @@ export interface Paths {
   announce(bridge: LinkIndex, entries: readonly { ip: Ip; mac: Mac }[]): void;
   /** The bridges that forward among containers. Their MTU bounds the probes; the host's forward chains must let them through. */
   setBridges(names: readonly string[]): void;
+  /** Tells of each vxlan path that was heard or not heard, or changed. To be set before `start`. */
+  onStirred(listener: (peer: PeerId, path: Path) => void): void;
+  /** Whether the vxlan path works is to be known soon. */
+  hurry(peer: PeerId): void;
   /** Stops probing and watching. Device, rules and counters stay, for the router that comes next. Idempotent. */
   stop(): void;
   /** Stops, and removes the device, the table and the rules. Idempotent. */

@@ -3,8 +3,8 @@ import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { isIpv6, isLinkLocal, isUnusable, parseIp } from '../address.js';
 import type { Ip } from '../types.js';
 
-/** Links that mesh makes for itself: `mb-` bridges, `mv-` and `mw-` vxlans, `mp` ports, the probe device. */
-const OURS = /^m[bvwx]-|^mp[0-9a-f]{10}$|^mesh/;
+/** Links that mesh makes for itself: `mb-` bridges, `mv-` and `mw-` vxlans, `ms-` TAPs, `mp` ports, the probe device. */
+const OURS = /^m[bsvwx]-|^mp[0-9a-f]{10}$|^mesh/;
 /** Made by container and VM tools: their addresses are often the same on every host, so they come last. */
 const INTERNAL = /^(docker\d|br-[0-9a-f]{12}|virbr\d|lxcbr\d|lxdbr\d|podman\d|cni|flannel|cali|weave|veth|kube)/;
 

@@ -30,16 +30,22 @@ const RELAYED_BURST = 2_000;
 export class SessionPlane {
   readonly #self: PeerId;
   readonly #hooks: SessionPlaneHooks;
-  /** Undefined: this router has no use for sessions, and relays those of others. */
-  readonly #sessions: Sessions | undefined;
+  readonly #random: Random;
+  /** Undefined: this router has no use for sessions so far, and relays those of others. */
+  #sessions: Sessions | undefined;
   readonly #relayed = new Map<PeerId, TokenBucket>();
   #topologyVersion = -1;
 
-  constructor(self: PeerId, options: SessionOptions | undefined, random: Random, hooks: SessionPlaneHooks) {
+  constructor(self: PeerId, random: Random, hooks: SessionPlaneHooks) {
     this.#self = self;
+    this.#random = random;
     this.#hooks = hooks;
-    const reaches = (peer: PeerId): boolean => hooks.hop(peer) !== undefined;
-    this.#sessions = options && new Sessions(self, options, random, reaches);
+  }
+
+  /** From now on there are sessions for whom they are wanted with; once. */
+  enable(options: SessionOptions): void {
+    const reaches = (peer: PeerId): boolean => this.#hooks.hop(peer) !== undefined;
+    this.#sessions ??= new Sessions(this.#self, options, this.#random, reaches);
   }
 
   nextDeadline(): Millis | undefined {

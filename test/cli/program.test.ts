@@ -97,13 +97,13 @@ test('an empty value is no value', async () => {
   }
 });
 
-test('sleeve is refused until it is there', async () => {
-  const { code, err, launched } = await mesh(['launch', '--overlay', 'sleeve']);
-  assert.equal(
-    err,
-    'mesh: cannot launch: --overlay "sleeve" is not built yet, only vxlan carries data\n  try: mesh launch --overlay auto\n',
-  );
-  assert.deepEqual([code, launched], [EXIT.refused, undefined]);
+test('an overlay is one of three', async () => {
+  for (const overlay of ['auto', 'vxlan', 'sleeve']) {
+    const { code, launched } = await mesh(['launch', '--overlay', overlay]);
+    assert.deepEqual([code, launched?.overlay], [EXIT.done, overlay]);
+  }
+  const { code, launched } = await mesh(['launch', '--overlay', 'ipsec']);
+  assert.deepEqual([code, launched], [EXIT.usage, undefined]);
 });
 
 const NO_ROUTER = new Failure(EXIT.notRunning, 'the router is not running', 'sudo mesh launch');

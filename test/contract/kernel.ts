@@ -2,7 +2,7 @@
 // Each write is read back: an acknowledgement proves nothing.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Cidr, Ip } from '../../router/types.js';
+import type { Cidr, Ip, Mac, Vni } from '../../router/types.js';
 import type { Kernel, KernelEvent, Row } from '../../datapath/kernel.js';
 import {
   bridge,
@@ -60,6 +60,30 @@ function linkContract(on: On): void {
     assert.deepEqual(link.vxlan, { ...common, local: '127.0.0.1', df: false });
     assert.deepEqual([link.kind, link.mac, link.mtu], ['vxlan', MAC_B, 1376]);
     assert.deepEqual((await linkOf(kernel, six)).vxlan, { ...common, local: '::1', df: true });
+  });
+
+  on('a bridge or a vxlan with contents that cannot be is refused for them, and not made', async ({ kernel }) => {
+    const noMac = '00:00:00:00:00:00' as Mac;
+    await assert.rejects(
+      kernel.linkAdd({ kind: 'bridge', name: 'br-t', mac: noMac, mtu: 1376 }),
+      refuses('EADDRNOTAVAIL'),
+    );
+    await assert.rejects(kernel.linkAdd({ ...vxlan(), vni: 0x1000000 as Vni }), refuses('ERANGE'));
+    const names = (await kernel.links()).map((l) => l.name);
+    assert.ok(!names.includes('br-t') && !names.includes(vxlan().name));
+  });
+
+  on("a TAP is there while nobody reads it, and is nobody else's", async ({ kernel }) => {
+    const spec = { kind: 'tap', name: 'tap-t', mtu: 1376, alias: 'mesh net' } as const;
+    const index = await kernel.linkAdd(spec);
+    const { name, kind, mtu, alias, up } = await linkOf(kernel, index);
+    assert.deepEqual([name, kind, mtu, alias, up], ['tap-t', 'tap', 1376, 'mesh net', false]);
+    await assert.rejects(kernel.linkAdd(spec), refuses('EEXIST'));
+    const port = await kernel.linkAdd(bridge());
+    await kernel.linkSet(index, { master: port, port: { learning: false, isolated: true }, up: true });
+    assert.deepEqual((await linkOf(kernel, index)).port?.isolated, true);
+    await kernel.linkDel(index);
+    assert.ok(!(await kernel.links()).some((l) => l.name === 'tap-t'));
   });
 
   on('a veth has its far end in the other namespace, named, with its MAC and MTU', async ({ kernel, netns }) => {

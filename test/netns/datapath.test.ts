@@ -30,7 +30,7 @@ function launch(n: number, reports: DatapathReport[]): Datapath {
   closeFd(fd);
   const local = { v4: `10.9.0.${n}` as Ip, v6: `fd09::${n}` as Ip };
   const config = { self: peerOf(n), vxlanPort: 6785, local, onReport: (r: DatapathReport) => void reports.push(r) };
-  return createDatapath({ ...config, log: () => {} }, { kernel, paths: new FakePaths() });
+  return createDatapath({ ...config, overlay: 'vxlan', log: () => {} }, { kernel, paths: new FakePaths() });
 }
 
 /** What host `n` is told of host `other`: its vtep, its container and that container's addresses. */

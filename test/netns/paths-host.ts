@@ -27,6 +27,7 @@ async function obey(command: Command): Promise<unknown> {
     case 'init':
       config = {
         ...command.config,
+        overlay: 'vxlan',
         onReport: (report) => process.send!({ report, at: Date.now() }),
         log: (event, fields) => process.stderr.write(`${event} ${JSON.stringify(fields)}\n`),
       };

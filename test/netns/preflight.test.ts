@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LinuxKernel } from '../../datapath/netlink/linux-kernel.js';
 import { preflight } from '../../datapath/preflight.js';
-import { KernelError } from '../../datapath/index.js';
+import type { KernelError } from '../../datapath/index.js';
 import type { Ip, LinkIndex } from '../../router/types.js';
 
 assert.equal(process.env.MESH_SANDBOX, '1', 'needs a sandbox: make test');

@@ -1,4 +1,5 @@
 // A datapath on a fake kernel in virtual time, and what its tables ought to be, computed anew from first principles.
+import assert from 'node:assert/strict';
 import type {
   Cidr,
   DatapathReport,
@@ -78,6 +79,8 @@ export class FakePaths implements Paths {
   setBridges(names: readonly string[]): void {
     this.bridges = names;
   }
+  onStirred(): void {}
+  hurry(): void {}
   stop(): void {}
   reset = (): Promise<void> => Promise.resolve();
 }
@@ -98,6 +101,7 @@ export class DatapathLab {
       self: SELF,
       vxlanPort: 6785,
       local: { v4: vtep(0), v6: 'fd00::aaaa' as Ip },
+      overlay: 'vxlan' as const,
       onReport: (report: DatapathReport) => void this.reports.push(report),
       log: (event: string) => void this.logged.push(event),
     };
@@ -108,6 +112,7 @@ export class DatapathLab {
       netns: { open: (path) => namespaces.open(path), close: (fd) => namespaces.close(fd) },
       clock: this.clock,
       sysctl: () => Promise.resolve(true),
+      sleeve: () => assert.fail('no sleeve was asked for'),
     });
   }
 

@@ -1,21 +1,14 @@
 // A Linux of Maps: it refuses what Linux refuses, with the same errno, and can be made to fail or be disturbed.
 import type { Cidr, LinkIndex, Mac } from '../../router/types.js';
 import { cidrIp, isIpv6 } from '../../router/address.js';
-import {
-  KernelError,
-  type Kernel,
-  type KernelEvent,
-  type LearntMac,
-  type Link,
-  type LinkChange,
-  type LinkSpec,
-  type PortFlags,
-  type Row,
-  type RowOp,
-} from '../../datapath/kernel.js';
+import { KernelError, type Kernel, type KernelEvent, type LearntMac } from '../../datapath/kernel.js';
+import type { Link, LinkChange, LinkSpec, PortFlags, Row, RowOp } from '../../datapath/kernel.js';
 import { FakeRows } from './fake-rows.js';
 
 type FakeLink = { -readonly [K in keyof Link]: Link[K] } & { far?: { kernel: FakeKernel; link: FakeLink } };
+
+const sameVxlan = (a: NonNullable<Link['vxlan']>, b: LinkSpec & { kind: 'vxlan' }): boolean =>
+  a.vni === b.vni && a.port === b.port && isIpv6(a.local!) === isIpv6(b.local);
 
 const NEW_PORT: Required<PortFlags> = {
   learning: true,
@@ -104,10 +97,8 @@ export class FakeKernel implements Kernel {
       if (spec.kind === 'tap') return this.#insert({ ...common, kind: 'tap', mac: this.#anyMac() }).index;
       const { vni, local, port, df } = spec;
       if (vni >= 2 ** 24) fail('ERANGE');
-      const clash = this.linkTable().some(
-        (l) => l.vxlan?.vni === vni && l.vxlan.port === port && isIpv6(l.vxlan.local!) === isIpv6(local),
-      );
-      if (clash) fail('EEXIST', 'A VXLAN device with the specified VNI already exists');
+      const isThere = this.linkTable().some(({ vxlan: v }) => v && sameVxlan(v, spec));
+      if (isThere) fail('EEXIST', 'A VXLAN device with the specified VNI already exists');
       const vxlan = { vni, local, port, df, learning: false };
       return this.#insert({ ...common, kind: 'vxlan', mac: spec.mac ?? this.#anyMac(), vxlan }).index;
     });

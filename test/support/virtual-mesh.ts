@@ -125,7 +125,6 @@ export class VirtualMesh {
         remotes: new Map(),
         network: { name: NETWORK, definition: { vni: 6785 as Vni, mtu: options.mtu ?? 1376 } },
         founds: options.founds ?? this.hosts.size === 0,
-        ...(options.sleeve === true ? { sessions: sessionOptions(`${name} ${this.#launches}`) } : {}),
       },
       {
         network: (sink) => this.underlay.host([ip], 6783, sink),
@@ -142,6 +141,8 @@ export class VirtualMesh {
         },
       },
     );
+    if (options.sleeve === true)
+      host.router.dispatch({ kind: 'sessions', options: sessionOptions(`${name} ${this.#launches}`) });
     void host.router.network.listen();
     this.hosts.set(name, host);
     this.#closed.delete(name);

@@ -12,7 +12,7 @@ import { FakeKernel } from '../../support/fake-kernel.js';
 
 const LOCAL = { vxlanPort: 6785, local: { v4: '10.0.0.1' as Ip } };
 
-/** The `n`-th thing that a launch asks of the kernel fails. 1: a bridge; 3: a vxlan, the bridge being gone again. */
+/** The `n`-th thing that a launch asks of the kernel fails. 1: a bridge; 2: a vxlan. */
 async function launchOn(n: number, errno: string): Promise<readonly [number, string, string | undefined]> {
   const kernel = new FakeKernel();
   kernel.failNth(n, errno);
@@ -26,12 +26,12 @@ test('a kernel without bridge, or without vxlan, is said to lack it', async () =
   assert.equal(exit, 1);
   assert.match(why, /^this kernel has no bridge \(ip link add .* type bridge: EOPNOTSUPP\)$/);
   assert.equal(remedy, 'sudo modprobe bridge, or a kernel that has it');
-  assert.match((await launchOn(3, 'EOPNOTSUPP'))[1], /^this kernel has no vxlan \(/);
+  assert.match((await launchOn(2, 'EOPNOTSUPP'))[1], /^this kernel has no vxlan \(/);
 });
 
 test('no CAP_NET_ADMIN is said as such, another refusal in the words of the kernel', async () => {
   assert.deepEqual(await launchOn(1, 'EPERM'), [1, 'it needs CAP_NET_ADMIN', 'sudo mesh launch']);
-  assert.match((await launchOn(3, 'ENOMEM'))[1], /^the kernel refused: ip link add .*ENOMEM$/);
+  assert.match((await launchOn(2, 'ENOMEM'))[1], /^the kernel refused: ip link add .*ENOMEM$/);
 });
 
 test('what the disk and the sockets refuse keeps its words and its remedy', () => {

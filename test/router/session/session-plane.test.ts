@@ -30,13 +30,13 @@ const from = (src: PeerId, dst: PeerId, hops = 8): Uint8Array =>
 
 test('what is for another goes to its next hop with one hop less, the type unread, by a router without sessions too', () => {
   const hooks = new Hooks();
-  new SessionPlane(SELF, undefined, Math.random, hooks).received(A, from(A, C, 5), at(0));
+  new SessionPlane(SELF, Math.random, hooks).received(A, from(A, C, 5), at(0));
   assert.deepEqual(hooks.sent, [{ neighbour: B, body: from(A, C, 4) }]);
 });
 
 test('what would go back where it came from, has no way, no hop left, or is our own, is a counted drop', () => {
   const hooks = new Hooks();
-  const plane = new SessionPlane(SELF, undefined, Math.random, hooks);
+  const plane = new SessionPlane(SELF, Math.random, hooks);
   plane.received(B, from(A, C), at(0));
   plane.received(A, from(A, sessionPeer(77)), at(0));
   plane.received(A, from(A, C, 1), at(0));
@@ -56,7 +56,7 @@ test('what would go back where it came from, has no way, no hop left, or is our 
 
 test('a neighbour that floods us with frames for others is held to a rate, and no other one with it', () => {
   const hooks = new Hooks();
-  const plane = new SessionPlane(SELF, undefined, Math.random, hooks);
+  const plane = new SessionPlane(SELF, Math.random, hooks);
   for (let n = 0; n < 10_000; n++) plane.received(A, from(A, C), at(n / 10));
   assert.ok(hooks.sent.length >= 2_900 && hooks.sent.length <= 3_001, String(hooks.sent.length));
   const before = hooks.sent.length;
@@ -66,7 +66,8 @@ test('a neighbour that floods us with frames for others is held to a rate, and n
 
 test('a handshake begins by way of the next hop, and an unknown type for us is a counted drop', () => {
   const hooks = new Hooks();
-  const plane = new SessionPlane(A, sessionOptions('plane'), () => 0.5, hooks);
+  const plane = new SessionPlane(A, () => 0.5, hooks);
+  plane.enable(sessionOptions('plane'));
   plane.asked({ kind: 'sessionWanted', peer: C, wanted: true }, undefined, at(0));
   plane.act(1, at(0));
   assert.deepEqual(

@@ -1,0 +1,256 @@
+// The shell of the choice among overlays: what probing knows of each path goes into `OverlayChoice`, and what that decides
+// goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
+import type { Millis, PathReport, PeerForward, PeerId, SessionKeys, SocketAddress } from '../router/types.js';
+import type { Capability, DatapathConfig } from './datapath.js';
+import { SLEEVE_OVERHEAD } from './mtu.js';
+import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } from './overlay.js';
+import { wayTo, type Way } from './paths/path-report.js';
+import type { Path } from './paths/probe/path-state.js';
+import { SleeveProbes } from './paths/sleeve-probes.js';
+import { sleeveReport } from './sleeve-report.js';
+import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
+
+export interface OverlaysHooks {
+  /** What carries the peer's frames from now on. */
+  use(peer: PeerId, carrier: Carrier | undefined): void;
+  /** The report of the peer's path is another one. */
+  news(peer: PeerId): void;
+  /** Whether the vxlan works is to be known soon. */
+  hurryVxlan(peer: PeerId): void;
+  /** The sleeve runs: networks want their TAPs. */
+  started(sleeve: Sleeve): void;
+  /** A TAP is gone. */
+  tapLost(): void;
+}
+
+interface Peer {
+  readonly name: string;
+  readonly way: Way;
+  session: SessionKeys | undefined;
+}
+
+/** A router that starts, and a mesh that forms, have better uses for the processor than two threads more. */
+const START_AFTER_MS = 3_000;
+const TRAFFIC_MS = 500;
+/** What is probed for while this host is in no network: the MTU of a network founded on 1500. */
+export const DEFAULT_CEILING = 1376;
+
+export class Overlays {
+  readonly #config: DatapathConfig;
+  readonly #make: (onEvent: (ev: SleeveEvent) => void) => Sleeve;
+  readonly #hooks: OverlaysHooks;
+  readonly #choice = new OverlayChoice();
+  readonly #probes: SleeveProbes;
+  readonly #peers = new Map<PeerId, Peer>();
+  readonly #framesSeen = new Map<PeerId, number>();
+  readonly #counters: Record<string, number> = {};
+  #sleeve: Sleeve | undefined;
+  #refusal: string | undefined;
+  #hasVxlan = true;
+  #ceiling = DEFAULT_CEILING;
+  #choiceTimer: NodeJS.Timeout | undefined;
+  #startTimer: NodeJS.Timeout | undefined;
+  #trafficTimer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** @param make starts a sleeve. @throws SyscallError */
+  constructor(config: DatapathConfig, make: (onEvent: (ev: SleeveEvent) => void) => Sleeve, hooks: OverlaysHooks) {
+    this.#config = config;
+    this.#make = make;
+    this.#hooks = hooks;
+    this.#probes = new SleeveProbes(config.self, this.#ceiling, {
+      probe: (peer, bytes, token) => this.#sleeve?.probe(peer, bytes, token),
+      stirred: (peer) => this.#sleeveStirred(peer),
+      news: (peer) => hooks.news(peer),
+    });
+  }
+
+  /** @param hasVxlan does the kernel carry? */
+  start(hasVxlan: boolean): void {
+    this.#hasVxlan = hasVxlan;
+    if (this.#config.overlay === 'vxlan') return;
+    const isUrgent = this.#config.overlay === 'sleeve' || !hasVxlan;
+    this.#startTimer = setTimeout(() => this.#startSleeve(), isUrgent ? 0 : START_AFTER_MS);
+  }
+
+  setPeer(peer: PeerId, value: PeerForward | undefined): void {
+    const way = value && wayTo(this.#config.local, value);
+    const old = this.#peers.get(peer);
+    if (value === undefined || way === undefined) {
+      this.#peers.delete(peer);
+      this.#framesSeen.delete(peer);
+      this.#probes.setPeer(peer, undefined);
+      this.#sleeve?.dropSession(peer);
+      if (old !== undefined) this.#wantSession(peer, false);
+      return this.#step({ kind: 'peer', peer, allowed: undefined });
+    }
+    this.#peers.set(peer, { name: value.name, way, session: old?.session });
+    this.#step({ kind: 'peer', peer, allowed: this.#allowed() });
+    if (this.#sleeve === undefined) return;
+    if (old === undefined) this.#wantSession(peer, true);
+    else if (!sameVtep(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
+    this.#probes.setPeer(peer, way.family);
+  }
+
+  /** @param keys undefined: those there were are void */
+  setSession(peer: PeerId, keys: SessionKeys | undefined): void {
+    const known = this.#peers.get(peer);
+    if (known === undefined || this.#sleeve === undefined) return;
+    const isFirst = known.session === undefined;
+    known.session = keys;
+    if (keys === undefined) return this.#sleeve.dropSession(peer);
+    this.#sleeve.setSession(peer, { ...keys, waits: !keys.confirmed, remote: sleeveAddress(known.way) });
+    if (isFirst) this.#probes.hurry(peer);
+  }
+
+  /** What the vxlan's probes found. */
+  vxlanStirred(peer: PeerId, path: Path | undefined): void {
+    if (path !== undefined) this.#state(peer, 'vxlan', path);
+  }
+
+  setCeiling(bytes: number): void {
+    this.#ceiling = bytes;
+    this.#probes.setCeiling(bytes);
+  }
+
+  /** @param vxlan what there is to say of the vxlan path. @returns what there is to say of the one in use */
+  describe(vxlan: PathReport): PathReport {
+    const known = this.#peers.get(vxlan.peer);
+    if (known === undefined || this.#choice.inUse(vxlan.peer) !== 'sleeve') return vxlan;
+    const forced = this.#config.overlay === 'sleeve';
+    const { name, way } = known;
+    const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
+    const counted = this.#sleeve?.counters().peers.get(vxlan.peer);
+    return sleeveReport({ ...facts, hasSession: known.session !== undefined, counted, refusal: this.#refusal }, vxlan);
+  }
+
+  capabilities(): readonly Capability[] {
+    if (this.#refusal === undefined) return [];
+    return [{ name: 'sleeve', ok: false, reason: this.#refusal, remedy: 'ss -lunp | grep 6784' }];
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    const counted = this.#sleeve?.counters();
+    const named: Record<string, number> = { ...this.#counters };
+    for (const [direction, totals] of [
+      ['tx', counted?.tx ?? {}],
+      ['rx', counted?.rx ?? {}],
+    ] as const)
+      for (const [name, n] of Object.entries(totals)) if (n > 0) named[`sleeve-${direction}-${name}`] = n;
+    if (counted !== undefined && counted.bufferDrops > 0) named['sleeve-rx-socket-buffer'] = counted.bufferDrops;
+    return named;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of [this.#choiceTimer, this.#startTimer, this.#trafficTimer]) clearTimeout(timer);
+    this.#probes.stop();
+    await this.#sleeve?.close();
+  }
+
+  #startSleeve(): void {
+    try {
+      this.#sleeve = this.#make((ev) => this.#onEvent(ev));
+    } catch (error) {
+      this.#refusal = (error as Error).message;
+      return this.#config.log('sleeve-refused', { reason: this.#refusal });
+    }
+    this.#hooks.started(this.#sleeve);
+    for (const [peer, { way }] of this.#peers) {
+      this.#wantSession(peer, true);
+      this.#probes.setPeer(peer, way.family);
+    }
+    this.#trafficTimer = setInterval(() => this.#readTraffic(), TRAFFIC_MS);
+  }
+
+  #wantSession(peer: PeerId, wanted: boolean): void {
+    this.#config.onReport({ kind: 'sessionWanted', peer, wanted });
+  }
+
+  #allowed(): readonly Carrier[] {
+    if (this.#config.overlay !== 'auto') return [this.#config.overlay];
+    return this.#hasVxlan ? ['vxlan', 'sleeve'] : ['sleeve'];
+  }
+
+  #onEvent(ev: SleeveEvent): void {
+    switch (ev.kind) {
+      case 'probeReply':
+        return this.#probes.reply(ev.peer, ev.token, ev.rttMs);
+      case 'needRekey':
+        return this.#config.onReport({ kind: 'sessionWorn', peer: ev.peer });
+      case 'moved':
+        return this.#config.log('sleeve-moved', { peer: this.#name(ev.peer), address: ev.remote.ip });
+      case 'workerDied':
+        return this.#config.log('sleeve-thread-died', { thread: ev.worker, reason: ev.why });
+      case 'workerRestarted':
+        return this.#config.log('sleeve-thread-restarted', { thread: ev.worker });
+      case 'tapLost':
+        return this.#hooks.tapLost();
+      case 'fallback':
+        return this.#config.log('sleeve-fallback', { without: ev.what });
+    }
+  }
+
+  #sleeveStirred(peer: PeerId): void {
+    const [path, way] = [this.#probes.path(peer), this.#peers.get(peer)?.way];
+    if (path === undefined || way === undefined) return;
+    if (path.mtu !== undefined) this.#sleeve?.setPathMtu(peer, path.mtu + SLEEVE_OVERHEAD[way.family]);
+    this.#state(peer, 'sleeve', path);
+  }
+
+  #state(peer: PeerId, carrier: Carrier, path: Path): void {
+    // The sleeve cuts what is too long for its path.
+    const isNarrow = carrier === 'vxlan' && path.mtu !== undefined && path.mtu < this.#ceiling;
+    const state: CarrierState = { kind: path.kind, losingSince: path.losingSince, heardAt: path.heardAt, isNarrow };
+    this.#step({ kind: 'state', peer, carrier, state });
+  }
+
+  #step(ev: OverlayEvent): void {
+    for (const fx of this.#choice.handle(ev, clock())) {
+      if (fx.kind === 'use') this.#use(fx.peer, fx.carrier, fx.why);
+      else for (const carrier of fx.carriers) this.#hurry(fx.peer, carrier);
+    }
+    this.#arm();
+  }
+
+  #use(peer: PeerId, carrier: Carrier | undefined, why: string): void {
+    this.#hooks.use(peer, carrier);
+    if (carrier === undefined || why === 'first') return;
+    this.#counters[`overlay-${why}`] = (this.#counters[`overlay-${why}`] ?? 0) + 1;
+    this.#config.log('overlay-changed', { peer: this.#name(peer), overlay: carrier, reason: why });
+    this.#hooks.news(peer);
+  }
+
+  #hurry(peer: PeerId, carrier: Carrier): void {
+    if (carrier === 'vxlan') this.#hooks.hurryVxlan(peer);
+    else if (carrier === 'sleeve') this.#probes.hurry(peer);
+  }
+
+  #readTraffic(): void {
+    const moving: PeerId[] = [];
+    for (const [peer, { txFrames, rxFrames }] of this.#sleeve?.counters().peers ?? []) {
+      if (this.#framesSeen.get(peer) === txFrames + rxFrames) continue;
+      if (this.#framesSeen.has(peer)) moving.push(peer);
+      this.#framesSeen.set(peer, txFrames + rxFrames);
+    }
+    if (moving.length > 0) this.#probes.traffic(moving);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#choiceTimer);
+    const at = this.#choice.nextDeadline();
+    if (this.#isStopped || at === undefined) return;
+    this.#choiceTimer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+  }
+
+  #name(peer: PeerId): string {
+    return this.#peers.get(peer)?.name ?? peer.slice(0, 8);
+  }
+}
+
+/** A peer's sleeve listens on the port below its vxlan's (docs/protocol.md). */
+export const sleevePort = (vxlanPort: number): number => vxlanPort - 1;
+
+const sleeveAddress = ({ vtep }: Way): SocketAddress => ({ ip: vtep.ip, port: sleevePort(vtep.port) });
+const sameVtep = (a: Way, b: Way): boolean => a.vtep.ip === b.vtep.ip && a.vtep.port === b.vtep.port;
+const clock = (): Millis => performance.now() as Millis;

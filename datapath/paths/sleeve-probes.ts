@@ -1,0 +1,115 @@
+// The shell of probing the sleeve: the prober that vxlan paths have, over datagrams of the sleeve's sessions. The peer's
+// receiving thread answers by itself, so both sides probe, and slowly while the sleeve is not what carries.
+import type { Millis, PeerId } from '../../router/types.js';
+import { SLEEVE_OVERHEAD } from '../mtu.js';
+import type { Family } from './path-report.js';
+import { PROBE_MIN_BYTES } from './probe/frame.js';
+import type { Path } from './probe/path-state.js';
+import { Prober, type ProberEvent } from './probe/prober.js';
+
+/** 84 bytes of underlay every so often for each peer: with nine of them 75 B/s, answers included. */
+const IDLE_MS = 20_000;
+/** An empty probe: outer headers, probe, tag. */
+const SMALL_BYTES = 100;
+const ETHERNET_BYTES = 14;
+/** An answer that is late by more is of no use to the prober. */
+const KEEP_MS = 3_000;
+
+const clock = (): Millis => performance.now() as Millis;
+
+export interface SleeveProbesHooks {
+  /** @param bytes of the whole IP packet */
+  probe(peer: PeerId, bytes: number, token: number): void;
+  /** Look at `path` again. */
+  stirred(peer: PeerId): void;
+  /** State, MTU or (by much) RTT changed: worth a report. */
+  news(peer: PeerId): void;
+}
+
+export class SleeveProbes {
+  readonly #hooks: SleeveProbesHooks;
+  readonly #prober: Prober;
+  readonly #peers = new Map<PeerId, { readonly family: Family; readonly sentAt: Map<number, Millis> }>();
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** @param ceiling the largest packet that any network carries, bytes */
+  constructor(self: PeerId, ceiling: number, hooks: SleeveProbesHooks) {
+    this.#hooks = hooks;
+    this.#prober = new Prober(self, ceiling, Math.random, IDLE_MS);
+  }
+
+  /** Begins anew where the family changed; undefined: no more. */
+  setPeer(peer: PeerId, family: Family | undefined): void {
+    if (this.#peers.get(peer)?.family === family) return;
+    if (family === undefined) this.#peers.delete(peer);
+    else this.#peers.set(peer, { family, sentAt: new Map() });
+    this.#step({ kind: 'peer', peer, overheadBytes: family && SLEEVE_OVERHEAD[family] });
+  }
+
+  setCeiling(bytes: number): void {
+    this.#step({ kind: 'ceiling', bytes });
+  }
+
+  traffic(peers: readonly PeerId[]): void {
+    this.#step({ kind: 'traffic', peers });
+  }
+
+  hurry(peer: PeerId): void {
+    this.#step({ kind: 'hurry', peer });
+  }
+
+  /** @param rttMs as the threads measured it, without what this one was late */
+  reply(peer: PeerId, token: number, rttMs: number): void {
+    const sentAt = this.#peers.get(peer)?.sentAt.get(token);
+    if (sentAt === undefined) return;
+    this.#peers.get(peer)!.sentAt.delete(token);
+    const lateUs = Math.max(0, Math.round((clock() - sentAt - rttMs) * 1_000));
+    const frame = { kind: 'echo', from: peer, nonce: token, timeUs: lateUs, sizeBytes: 0 } as const;
+    this.#step({ kind: 'frame', frame, arrivedAt: clock() });
+  }
+
+  path(peer: PeerId): Path | undefined {
+    return this.#prober.path(peer);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #step(ev: ProberEvent): void {
+    for (const fx of this.#prober.handle(ev, clock()))
+      switch (fx.kind) {
+        case 'send':
+          this.#send(fx.to, fx.frame.nonce, fx.frame.sizeBytes);
+          break;
+        case 'stirred':
+          this.#hooks.stirred(fx.peer);
+          break;
+        case 'news':
+          this.#hooks.news(fx.peer);
+          break;
+        case 'drop':
+          break; // an answer that came too late
+      }
+    this.#arm();
+  }
+
+  /** @param frameBytes of the Ethernet frame that would be as long */
+  #send(peer: PeerId, token: number, frameBytes: number): void {
+    const known = this.#peers.get(peer);
+    if (known === undefined) return;
+    for (const [old, at] of known.sentAt) if (clock() - at > KEEP_MS) known.sentAt.delete(old);
+    known.sentAt.set(token, clock());
+    const isSmall = frameBytes <= PROBE_MIN_BYTES;
+    this.#hooks.probe(peer, isSmall ? SMALL_BYTES : frameBytes - ETHERNET_BYTES + SLEEVE_OVERHEAD[known.family], token);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const at = this.#prober.nextDeadline();
+    if (this.#isStopped || at === undefined) return;
+    this.#timer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+  }
+}

@@ -1,0 +1,48 @@
+// A path over the sleeve in words, as path-report.ts has them for the vxlan.
+import type { PathReport, SocketAddress } from '../router/types.js';
+import type { Way } from './paths/path-report.js';
+import type { Path } from './paths/probe/path-state.js';
+
+export interface SleeveFacts {
+  readonly name: string;
+  readonly way: Way;
+  /** Where the peer's sleeve listens. */
+  readonly to: SocketAddress;
+  readonly path: Path | undefined;
+  /** By `--overlay sleeve`: nobody asks what is wrong with the vxlan. */
+  readonly forced: boolean;
+  readonly hasSession: boolean;
+  readonly counted: { readonly txBytes: number; readonly rxBytes: number } | undefined;
+  /** Why this host has no sleeve. */
+  readonly refusal: string | undefined;
+}
+
+/** @param vxlan the report of the vxlan path: why it does not carry, and what it carried before */
+export function sleeveReport(f: SleeveFacts, vxlan: PathReport): PathReport {
+  const { path } = f;
+  const known = path?.kind === 'up';
+  const sum = (a: number | undefined, b: number | undefined): number | undefined =>
+    a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
+  return {
+    peer: vxlan.peer,
+    overlay: 'sleeve',
+    state: path?.kind ?? 'down',
+    ...words(f, vxlan),
+    rttMs: known ? path.rttMs : undefined,
+    mtu: known ? path.mtu : undefined,
+    txBytes: sum(vxlan.txBytes, f.counted?.txBytes),
+    rxBytes: sum(vxlan.rxBytes, f.counted?.rxBytes),
+  };
+}
+
+function words(f: SleeveFacts, vxlan: PathReport): Pick<PathReport, 'reason' | 'remedy'> {
+  if (f.refusal !== undefined) return { reason: `no sleeve: ${f.refusal}`, remedy: '' };
+  if (!f.hasSession)
+    return { reason: 'no keys yet', remedy: `does the router on ${f.name} run, and does it have --overlay auto?` };
+  if (f.path?.kind === 'down') {
+    const remedy = `is UDP ${f.to.port} open from ${f.way.local} to ${f.to.ip} (${f.name}) and back?`;
+    return { reason: 'sleeve: probes lost', remedy };
+  }
+  if (f.forced || vxlan.reason === '') return { reason: '', remedy: '' };
+  return { reason: `vxlan: ${vxlan.reason}`, remedy: vxlan.remedy };
+}
