@@ -41,6 +41,11 @@ export class Supervisor {
     return new Totals(this.#init.totals);
   }
 
+  /** Is there a worker that commands reach? If not, the next one gets a snapshot. */
+  get isAlive(): boolean {
+    return this.#worker !== undefined;
+  }
+
   /** Commands of one turn go out together. */
   tell(command: Command): void {
     if (this.#queue.length === 0) queueMicrotask(() => this.#post());

@@ -32,7 +32,9 @@ export interface RelayEntry {
 }
 
 export type Command =
-  | { readonly kind: 'network'; readonly vni: number; readonly fd: number | undefined; readonly hasUso: boolean }
+  | { readonly kind: 'network'; readonly vni: number; readonly fd: number; readonly hasUso: boolean }
+  /** To be forgotten, and answered with `released`: then the fd is closed. */
+  | { readonly kind: 'endNetwork'; readonly vni: number; readonly fd: number }
   /** A peer, before anything else names it. */
   | { readonly kind: 'peer'; readonly peer: PeerId; readonly counters: SharedArrayBuffer }
   | { readonly kind: 'mac'; readonly vni: number; readonly mac: Mac; readonly peer: PeerId | undefined }
@@ -73,7 +75,9 @@ export type Report =
   /** The first datagram of a session was opened. */
   | { readonly kind: 'heard'; readonly peer: PeerId; readonly receiveIndex: number }
   | { readonly kind: 'needRekey'; readonly peer: PeerId }
-  | { readonly kind: 'tapLost'; readonly vni: number };
+  | { readonly kind: 'tapLost'; readonly vni: number }
+  /** This worker uses the fd no more. */
+  | { readonly kind: 'released'; readonly fd: number };
 
 /** What the fast path is made of here; a part that is missing costs speed, not function. */
 export interface Features {

@@ -55,9 +55,12 @@ function run(): void {
 function obey(command: Command): boolean {
   switch (command.kind) {
     case 'network':
-      if (command.fd === undefined) taps.delete(command.vni);
-      else taps.set(command.vni, command.fd);
+      taps.set(command.vni, command.fd);
       loop.joiner.joinsUdp = command.hasUso;
+      return true;
+    case 'endNetwork':
+      taps.delete(command.vni);
+      say({ kind: 'released', fd: command.fd });
       return true;
     case 'peer':
       peers.add(command.peer, command.counters);

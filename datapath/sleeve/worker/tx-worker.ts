@@ -49,6 +49,9 @@ function obey(command: Command): boolean {
     case 'network':
       setNetwork(command.vni, command.fd);
       return true;
+    case 'endNetwork':
+      endNetwork(command.vni, command.fd);
+      return true;
     case 'peer':
       peers.add(command.peer, command.counters);
       return true;
@@ -107,18 +110,18 @@ function probe(peer: SendPeer, bytes: number, token: number): void {
   sender.send(peer, probeAt, length, length);
 }
 
-function setNetwork(vni: number, fd: number | undefined): void {
-  const old = networks.get(vni);
-  if (old) unwatch(old);
-  if (fd === undefined) {
-    networks.delete(vni);
-    return;
-  }
-  const network = old ?? { vni, fd, macs: new MacTable<SendPeer>(), flood: [] };
-  network.fd = fd;
+function setNetwork(vni: number, fd: number): void {
+  const network = { vni, fd, macs: new MacTable<SendPeer>(), flood: [] };
   networks.set(vni, network);
   byFd.set(fd, network);
   inbox.watch(fd);
+}
+
+function endNetwork(vni: number, fd: number): void {
+  const network = networks.get(vni);
+  if (network) unwatch(network);
+  networks.delete(vni);
+  say({ kind: 'released', fd });
 }
 
 function unwatch(network: TxNetwork): void {
