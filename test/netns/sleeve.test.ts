@@ -51,16 +51,22 @@ async function allArrive(from: SleeveHost, address: string, count = 20, ...more:
 const segmentInSoftware = (host: Host): void => host.netns.ip('link set eth0 gso_max_segs 1');
 
 const RECEIVER = `const h=require('node:crypto').createHash('sha256');let n=0;
-require('node:net').createServer((s)=>s.on('data',(d)=>{h.update(d);n+=d.length}).on('end',()=>{console.log(n+' '+h.digest('hex'));process.exit(0)})).listen(5001,'::')`;
-const SENDER = `const c=require('node:crypto'),h=c.createHash('sha256');const s=require('node:net').connect(5001,process.argv[1]);
+require('node:net').createServer((s)=>s.on('data',(d)=>{h.update(d);n+=d.length}).on('end',()=>{console.log(n+' '+h.digest('hex'));process.exit(0)})).listen(Number(process.argv[1]),'::')`;
+const SENDER = `const c=require('node:crypto'),h=c.createHash('sha256');const s=require('node:net').connect(Number(process.argv[3]),process.argv[1]);
 const all=Number(process.argv[2]);let n=0;(function go(){while(n<all){const b=c.randomBytes(65536);h.update(b);n+=b.length;if(!s.write(b))return s.once('drain',go)}
 s.end();console.log(n+' '+h.digest('hex'))})()`;
 
 /** Sends random bytes by TCP. @returns what each side counted and hashed */
-async function transfer(from: SleeveHost, to: SleeveHost, address: string, bytes: number): Promise<[string, string]> {
-  const received = to.container.run(process.execPath, '-e', RECEIVER);
+async function transfer(
+  from: SleeveHost,
+  to: SleeveHost,
+  address: string,
+  bytes: number,
+  port = 5001,
+): Promise<[string, string]> {
+  const received = to.container.run(process.execPath, '-e', RECEIVER, `${port}`);
   const sent = await eventually('the receiver listens', 10_000, async () => {
-    const { code, stdout } = await from.container.run(process.execPath, '-e', SENDER, address, `${bytes}`);
+    const { code, stdout } = await from.container.run(process.execPath, '-e', SENDER, address, `${bytes}`, `${port}`);
     return code === 0 ? stdout : undefined;
   });
   return [sent.trim(), (await received).stdout.trim()];
@@ -103,6 +109,14 @@ test('bytes arrive as they were sent through 1 % loss, over IPv4 and IPv6', asyn
   const { rx } = await b.counters();
   assert.ok(rx.mended > 0, 'nothing was lost');
   assert.equal(rx['tap-refused'], 0);
+});
+
+test('flows whose headers differ in size share the way, and each is read as it was sent', async () => {
+  const [a, b] = await pair();
+  const flows = [a.v4, a.v6].map((address, i) => transfer(b, a, address, 40e6, 5001 + i));
+  for (const [sent, received] of await Promise.all(flows)) assert.equal(received, sent);
+  const { tx } = await b.counters();
+  assert.ok(tx.scattered > 0 && tx.gathered > 0, JSON.stringify(tx));
 });
 
 test('what does not fit the path is split and joined, and TCP is cut smaller', async () => {
