@@ -177,7 +177,11 @@ export class NetworkWant {
     return wants;
   }
 
-  /** @returns whether the bridge or an uplink is another than before, so that nothing is known of its rows */
+  /**
+   * A TAP that comes or goes has no rows but those of the peers that it carries: to mark everything for it would plan the
+   * whole table anew three seconds after the start, when the mesh is being met.
+   * @returns whether the bridge or a vxlan is another than before, so that nothing is known of its rows
+   */
   bindLinks(byName: ReadonlyMap<string, LinkIndex>): boolean {
     const vni = this.forward?.vni;
     const at = (role: LinkRole): LinkIndex | undefined =>
@@ -189,8 +193,8 @@ export class NetworkWant {
       port.index = byName.get(name);
       this.#dirty.macs.add(port.mac);
     }
-    const roles = ['bridge', 'v4', 'v6', 'sleeve'] as const;
-    const moved = roles.some((role) => was[role] !== this.#links[role]);
+    if (was.sleeve !== this.#links.sleeve) this.markPeers(this.#sleeved);
+    const moved = (['bridge', 'v4', 'v6'] as const).some((role) => was[role] !== this.#links[role]);
     if (moved) this.markAll();
     return moved;
   }
@@ -280,12 +284,14 @@ export class NetworkWant {
 
   /** The kernel may have lost what it knew of this link. */
   markLink(index: LinkIndex): void {
+    if (index === this.#links.sleeve) return this.markPeers(this.#sleeved);
     const port = [...this.#ports.values()].find((p) => p.index === index);
     if (port === undefined) this.markAll();
     else this.#dirty.macs.add(port.mac);
   }
 
   markPeers(peers: ReadonlySet<PeerId>): void {
+    if (peers.size === 0) return;
     for (const [mac, peer] of this.#macs) if (peers.has(peer)) this.#dirty.macs.add(mac);
     for (const peer of peers) if (this.#members.has(peer)) this.#dirty.flood = true;
   }
