@@ -70,13 +70,16 @@ export interface Datapath {
   /**
    * Checks what the kernel offers, makes the probe device, reads back what an earlier router left. Until `settled`, rows
    * and links that are not (yet) wanted stay: they may belong to peers we have not heard from again.
-   * @throws KernelError EPERM without CAP_NET_ADMIN, EOPNOTSUPP for a kernel without bridge or vxlan
+   * @throws KernelError EPERM without CAP_NET_ADMIN, EOPNOTSUPP for a kernel without bridge, or without vxlan when
+   *   nothing else may carry
    */
   start(): Promise<void>;
   /** Queues the changes; the kernel follows within milliseconds. */
   apply(deltas: readonly ForwardingDelta[]): void;
   /** Keys for the sleeve to a peer; undefined: those it had are void. */
   session(peer: PeerId, keys: SessionKeys | undefined): void;
+  /** The peer has proven that it holds the keys of the session that we call so. */
+  sessionConfirmed(peer: PeerId, receiveIndex: number): void;
   /** The table is complete now: what the kernel has and nobody wants may go. */
   settled(): void;
   /** Resolves when all that was queued before the call is in the kernel. */

@@ -24,6 +24,7 @@ import { isOurLink, linkName } from './names.js';
 import type { NetworkWant } from './network-want.js';
 import type { Carrier } from './overlay.js';
 import { DEFAULT_CEILING, Overlays } from './overlays.js';
+import { NO_VXLAN_REMEDY } from './paths/path-report.js';
 import type { Paths } from './paths/paths.js';
 import { preflight } from './preflight.js';
 import { Reconciler, type Clock } from './reconcile.js';
@@ -54,6 +55,7 @@ export class LinuxDatapath implements Datapath {
   readonly #learnt: LearntMacs;
   readonly #overlays: Overlays;
   #tables: SleeveTables | undefined;
+  #hasVxlan = true;
   readonly #moves = new Moves();
   /** Addresses whose MAC changed, to be announced once the kernel has the new one. */
   readonly #toAnnounce = new Map<NetworkName, Map<Ip, Mac>>();
@@ -76,7 +78,7 @@ export class LinuxDatapath implements Datapath {
     this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, this.#reconciler);
     this.#exposures = new Exposures(deps.kernel, this.#want);
     this.#learnt = new LearntMacs(this.#want);
-    this.#overlays = new Overlays(config, deps.sleeve, {
+    this.#overlays = new Overlays(config, deps, {
       use: (peer, carrier) => this.#carry(peer, carrier),
       news: (peer) => this.#reportPath(peer),
       hurryVxlan: (peer) => deps.paths.hurry(peer),
@@ -87,10 +89,11 @@ export class LinuxDatapath implements Datapath {
   }
 
   async start(): Promise<void> {
-    await preflight(this.#deps.kernel, this.#config);
+    this.#hasVxlan = await preflight(this.#deps.kernel, this.#config);
+    if (!this.#hasVxlan) this.#goWithoutVxlan();
     this.#unwatch = this.#deps.kernel.watch((ev) => this.#onEvent(ev));
-    await this.#deps.paths.start();
-    this.#overlays.start(true);
+    await this.#deps.paths.start(this.#hasVxlan);
+    this.#overlays.start(this.#hasVxlan);
     this.#reconciler.kick();
   }
 
@@ -101,6 +104,10 @@ export class LinuxDatapath implements Datapath {
 
   session(peer: PeerId, keys: SessionKeys | undefined): void {
     this.#overlays.setSession(peer, keys);
+  }
+
+  sessionConfirmed(peer: PeerId, receiveIndex: number): void {
+    this.#overlays.confirmSession(peer, receiveIndex);
   }
 
   apply(deltas: readonly ForwardingDelta[]): void {
@@ -170,6 +177,7 @@ export class LinuxDatapath implements Datapath {
         this.#linkState('vxlan'),
         ...this.#deps.paths.capabilities(),
         ...this.#overlays.capabilities(),
+        ...[this.#linkState('sleeve')].filter(({ ok }) => !ok),
       ],
       paths: this.#deps.paths.paths().map((path) => this.#overlays.describe(path)),
       networks,
@@ -199,9 +207,17 @@ export class LinuxDatapath implements Datapath {
     this.#deps.kernel.close();
   }
 
-  /** `start` made sure that the kernel has both; what can still be wrong is another program's link in our place. */
-  #linkState(name: 'bridge' | 'vxlan'): Capability {
-    const refusal = this.#reconciler.linkRefusals.find(({ op }) => /vxlan|m[vw]-/.test(op) === (name === 'vxlan'));
+  #goWithoutVxlan(): void {
+    this.#want.goWithoutVxlan();
+    this.#config.log('vxlan-missing', {});
+  }
+
+  /** `start` made sure that the kernel has both, or can do without; else another program's link may be in our place. */
+  #linkState(name: 'bridge' | 'vxlan' | 'sleeve'): Capability {
+    // The sentence that each connection has as well: so it is said once.
+    if (name === 'vxlan' && !this.#hasVxlan)
+      return { name, ok: false, reason: 'vxlan: no kernel support', remedy: NO_VXLAN_REMEDY };
+    const refusal = this.#reconciler.linkRefusals.find(({ op }) => partOf(op) === name);
     if (refusal === undefined) return { name, ok: true, reason: '', remedy: '' };
     const remedy = refusal.errno === 'EEXIST' ? 'remove the link that is in the way: ip -d link show' : '';
     return { name, ok: false, reason: refusal.message, remedy };
@@ -317,6 +333,10 @@ export class LinuxDatapath implements Datapath {
     this.#config.log(`${doing}-refused`, { error: error.message });
   }
 }
+
+/** Which part of the datapath the link is for that a command was about. */
+const partOf = (op: string): 'bridge' | 'vxlan' | 'sleeve' =>
+  /vxlan|m[vw]-/.test(op) ? 'vxlan' : /\bms-/.test(op) ? 'sleeve' : 'bridge';
 
 const bridgeName = (network: NetworkWant): string => linkName('bridge', network.name, network.forward!.vni);
 

@@ -161,17 +161,17 @@ export class NetworkWant {
     return [...this.#ports].filter(([, port]) => port.made).map(([name]) => name);
   }
 
-  /** @param withV6, withSleeve does any peer need a vxlan of that family, is there a sleeve to read a TAP? */
-  linkWants(withV6: boolean, withSleeve: boolean): LinkWant[] {
+  /** @param uses the uplinks that are of use: a vxlan of each family, and the TAP of a sleeve */
+  linkWants(uses: Readonly<Record<'v4' | 'v6' | 'sleeve', boolean>>): LinkWant[] {
     if (this.forward === undefined) return [];
     const { self, local } = this.#config;
     const { vni, mtu } = this.forward;
     const [name, alias, mac] = [linkName('bridge', this.name, vni), linkAlias(self, this.name), this.bridgeMac];
     const bridge: LinkSpec = { kind: 'bridge', name, mac, mtu, alias };
     const wants: LinkWant[] = [{ name, kind: 'bridge', mtu, alias, mac, spec: bridge }];
-    if (local.v4) wants.push(this.#vxlanWant('vxlan4', ANY_IPV4, name));
-    if (local.v6 && withV6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
-    if (withSleeve) wants.push(this.#tapWant(name));
+    if (local.v4 && uses.v4) wants.push(this.#vxlanWant('vxlan4', ANY_IPV4, name));
+    if (local.v6 && uses.v6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
+    if (uses.sleeve) wants.push(this.#tapWant(name));
     for (const [port, { id }] of this.#ports)
       wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master: endpointOf(name) });
     return wants;

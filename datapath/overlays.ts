@@ -1,14 +1,21 @@
 // The shell of the choice among overlays: what probing knows of each path goes into `OverlayChoice`, and what that decides
 // goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
-import type { Millis, PathReport, PeerForward, PeerId, SessionKeys, SocketAddress } from '../router/types.js';
+import type { PathReport, PeerForward, PeerId, SessionKeys, SocketAddress } from '../router/types.js';
 import type { Capability, DatapathConfig } from './datapath.js';
 import { SLEEVE_OVERHEAD } from './mtu.js';
 import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } from './overlay.js';
 import { wayTo, type Way } from './paths/path-report.js';
 import type { Path } from './paths/probe/path-state.js';
 import { SleeveProbes } from './paths/sleeve-probes.js';
+import type { Clock } from './reconcile.js';
 import { sleeveReport } from './sleeve-report.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
+
+export interface OverlaysDeps {
+  /** Starts a sleeve. @throws SyscallError */
+  readonly sleeve: (onEvent: (ev: SleeveEvent) => void) => Sleeve;
+  readonly clock: Clock;
+}
 
 export interface OverlaysHooks {
   /** What carries the peer's frames from now on. */
@@ -31,13 +38,15 @@ interface Peer {
 
 /** A router that starts, and a mesh that forms, have better uses for the processor than two threads more. */
 const START_AFTER_MS = 3_000;
+/** A port that is taken may be free again. */
+const RETRY_MS = 10_000;
 const TRAFFIC_MS = 500;
 /** What is probed for while this host is in no network: the MTU of a network founded on 1500. */
 export const DEFAULT_CEILING = 1376;
 
 export class Overlays {
   readonly #config: DatapathConfig;
-  readonly #make: (onEvent: (ev: SleeveEvent) => void) => Sleeve;
+  readonly #deps: OverlaysDeps;
   readonly #hooks: OverlaysHooks;
   readonly #choice = new OverlayChoice();
   readonly #probes: SleeveProbes;
@@ -48,17 +57,15 @@ export class Overlays {
   #refusal: string | undefined;
   #hasVxlan = true;
   #ceiling = DEFAULT_CEILING;
-  #choiceTimer: NodeJS.Timeout | undefined;
-  #startTimer: NodeJS.Timeout | undefined;
-  #trafficTimer: NodeJS.Timeout | undefined;
+  /** Each calls its timer off. */
+  readonly #timers = new Map<'choice' | 'start' | 'traffic', () => void>();
   #isStopped = false;
 
-  /** @param make starts a sleeve. @throws SyscallError */
-  constructor(config: DatapathConfig, make: (onEvent: (ev: SleeveEvent) => void) => Sleeve, hooks: OverlaysHooks) {
+  constructor(config: DatapathConfig, deps: OverlaysDeps, hooks: OverlaysHooks) {
     this.#config = config;
-    this.#make = make;
+    this.#deps = deps;
     this.#hooks = hooks;
-    this.#probes = new SleeveProbes(config.self, this.#ceiling, {
+    this.#probes = new SleeveProbes(config.self, this.#ceiling, deps.clock, {
       probe: (peer, bytes, token) => this.#sleeve?.probe(peer, bytes, token),
       stirred: (peer) => this.#sleeveStirred(peer),
       news: (peer) => hooks.news(peer),
@@ -70,7 +77,7 @@ export class Overlays {
     this.#hasVxlan = hasVxlan;
     if (this.#config.overlay === 'vxlan') return;
     const isUrgent = this.#config.overlay === 'sleeve' || !hasVxlan;
-    this.#startTimer = setTimeout(() => this.#startSleeve(), isUrgent ? 0 : START_AFTER_MS);
+    this.#after('start', isUrgent ? 0 : START_AFTER_MS, () => this.#startSleeve());
   }
 
   setPeer(peer: PeerId, value: PeerForward | undefined): void {
@@ -103,6 +110,11 @@ export class Overlays {
     if (isFirst) this.#probes.hurry(peer);
   }
 
+  /** The peer has proven that it holds the keys of this session: until then the one before seals. */
+  confirmSession(peer: PeerId, receiveIndex: number): void {
+    this.#sleeve?.confirmSession(peer, receiveIndex);
+  }
+
   /** What the vxlan's probes found. */
   vxlanStirred(peer: PeerId, path: Path | undefined): void {
     if (path !== undefined) this.#state(peer, 'vxlan', path);
@@ -126,7 +138,8 @@ export class Overlays {
 
   capabilities(): readonly Capability[] {
     if (this.#refusal === undefined) return [];
-    return [{ name: 'sleeve', ok: false, reason: this.#refusal, remedy: 'ss -lunp | grep 6784' }];
+    const remedy = this.#refusal.includes('EADDRINUSE') ? `ss -lunp | grep ${sleevePort(this.#config.vxlanPort)}` : '';
+    return [{ name: 'sleeve', ok: false, reason: this.#refusal, remedy }];
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -143,24 +156,27 @@ export class Overlays {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const timer of [this.#choiceTimer, this.#startTimer, this.#trafficTimer]) clearTimeout(timer);
+    for (const cancel of this.#timers.values()) cancel();
     this.#probes.stop();
     await this.#sleeve?.close();
   }
 
   #startSleeve(): void {
     try {
-      this.#sleeve = this.#make((ev) => this.#onEvent(ev));
+      this.#sleeve = this.#deps.sleeve((ev) => this.#onEvent(ev));
     } catch (error) {
-      this.#refusal = (error as Error).message;
-      return this.#config.log('sleeve-refused', { reason: this.#refusal });
+      const { message } = error as Error;
+      if (this.#refusal !== message) this.#config.log('sleeve-refused', { reason: message });
+      this.#refusal = message;
+      return this.#after('start', RETRY_MS, () => this.#startSleeve());
     }
+    this.#refusal = undefined;
     this.#hooks.started(this.#sleeve);
     for (const [peer, { way }] of this.#peers) {
       this.#wantSession(peer, true);
       this.#probes.setPeer(peer, way.family);
     }
-    this.#trafficTimer = setInterval(() => this.#readTraffic(), TRAFFIC_MS);
+    this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
   #wantSession(peer: PeerId, wanted: boolean): void {
@@ -206,7 +222,7 @@ export class Overlays {
   }
 
   #step(ev: OverlayEvent): void {
-    for (const fx of this.#choice.handle(ev, clock())) {
+    for (const fx of this.#choice.handle(ev, this.#deps.clock.now())) {
       if (fx.kind === 'use') this.#use(fx.peer, fx.carrier, fx.why);
       else for (const carrier of fx.carriers) this.#hurry(fx.peer, carrier);
     }
@@ -234,13 +250,18 @@ export class Overlays {
       this.#framesSeen.set(peer, txFrames + rxFrames);
     }
     if (moving.length > 0) this.#probes.traffic(moving);
+    this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
   #arm(): void {
-    clearTimeout(this.#choiceTimer);
+    this.#timers.get('choice')?.();
     const at = this.#choice.nextDeadline();
-    if (this.#isStopped || at === undefined) return;
-    this.#choiceTimer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+    if (at === undefined) return;
+    this.#after('choice', Math.max(0, Math.ceil(at - this.#deps.clock.now())), () => this.#step({ kind: 'tick' }));
+  }
+
+  #after(timer: 'choice' | 'start' | 'traffic', ms: number, run: () => void): void {
+    if (!this.#isStopped) this.#timers.set(timer, this.#deps.clock.after(ms, run));
   }
 
   #name(peer: PeerId): string {
@@ -253,4 +274,3 @@ export const sleevePort = (vxlanPort: number): number => vxlanPort - 1;
 
 const sleeveAddress = ({ vtep }: Way): SocketAddress => ({ ip: vtep.ip, port: sleevePort(vtep.port) });
 const sameVtep = (a: Way, b: Way): boolean => a.vtep.ip === b.vtep.ip && a.vtep.port === b.vtep.port;
-const clock = (): Millis => performance.now() as Millis;

@@ -28,7 +28,7 @@ export function sleeveReport(f: SleeveFacts, vxlan: PathReport): PathReport {
     overlay: 'sleeve',
     state: path?.kind ?? 'down',
     ...words(f, vxlan),
-    rttMs: known ? path.rttMs : undefined,
+    rttMs: known && path.rttMs !== undefined ? Math.round(path.rttMs * 1_000) / 1_000 : undefined,
     mtu: known ? path.mtu : undefined,
     txBytes: sum(vxlan.txBytes, f.counted?.txBytes),
     rxBytes: sum(vxlan.rxBytes, f.counted?.rxBytes),

@@ -27,6 +27,7 @@ export class Want {
   readonly #byLink = new Map<LinkIndex, NetworkWant>();
   #usesV6: boolean;
   #usesSleeve = false;
+  #usesVxlan = true;
 
   constructor(config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>) {
     this.#config = config;
@@ -50,6 +51,11 @@ export class Want {
   /** There is a sleeve: each network has a TAP for it. */
   useSleeve(): void {
     this.#usesSleeve = this.linksDirty = true;
+  }
+
+  /** The kernel has none: the sleeve carries everything. */
+  goWithoutVxlan(): void {
+    this.#usesVxlan = false;
   }
 
   /** Whether the sleeve carries the peer's frames, instead of the vxlan. */
@@ -84,7 +90,8 @@ export class Want {
   }
 
   linkWants(): LinkWant[] {
-    return [...this.networks.values()].flatMap((network) => network.linkWants(this.#usesV6, this.#usesSleeve));
+    const uses = { v4: this.#usesVxlan, v6: this.#usesVxlan && this.#usesV6, sleeve: this.#usesSleeve };
+    return [...this.networks.values()].flatMap((network) => network.linkWants(uses));
   }
 
   /** Takes in the links as they are now. @returns the networks any of whose bridge and uplinks is another than before */

@@ -108,7 +108,8 @@ const routerHooks = (
   log: (event, fields) => log.write(event, fields),
   session: (fx) => {
     if (fx.kind === 'session') datapath.session(fx.peer, fx);
-    else if (fx.kind === 'sessionLost') datapath.session(fx.peer, undefined);
+    else if (fx.kind === 'sessionConfirmed') datapath.sessionConfirmed(fx.peer, fx.receiveIndex);
+    else datapath.session(fx.peer, undefined);
   },
 });
 

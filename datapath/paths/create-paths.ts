@@ -76,8 +76,9 @@ class LinuxPaths implements Paths {
     }
   }
 
-  async start(): Promise<void> {
+  async start(hasVxlan: boolean): Promise<void> {
     this.#running = true;
+    if (!hasVxlan) this.#devices.clear();
     this.#unwatch = this.#kernel.watch((ev) => this.#onKernel(ev));
     await this.#queue(() => this.#ensureDevices());
     this.#upkeepSoon(0);
@@ -93,7 +94,7 @@ class LinuxPaths implements Paths {
     if (way === undefined || old?.way?.family !== way.family) this.#device(old?.way)?.setPeer(peer, undefined);
     this.#device(way)?.setPeer(peer, way?.vtep);
     this.#traffic.setPeer(peer, way?.vtep);
-    this.#step({ kind: 'peer', peer, overheadBytes: way && VXLAN_OVERHEAD[way.family] });
+    this.#step({ kind: 'peer', peer, overheadBytes: this.#device(way) && way && VXLAN_OVERHEAD[way.family] });
     if (value !== undefined && way === undefined) this.#report(peer);
     if (this.#running) this.#upkeepSoon(BATCH_MS);
   }

@@ -36,6 +36,8 @@ export interface PathFacts {
   readonly port: number;
 }
 
+export const NO_VXLAN_REMEDY = 'modprobe vxlan, and launch again';
+
 /** A frame of the peer that came within this time says that its direction works, ms. */
 const HEARD_MS = 5_000;
 
@@ -62,7 +64,7 @@ function words(f: PathFacts, now: Millis): Words {
   }
   if (f.refusal !== undefined || path === undefined) {
     const reason = `no kernel support${f.refusal === undefined ? '' : `: ${f.refusal}`}`;
-    return { overlay: 'none', state: 'down', reason, remedy: 'modprobe vxlan' };
+    return { overlay: 'none', state: 'down', reason, remedy: NO_VXLAN_REMEDY };
   }
   if (path.kind === 'down')
     return { overlay: 'vxlan', state: 'down', reason: 'probes lost', remedy: lostRemedy(f, way, path, now) };

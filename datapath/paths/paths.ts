@@ -9,8 +9,11 @@ import type { Path } from './probe/path-state.js';
  * rules in the host's forward chains, and the gratuitous ARP and NA that local containers need.
  */
 export interface Paths {
-  /** Makes or adopts the probe device. A host that refuses it is a `Capability` with a reason, not an error. */
-  start(): Promise<void>;
+  /**
+   * Makes or adopts the probe device. A host that refuses it is a `Capability` with a reason, not an error.
+   * @param hasVxlan if the kernel has none nothing is probed, for no data would arrive where a probe does
+   */
+  start(hasVxlan: boolean): Promise<void>;
   /** Sets how a peer is reached, or (undefined) forgets it. Idempotent. */
   setPeer(peer: PeerId, value: PeerForward | undefined): void;
   /** One report per peer, in the order in which they came. */

@@ -3,6 +3,7 @@
 import type { Millis, PeerId } from '../../router/types.js';
 import { SLEEVE_OVERHEAD } from '../mtu.js';
 import type { Family } from './path-report.js';
+import type { Clock } from '../reconcile.js';
 import { PROBE_MIN_BYTES } from './probe/frame.js';
 import type { Path } from './probe/path-state.js';
 import { Prober, type ProberEvent } from './probe/prober.js';
@@ -15,8 +16,6 @@ const ETHERNET_BYTES = 14;
 /** An answer that is late by more is of no use to the prober. */
 const KEEP_MS = 3_000;
 
-const clock = (): Millis => performance.now() as Millis;
-
 export interface SleeveProbesHooks {
   /** @param bytes of the whole IP packet */
   probe(peer: PeerId, bytes: number, token: number): void;
@@ -27,14 +26,16 @@ export interface SleeveProbesHooks {
 }
 
 export class SleeveProbes {
+  readonly #clock: Clock;
   readonly #hooks: SleeveProbesHooks;
   readonly #prober: Prober;
   readonly #peers = new Map<PeerId, { readonly family: Family; readonly sentAt: Map<number, Millis> }>();
-  #timer: NodeJS.Timeout | undefined;
+  #disarm: () => void = () => undefined;
   #isStopped = false;
 
   /** @param ceiling the largest packet that any network carries, bytes */
-  constructor(self: PeerId, ceiling: number, hooks: SleeveProbesHooks) {
+  constructor(self: PeerId, ceiling: number, clock: Clock, hooks: SleeveProbesHooks) {
+    this.#clock = clock;
     this.#hooks = hooks;
     this.#prober = new Prober(self, ceiling, Math.random, IDLE_MS);
   }
@@ -61,12 +62,12 @@ export class SleeveProbes {
 
   /** @param rttMs as the threads measured it, without what this one was late */
   reply(peer: PeerId, token: number, rttMs: number): void {
-    const sentAt = this.#peers.get(peer)?.sentAt.get(token);
+    const [now, sentAt] = [this.#clock.now(), this.#peers.get(peer)?.sentAt.get(token)];
     if (sentAt === undefined) return;
     this.#peers.get(peer)!.sentAt.delete(token);
-    const lateUs = Math.max(0, Math.round((clock() - sentAt - rttMs) * 1_000));
+    const lateUs = Math.max(0, Math.round((now - sentAt - rttMs) * 1_000));
     const frame = { kind: 'echo', from: peer, nonce: token, timeUs: lateUs, sizeBytes: 0 } as const;
-    this.#step({ kind: 'frame', frame, arrivedAt: clock() });
+    this.#step({ kind: 'frame', frame, arrivedAt: now });
   }
 
   path(peer: PeerId): Path | undefined {
@@ -75,11 +76,11 @@ export class SleeveProbes {
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#disarm();
   }
 
   #step(ev: ProberEvent): void {
-    for (const fx of this.#prober.handle(ev, clock()))
+    for (const fx of this.#prober.handle(ev, this.#clock.now()))
       switch (fx.kind) {
         case 'send':
           this.#send(fx.to, fx.frame.nonce, fx.frame.sizeBytes);
@@ -100,16 +101,19 @@ export class SleeveProbes {
   #send(peer: PeerId, token: number, frameBytes: number): void {
     const known = this.#peers.get(peer);
     if (known === undefined) return;
-    for (const [old, at] of known.sentAt) if (clock() - at > KEEP_MS) known.sentAt.delete(old);
-    known.sentAt.set(token, clock());
+    const now = this.#clock.now();
+    for (const [old, at] of known.sentAt) if (now - at > KEEP_MS) known.sentAt.delete(old);
+    known.sentAt.set(token, now);
     const isSmall = frameBytes <= PROBE_MIN_BYTES;
     this.#hooks.probe(peer, isSmall ? SMALL_BYTES : frameBytes - ETHERNET_BYTES + SLEEVE_OVERHEAD[known.family], token);
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
+    this.#disarm();
     const at = this.#prober.nextDeadline();
     if (this.#isStopped || at === undefined) return;
-    this.#timer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+    this.#disarm = this.#clock.after(Math.max(0, Math.ceil(at - this.#clock.now())), () =>
+      this.#step({ kind: 'tick' }),
+    );
   }
 }

@@ -23,6 +23,7 @@ export const EVENTS = {
   'peer-left': { level: 'info', sentence: 'a peer left the mesh' },
   'peer-forgotten': { level: 'info', sentence: 'an operator had a peer forgotten; its addresses are free' },
   'overlay-changed': { level: 'warn', sentence: 'another overlay carries the data to a peer' },
+  'vxlan-missing': { level: 'warn', sentence: 'this kernel has no vxlan: the sleeve carries everything' },
   'sleeve-refused': { level: 'warn', sentence: 'the sleeve cannot run here; the kernel carries alone' },
   'sleeve-moved': { level: 'info', sentence: 'a peer sends from another address now, and is answered there' },
   'sleeve-thread-died': { level: 'warn', sentence: 'a thread of the sleeve ended; it is started again' },

@@ -32,10 +32,10 @@ async function obey(command: Command): Promise<unknown> {
         log: (event, fields) => process.stderr.write(`${event} ${JSON.stringify(fields)}\n`),
       };
       paths = createPaths(config, new LinuxKernel());
-      return paths.start();
+      return paths.start(true);
     case 'restart':
       paths = createPaths(config!, new LinuxKernel());
-      return paths.start();
+      return paths.start(true);
     case 'stop':
       return paths!.stop();
     case 'reset':

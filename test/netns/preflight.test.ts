@@ -7,7 +7,7 @@ import type { KernelError } from '../../datapath/index.js';
 import type { Ip, LinkIndex } from '../../router/types.js';
 
 assert.equal(process.env.MESH_SANDBOX, '1', 'needs a sandbox: make test');
-const LOCAL = { vxlanPort: 6785, local: { v4: '10.0.0.1' as Ip } };
+const LOCAL = { vxlanPort: 6785, local: { v4: '10.0.0.1' as Ip }, overlay: 'auto' } as const;
 
 test('the preflight passes on a kernel with bridge and vxlan, and makes no link', async () => {
   const kernel = new LinuxKernel();
@@ -19,7 +19,7 @@ test('the preflight passes on a kernel with bridge and vxlan, and makes no link'
         throw e;
       }),
   });
-  await preflight(watched, LOCAL);
+  assert.equal(await preflight(watched, LOCAL), true);
   kernel.close();
   assert.deepEqual(refused, ['EADDRNOTAVAIL', 'ERANGE']);
 });

@@ -12,11 +12,13 @@ import type {
   Vni,
 } from '../../router/types.js';
 import type { LinkIndex } from '../../router/types.js';
+import type { DatapathConfig } from '../../datapath/datapath.js';
 import type { Row } from '../../datapath/kernel.js';
 import { LinuxDatapath } from '../../datapath/linux-datapath.js';
 import type { Paths } from '../../datapath/paths/paths.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeKernel } from './fake-kernel.js';
+import { FakeSleeve } from './fake-sleeve.js';
 
 export const SELF = 'aa'.repeat(16) as PeerId;
 export const peerOf = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
@@ -65,7 +67,14 @@ export class FakePaths implements Paths {
   readonly announced: { readonly ip: Ip; readonly mac: Mac }[] = [];
   readonly peers = new Set<PeerId>();
   bridges: readonly string[] = [];
-  start = (): Promise<void> => Promise.resolve();
+  /** With what it was started: does the kernel carry? */
+  hasVxlan: boolean | undefined;
+  readonly hurried: PeerId[] = [];
+  stir: Parameters<Paths['onStirred']>[0] = () => undefined;
+  start(hasVxlan: boolean): Promise<void> {
+    this.hasVxlan = hasVxlan;
+    return Promise.resolve();
+  }
   setPeer(peer: PeerId, value: unknown): void {
     if (value === undefined) this.peers.delete(peer);
     else this.peers.add(peer);
@@ -79,8 +88,12 @@ export class FakePaths implements Paths {
   setBridges(names: readonly string[]): void {
     this.bridges = names;
   }
-  onStirred(): void {}
-  hurry(): void {}
+  onStirred(listener: Parameters<Paths['onStirred']>[0]): void {
+    this.stir = listener;
+  }
+  hurry(peer: PeerId): void {
+    this.hurried.push(peer);
+  }
   stop(): void {}
   reset = (): Promise<void> => Promise.resolve();
 }
@@ -93,15 +106,17 @@ export class DatapathLab {
   readonly reports: DatapathReport[] = [];
   readonly logged: string[] = [];
   readonly datapath: LinuxDatapath;
+  /** Undefined until it is started. */
+  sleeve: FakeSleeve | undefined;
 
   /** @param kernel of a host where an earlier router may have left things */
-  constructor(kernel: FakeKernel = new FakeKernel()) {
+  constructor(kernel: FakeKernel = new FakeKernel(), overlay: DatapathConfig['overlay'] = 'vxlan') {
     this.kernel = kernel;
     const config = {
       self: SELF,
       vxlanPort: 6785,
       local: { v4: vtep(0), v6: 'fd00::aaaa' as Ip },
-      overlay: 'vxlan' as const,
+      overlay,
       onReport: (report: DatapathReport) => void this.reports.push(report),
       log: (event: string) => void this.logged.push(event),
     };
@@ -112,7 +127,10 @@ export class DatapathLab {
       netns: { open: (path) => namespaces.open(path), close: (fd) => namespaces.close(fd) },
       clock: this.clock,
       sysctl: () => Promise.resolve(true),
-      sleeve: () => assert.fail('no sleeve was asked for'),
+      sleeve: (onEvent) => {
+        assert.notEqual(overlay, 'vxlan', 'no sleeve was asked for');
+        return (this.sleeve = new FakeSleeve(onEvent));
+      },
     });
   }
 

@@ -66,6 +66,8 @@ export class FakeNamespaces {
 /** One network namespace. Calls take effect at once; notifications come a microtask later. */
 export class FakeKernel implements Kernel {
   readonly namespaces: FakeNamespaces;
+  /** Kinds of link that it has no module for. */
+  readonly lacks = new Set<LinkSpec['kind']>();
   /** How often each method was called, and `rowOps` performed. */
   readonly calls: Record<string, number> = {};
   readonly #links = new Map<number, FakeLink>();
@@ -89,6 +91,7 @@ export class FakeKernel implements Kernel {
 
   linkAdd(spec: LinkSpec): Promise<LinkIndex> {
     return this.#try('linkAdd', `ip link add ${spec.name} type ${spec.kind}`, (fail) => {
+      if (this.lacks.has(spec.kind)) fail('EOPNOTSUPP', 'Unknown device type');
       this.#checkName(spec.name, fail);
       const common = { name: spec.name, mtu: spec.mtu, alias: spec.alias };
       if (spec.kind === 'bridge' && spec.mac === '00:00:00:00:00:00') fail('EADDRNOTAVAIL');

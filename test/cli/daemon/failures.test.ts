@@ -10,7 +10,7 @@ import { PortInUse, StateDirError } from '../../../router/index.js';
 import type { Ip } from '../../../router/types.js';
 import { FakeKernel } from '../../support/fake-kernel.js';
 
-const LOCAL = { vxlanPort: 6785, local: { v4: '10.0.0.1' as Ip } };
+const LOCAL = { vxlanPort: 6785, local: { v4: '10.0.0.1' as Ip }, overlay: 'vxlan' } as const;
 
 /** The `n`-th thing that a launch asks of the kernel fails. 1: a bridge; 2: a vxlan. */
 async function launchOn(n: number, errno: string): Promise<readonly [number, string, string | undefined]> {

@@ -47,7 +47,7 @@ test('every path that is not good says why and what to do', () => {
   );
   assert.equal(
     said({ ...facts, refusal: 'ip link add mesh-vxp: EOPNOTSUPP' }),
-    'none | down | no kernel support: ip link add mesh-vxp: EOPNOTSUPP | modprobe vxlan',
+    'none | down | no kernel support: ip link add mesh-vxp: EOPNOTSUPP | modprobe vxlan, and launch again',
   );
   assert.equal(
     said(path({ kind: 'up', mtu: 1350 })),
