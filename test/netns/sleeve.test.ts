@@ -2,7 +2,13 @@
 //
 //   container ── mb-x ── ms-x (TAP) ── sleeve │ a │ eth0 ──── wire ──── eth0 │ b │ sleeve ── ms-x ── mb-x ── container
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { createMemory } from '../../datapath/sleeve/native/memory.js';
+import { Sealing } from '../../datapath/sleeve/native/sealing.js';
+import { OUTER, OUTER_BYTES, writeOuter } from '../../datapath/sleeve/wire/datagram.js';
 import { createLab, eventually, ping, type Host } from '../support/netns.js';
 import {
   acquaint,
@@ -245,6 +251,76 @@ test('datagrams of any content change nothing and are not answered', async () =>
   );
   await allArrive(a, b.v4);
 });
+
+const SEND_FILE = `const all=JSON.parse(require('node:fs').readFileSync(process.argv[2])),s=require('node:dgram').createSocket('udp4');let n=0;
+const go=()=>n<all.length?s.send(Buffer.from(all[n++],'hex'),6784,process.argv[1],go):process.exit(0);go()`;
+
+test('a peer that has the keys and seals nonsense breaks nothing', async () => {
+  const [a, b] = await pair();
+  const other = lab.host('nonsense');
+  const { receiveKey, receiveIndex } = sessionText(1, 1, a.host);
+  const seed = Date.now() & 0x7fffffff;
+  const messages = fc.sample(anyNonsense, { numRuns: 4_000, seed });
+  const file = join(lab.dir, 'nonsense.json');
+  writeFileSync(file, JSON.stringify(seal(messages, receiveKey, receiveIndex)));
+  const { code, stderr } = await other.netns.run(process.execPath, '-e', SEND_FILE, b.host.v4, file);
+  assert.equal(code, 0, stderr);
+  const { rx } = await eventually('all is read', 5_000, async () => {
+    const counters = await b.counters();
+    return counters.rx.receives >= 1_000 ? counters : undefined;
+  });
+  const words = `seed ${seed}: ${JSON.stringify(rx)}`;
+  assert.ok(rx['message-kind'] > 0 && rx['gso-headers'] + rx.virtio > 0 && rx['message-short'] > 0, words);
+  assert.deepEqual(
+    b.events.filter((e) => e.kind === 'workerDied' || e.kind === 'tapLost'),
+    [],
+    words,
+  );
+  await a.do('setRemote', b.id, { ip: b.host.v4, port: SLEEVE_PORT });
+  await b.do('setRemote', a.id, { ip: a.host.v4, port: SLEEVE_PORT });
+  await acquaint([a, b], 2); // the counters of the first session are used up
+  await reaches(b, a.v4);
+  await allArrive(a, b.v4);
+});
+
+/** Messages that are almost in order: kinds, virtio headers and Ethernet types that lead into every branch, and any bytes behind. */
+const anyNonsense = fc
+  .record({
+    kind: fc.constantFrom(1, 1, 1, 1, 2, 2, 3, 4, 9),
+    index: fc.constantFrom(0, 1, 0x8000, 0x8001, 0x7fff),
+    virtio: fc.tuple(
+      fc.constantFrom(0, 1, 1),
+      fc.constantFrom(0, 1, 4, 5, 0x81, 3, 77),
+      fc.nat(200),
+      fc.nat(255),
+      fc.nat(60),
+      fc.constantFrom(6, 16, 255),
+    ),
+    ethernet: fc.constantFrom([8, 0, 0x45], [0x86, 0xdd, 0x60], [0x81, 0, 0]),
+    rest: fc.uint8Array({ maxLength: 400 }),
+  })
+  .map(({ kind, index, virtio: [flags, type, header, gso, start, offset], ethernet, rest }) =>
+    Uint8Array.from([
+      ...[kind, 0, 0, SLEEVE_VNI, 0, 0, 0, 1, index >> 8, index & 255],
+      ...[flags, type, header, 0, gso, 0, start, 0, offset, 0],
+      ...[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, ...ethernet],
+      ...rest,
+    ]),
+  );
+
+function seal(messages: readonly Uint8Array[], key: string, receiver: number): string[] {
+  const memory = createMemory(8_192);
+  const at = memory.take(4_096);
+  const use = { cipher: 'aes-256-gcm', key: new Uint8Array(Buffer.from(key, 'hex')), lane: 0, receiver } as const;
+  const sealer = new Sealing(memory).sealer(use, 1_000);
+  return messages.map((whole, i) => {
+    const message = i % 9 === 0 ? whole.subarray(0, 1 + (i % 33)) : whole;
+    memory.bytes.set(message, at + OUTER_BYTES);
+    writeOuter(memory.view, at, 0, 0, receiver);
+    sealer.seal(at + OUTER.counter, message.length);
+    return Buffer.from(memory.bytes.subarray(at, at + OUTER_BYTES + message.length + sealer.tagBytes)).toString('hex');
+  });
+}
 
 test('a relay passes batches on that it cannot read, and only from whom it knows', async () => {
   const [a, b] = await pair();
