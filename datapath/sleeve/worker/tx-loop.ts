@@ -9,24 +9,17 @@ import { lastErrno } from '../../syscalls.js';
 import { isGroup, macAt, type MacTable } from '../forward/mac-table.js';
 import type { StormLimiter } from '../forward/storm.js';
 import { copyPayload, emptyCut, messageBytes, planCut, writeHeaders, type Cut } from '../frame/cutter.js';
-import { ERRNO, read, readv } from '../native/io.js';
+import { ERRNO, read } from '../native/io.js';
 import type { Memory } from '../native/memory.js';
 import { MAX_DATAGRAM_BYTES, OUTER_BYTES } from '../wire/datagram.js';
-import { MAX_MESSAGE_BYTES, SEGMENT, SEGMENT_HEADER_BYTES, VIRTIO_BYTES } from '../wire/message.js';
+import { VIRTIO_BYTES } from '../wire/message.js';
 import type { SendPeer } from './peers.js';
+import { FRAME_BYTES, READ_AT, ScatterReader } from './scatter-reader.js';
 import { MAX_SENT, perCall, type Sender } from './sender.js';
 import { PEER, TOTAL, type Totals } from './shared.js';
 import { Splitter } from './splitter.js';
 
-/** A frame with its virtio header: an IP packet of 65,535 bytes behind Ethernet and two VLAN tags. */
-const FRAME_BYTES = 65_535 + 22 + VIRTIO_BYTES;
-/** From a slot's beginning to where the TAP's bytes go. */
-const READ_AT = OUTER_BYTES + SEGMENT_HEADER_BYTES;
 const OUT_BYTES = MAX_DATAGRAM_BYTES + READ_AT + FRAME_BYTES + 4_096;
-const IOV_BYTES = 16;
-const MAX_SLOTS = 160;
-/** Below this payload too many slots would be needed, and above none is worth it. */
-const MIN_SCATTERED_BYTES = 512;
 /** Frames from one TAP before the others have their turn. */
 const BUDGET = 64;
 const MAC_BYTES = 6;
@@ -49,14 +42,8 @@ export class TxLoop {
   /** Where frames are read to, and where they are copied to when they were not read to the right place. */
   readonly #out: number;
   readonly #copy: number;
-  readonly #gathered: number;
-  readonly #iov: number;
+  readonly #scatter: ScatterReader;
   #frame = 0;
-  /** What readv expects; 0 headers: nothing. */
-  #headerBytes = 0;
-  #payloadBytes = 0;
-  #stride = 0;
-  #slots = 0;
   /** Datagrams that are sealed and not yet sent, from `#out` on. */
   #pendingPeer: SendPeer | undefined;
   #pendingBytes = 0;
@@ -70,8 +57,7 @@ export class TxLoop {
     this.#storm = storm;
     this.#out = memory.take(OUT_BYTES);
     this.#copy = memory.take(MAX_DATAGRAM_BYTES + 4_096);
-    this.#gathered = memory.take(FRAME_BYTES);
-    this.#iov = memory.take(MAX_SLOTS * IOV_BYTES);
+    this.#scatter = new ScatterReader(memory, this.#out, OUT_BYTES);
     this.#splitter = new Splitter(memory, sender);
   }
 
@@ -81,7 +67,7 @@ export class TxLoop {
    */
   drain(network: TxNetwork, nowMs: number): 'empty' | 'more' | 'lost' {
     for (let i = 0; i < BUDGET; i++) {
-      const n = this.#headerBytes > 0 ? this.#readScattered(network, nowMs) : this.#readContiguous(network, nowMs);
+      const n = this.#scatter.isReady ? this.#readScattered(network, nowMs) : this.#readContiguous(network, nowMs);
       if (n >= 0) continue;
       const errno = lastErrno();
       this.#flush();
@@ -94,16 +80,16 @@ export class TxLoop {
   }
 
   #readScattered(network: TxNetwork, nowMs: number): number {
-    const n = readv(network.fd, this.#memory.base + this.#iov, this.#slots);
+    const n = this.#scatter.read(network.fd);
     if (n < 0) return n;
     const source = this.#out + READ_AT;
-    const firstBytes = VIRTIO_BYTES + this.#headerBytes + this.#payloadBytes;
-    if (n <= firstBytes) {
-      this.#headerBytes = 0; // a small frame: expect another
+    if (this.#scatter.isWhole(n)) {
+      this.#scatter.forget();
       this.#forward(network, source, source + n, nowMs);
     } else if (!this.#sendScattered(network, source, source + n)) {
       this.#totals.add(TOTAL.gathered);
-      this.#forward(network, this.#gathered, this.#gather(n), nowMs);
+      const gathered = this.#scatter.gather(n);
+      this.#forward(network, gathered, gathered + n, nowMs);
     }
     return n;
   }
@@ -116,9 +102,8 @@ export class TxLoop {
     if (peer?.sealer === undefined) return false;
     const cut = this.#cut;
     if (planCut(bytes, view, source, end, peer.roomBytes, cut) !== undefined) return false;
-    if (cut.headerBytes !== this.#headerBytes || cut.payloadBytes !== this.#payloadBytes) return false;
     const stride = OUTER_BYTES + cut.messageBytes + peer.sealer.tagBytes;
-    if (stride !== this.#stride || cut.count > this.#slots || cut.messageBytes > peer.roomBytes) return false;
+    if (!this.#scatter.fits(cut, stride) || cut.messageBytes > peer.roomBytes) return false;
     this.#totals.add(TOTAL.scattered);
     const frame = this.#count(peer, cut, end - source);
     // All headers first: sealing the first slot destroys what they are copied from.
@@ -129,19 +114,6 @@ export class TxLoop {
     for (let i = 0; i < cut.count; i += most)
       this.#sealAndSend(peer, cut, this.#out + i * stride, stride, i, Math.min(most, cut.count - i));
     return true;
-  }
-
-  /** Brings a frame that readv scattered into one piece. @returns its end */
-  #gather(n: number): number {
-    const { bytes } = this.#memory;
-    const firstBytes = VIRTIO_BYTES + this.#headerBytes + this.#payloadBytes;
-    const payload = this.#out + READ_AT + VIRTIO_BYTES + this.#headerBytes;
-    bytes.copyWithin(this.#gathered, this.#out + READ_AT, this.#out + READ_AT + firstBytes);
-    for (let at = firstBytes, slot = 1; at < n; at += this.#payloadBytes, slot++) {
-      const from = payload + slot * this.#stride;
-      bytes.copyWithin(this.#gathered + at, from, from + Math.min(this.#payloadBytes, n - at));
-    }
-    return this.#gathered + n;
   }
 
   #readContiguous(network: TxNetwork, nowMs: number): number {
@@ -189,7 +161,7 @@ export class TxLoop {
       }
       this.#sealAndSend(peer, cut, this.#copy, stride, i, count);
     }
-    if (cut.count > 1 && cut.payloadBytes >= MIN_SCATTERED_BYTES) this.#expect(cut, stride);
+    if (cut.count > 1) this.#scatter.expect(cut, stride);
   }
 
   /** Seals `count` segments from `first` on, which lie `stride` apart, and sends them with one call. */
@@ -260,23 +232,5 @@ export class TxLoop {
     this.#totals.frame(cut.count);
     this.#frame = (this.#frame + 1) >>> 0;
     return this.#frame;
-  }
-
-  /** Has readv put the next frame into slots for segments like these. */
-  #expect(cut: Cut, stride: number): void {
-    const slots = Math.min(MAX_SLOTS, Math.ceil(FRAME_BYTES / cut.payloadBytes) + 1);
-    if (slots * stride + READ_AT > OUT_BYTES || cut.messageBytes > MAX_MESSAGE_BYTES) return;
-    const { view } = this.#memory;
-    this.#headerBytes = cut.headerBytes;
-    this.#payloadBytes = cut.payloadBytes;
-    this.#stride = stride;
-    this.#slots = slots;
-    const payload = this.#out + OUTER_BYTES + SEGMENT.ethernet + cut.headerBytes;
-    for (let i = 0; i < slots; i++) {
-      this.#memory.point(this.#iov + i * IOV_BYTES, i === 0 ? this.#out + READ_AT : payload + i * stride);
-      const length = i === 0 ? VIRTIO_BYTES + cut.headerBytes + cut.payloadBytes : cut.payloadBytes;
-      view.setUint32(this.#iov + i * IOV_BYTES + 8, length, true);
-      view.setUint32(this.#iov + i * IOV_BYTES + 12, 0, true);
-    }
   }
 }
