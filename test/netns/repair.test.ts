@@ -3,7 +3,7 @@
 //   ca ── host a ══ vxlan ══ host b ── cb      cc ── host c
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, sleep } from '../support/mesh-lab.js';
+import { attached, joinedRouters, sleep, sleevesUp } from '../support/mesh-lab.js';
 import { tablesAreTrue, type Placed } from '../support/kernel-truth.js';
 import { createLab, eventually, ping } from '../support/netns.js';
 import { PingWatch } from '../support/ping-watch.js';
@@ -27,6 +27,7 @@ const placed: Placed[] = [
   { on: b, container: cb },
   { on: c, container: cc },
 ];
+await sleevesUp(...routers);
 const before = await links();
 
 /** Of host a, without what changes by itself. */
@@ -71,6 +72,8 @@ const TROUBLES: readonly (readonly [what: string, shell: string])[] = [
     'the flags of the uplink are turned round',
     'bridge link set dev mv-mesh isolated off learning on flood on neigh_suppress off',
   ],
+  ['the TAP of the sleeve is deleted', 'ip link del ms-mesh'],
+  ['the TAP of the sleeve is taken off the bridge', 'ip link set ms-mesh nomaster'],
   ['the bridge is deleted', 'ip link del mb-mesh'],
   ['the bridge is set down', 'ip link set mb-mesh down'],
   ['the MAC of the bridge is changed', 'ip link set mb-mesh address 02:00:00:00:77:77'],
@@ -82,7 +85,7 @@ const TROUBLES: readonly (readonly [what: string, shell: string])[] = [
   ['the nft table is deleted', 'nft delete table inet mesh_6785'],
   [
     'all of it at once',
-    'ip link del mb-mesh; ip link del mv-mesh; ip link del mesh-vxp; ip link del $PORT; nft flush ruleset',
+    'ip link del mb-mesh; ip link del mv-mesh; ip link del ms-mesh; ip link del mesh-vxp; ip link del $PORT; nft flush ruleset',
   ],
 ];
 

@@ -29,6 +29,15 @@ export function pathsUp(router: RouterProcess, count: number, withinMs = 30_000)
   });
 }
 
+/** Waits for the TAPs of the sleeve, a few seconds after the launch: the last links that a router makes by itself. */
+export async function sleevesUp(...routers: readonly RouterProcess[]): Promise<void> {
+  for (const { host } of routers)
+    await eventually(`${host.name} has its sleeve`, 30_000, async () => {
+      const { stdout } = await host.netns.run('ip', '-br', 'link', 'show', 'master', 'mb-mesh', 'up');
+      return stdout.includes('ms-mesh') ? true : undefined;
+    });
+}
+
 /** A container on the router's host, attached with these addresses. */
 export async function attached(
   lab: Lab,
