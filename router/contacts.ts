@@ -47,9 +47,8 @@ export class Contacts {
     return target === undefined ? [] : this.#answer(target, {});
   }
 
-  /** A stream that never became a connection. @param peer who is connected by another one */
-  refused(conn: ConnId, reason: string, why: RefusalKind, peer: PeerId | undefined, now: Millis): RouterEffect[] {
-    if (why === 'twin' && peer !== undefined) return this.up(conn, peer);
+  /** A stream that never became a connection. */
+  refused(conn: ConnId, reason: string, why: RefusalKind, now: Millis): RouterEffect[] {
     const target = this.dialer.targetOf(conn);
     this.dialer.failed(conn, reason, why === 'self' || why === 'not-mesh', now);
     if (target === undefined) return [];

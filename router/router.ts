@@ -135,7 +135,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'received':
         return this.#onConnections(this.connections.received(ev.conn, ev.bytes, now), now);
       case 'closed':
-        return this.#onConnections(this.connections.closed(ev.conn, ev.reason), now);
+        return this.#onConnections(this.connections.closed(ev.conn, ev.reason, now), now);
       case 'dialFailed':
         return this.#emit(this.contacts.dialFailed(ev.conn, ev.reason, ev.unresolvable, now));
       case 'datagram':
@@ -222,7 +222,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#onDown(fx.connection, fx.reason, now);
           break;
         case 'refused':
-          this.#emit(this.contacts.refused(fx.conn, fx.reason, fx.why, fx.peer, now));
+          this.#emit(this.contacts.refused(fx.conn, fx.reason, fx.why, now));
           break;
         case 'frame':
           this.#onFrame(fx.peer, fx.type, fx.body, now);
@@ -252,7 +252,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.topology.setSelf(this.#neighbours());
     this.ledger.publisher.connection(c.peer, false);
     this.ledger.forwardPeer(c.peer);
-    this.contacts.dialer.hurry(c.peer, now);
+    this.contacts.dialer.ended(c.peer, c.upAt, now);
     this.#log('connection-down', { peer: c.hello.name, id: c.peer, reason });
   }
 

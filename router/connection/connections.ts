@@ -1,15 +1,19 @@
 // Control connections: TCP streams between peers, from the first byte to the last. At most one per peer is in use.
 //
+// Which one, the lower of the two ids decides, since the ends of a stream may hear of its end at different times or never:
+// who dials has no connection, so for the lower a new stream always replaces what was. The higher uses the newest as well,
+// but keeps the others until the lower closes them or they do not answer: hellos that cross reach the two in unlike order.
+//
 //   state        event                        next         what is done
 //   (none)       opened                       greeting     send preamble and hello
-//   greeting     hello, version and id right  established  tell the router; an older twin is closed
+//   greeting     hello, version and id right  established  in use; an older one is closed (lower id) or asked (higher)
 //   greeting     hello of ourselves           (closed)     refused: own address
 //   greeting     hello, id not of its key     (closed)     refused: counted
 //   greeting     bytes of another protocol    (closed)     refused: not a mesh router
 //   greeting     5 s                          (closed)     refused: no greeting
 //   established  frame                        established  hand it to the router
 //   established  20 s of silence              established  ping; 5 s without any byte: closed
-//   any          closed                       (none)       tell the router
+//   any          closed                       (none)       in use: another takes its place, or tell the router
 import type { Millis, PeerId, SocketAddress } from '../types.js';
 import { sameBytes } from '../wire/bytes.js';
 import { decodeHello, decodeRefuse, encodeHello, encodeRefuse, type Hello, type RefuseCode } from '../wire/hello.js';
@@ -48,14 +52,12 @@ export type ConnectionFx =
       readonly conn: ConnId;
       readonly reason: string;
       readonly why: RefusalKind;
-      readonly peer?: PeerId;
     }
   | { readonly kind: 'frame'; readonly peer: PeerId; readonly type: number; readonly body: Uint8Array }
   | { readonly kind: 'drop'; readonly reason: string };
 
-/** `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `failed`: it may do better next time.
- *  `twin`: there is a connection to `peer` already, which stays. */
-export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'failed' | 'twin';
+/** `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `failed`: it may do better next time. */
+export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'failed';
 
 interface Stream {
   readonly conn: ConnId;
@@ -77,6 +79,7 @@ export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
   readonly #self: PeerId;
   readonly #streams = new Map<ConnId, Stream>();
+  /** Those in use. */
   readonly #byPeer = new Map<PeerId, Stream>();
 
   /** @param hello what we say of ourselves, made anew for each stream */
@@ -138,23 +141,25 @@ export class Connections {
     return fx;
   }
 
-  closed(conn: ConnId, reason: string): ConnectionFx[] {
+  closed(conn: ConnId, reason: string, now: Millis): ConnectionFx[] {
     const s = this.#streams.get(conn);
     if (s === undefined) return [];
     if (s.established === undefined) return this.#refuse(s, unfinished(reason), 'failed');
-    return this.#end(s, reason);
+    return this.#end(s, reason, now);
   }
 
-  /** Closes the connection to a peer, if there is one. */
+  /** Closes the connection to a peer, if there is one, and what there is to spare. */
   drop(peer: PeerId, reason: string): ConnectionFx[] {
     const s = this.#byPeer.get(peer);
-    return s === undefined ? [] : [{ kind: 'close', conn: s.conn }, ...this.#end(s, reason)];
+    if (s === undefined) return [];
+    this.#byPeer.delete(peer);
+    return [...this.#close(this.#established(peer)), { kind: 'down', connection: s.established!, reason }];
   }
 
   /** Asks a peer for a sign of life now, because something else says that it is gone. */
   challenge(peer: PeerId, now: Millis): ConnectionFx[] {
     const s = this.#byPeer.get(peer);
-    return s === undefined || s.pingedAt !== undefined ? [] : this.#ping(s, now);
+    return s === undefined ? [] : this.#ask(s, now);
   }
 
   send(peer: PeerId, type: number, body: Uint8Array): ConnectionFx[] {
@@ -169,7 +174,7 @@ export class Connections {
       if (s.established === undefined)
         fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it accepted and said nothing for 5 s', 'failed'));
       else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
-      else fx.push({ kind: 'close', conn: s.conn }, ...this.#end(s, 'no answer to a ping'));
+      else fx.push({ kind: 'close', conn: s.conn }, ...this.#end(s, 'no answer to a ping', now));
     }
     return fx;
   }
@@ -188,6 +193,10 @@ export class Connections {
     return (s.pingedAt === undefined ? s.heardAt + SILENCE_MS : s.pingedAt + PONG_MS) as Millis;
   }
 
+  #ask(s: Stream, now: Millis): ConnectionFx[] {
+    return s.pingedAt === undefined ? this.#ping(s, now) : [];
+  }
+
   #ping(s: Stream, now: Millis): ConnectionFx[] {
     s.pingedAt = now;
     return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.ping, new Uint8Array(0)) }];
@@ -196,11 +205,11 @@ export class Connections {
   #item(s: Stream, item: StreamItem, now: Millis): ConnectionFx[] {
     switch (item.kind) {
       case 'preamble':
-        return commonVersion(item) === undefined ? this.#abort(s, versionSentence(item.version), 'version') : [];
+        return commonVersion(item) === undefined ? this.#abort(s, versionSentence(item.version), 'version', now) : [];
       case 'bad':
         return [
           { kind: 'drop', reason: `stream-${item.reason}` },
-          ...this.#abort(s, badSentence(item.reason), item.reason === 'not-mesh' ? 'not-mesh' : 'failed'),
+          ...this.#abort(s, badSentence(item.reason), item.reason === 'not-mesh' ? 'not-mesh' : 'failed', now),
         ];
       case 'frame':
         return s.established === undefined
@@ -223,54 +232,58 @@ export class Connections {
         s,
         typeof refusal === 'string' ? 'refused without a readable reason' : refusal.sentence,
         'failed',
+        now,
       );
     }
     if (type !== FrameType.hello)
       return [
         { kind: 'drop', reason: 'frame-before-hello' },
-        ...this.#abort(s, 'it sent a frame before its hello', 'failed'),
+        ...this.#abort(s, 'it sent a frame before its hello', 'failed', now),
       ];
     const hello = decodeHello(body);
     if (typeof hello === 'string')
       return [
         { kind: 'drop', reason: `hello-${hello}` },
-        ...this.#abort(s, `its hello is malformed (${hello})`, 'failed'),
+        ...this.#abort(s, `its hello is malformed (${hello})`, 'failed', now),
       ];
     if (peerIdOf(hello.publicKey) !== hello.id)
-      return [{ kind: 'drop', reason: 'hello-id' }, ...this.#abort(s, 'its id is not the hash of its key', 'failed')];
-    if (hello.id === this.#self) return this.#abort(s, 'that is this router itself', 'self');
+      return [
+        { kind: 'drop', reason: 'hello-id' },
+        ...this.#abort(s, 'its id is not the hash of its key', 'failed', now),
+      ];
+    if (hello.id === this.#self) return this.#abort(s, 'that is this router itself', 'self', now);
     return this.#establish(s, hello, now);
   }
 
   #establish(s: Stream, hello: Hello, now: Millis): ConnectionFx[] {
-    const older = this.#byPeer.get(hello.id);
-    if (older !== undefined && !this.#supersedes(s, hello, older.established!))
-      return [{ kind: 'close', conn: s.conn }, ...this.#forgetTwin(s, hello.id)];
+    const isOver = (older: Connection): boolean =>
+      this.#self < hello.id || !sameBytes(older.hello.launch, hello.launch);
+    const over = this.#established(hello.id).filter((older) => isOver(older.established!));
     s.established = { conn: s.conn, peer: hello.id, remote: s.remote, outbound: s.outbound, hello, upAt: now };
-    this.#byPeer.set(hello.id, s);
-    const up: ConnectionFx = { kind: 'up', connection: s.established, isNew: older === undefined };
-    if (older === undefined) return [up];
-    this.#streams.delete(older.conn);
-    return [{ kind: 'close', conn: older.conn }, up];
+    return [...this.#close(over), ...this.#use(s, now)];
   }
 
-  /** Both ends decide alike: a restarted peer and a second dial by the same side replace what was; of two that
-   *  crossed, the one dialled by the lower id stays. */
-  #supersedes(s: Stream, hello: Hello, older: Connection): boolean {
-    const sameLaunch = sameBytes(hello.launch, older.hello.launch);
-    if (!sameLaunch || s.outbound === older.outbound) return true;
-    return s.outbound === this.#self < hello.id;
+  /** What was in use and is still open has to show that it lives: the other side may have lost it. */
+  #use(s: Stream, now: Millis): ConnectionFx[] {
+    const connection = s.established!;
+    const before = this.#byPeer.get(connection.peer);
+    this.#byPeer.set(connection.peer, s);
+    const isToSpare = before !== undefined && this.#streams.has(before.conn);
+    return [...(isToSpare ? this.#ask(before, now) : []), { kind: 'up', connection, isNew: before === undefined }];
   }
 
-  /** Whoever dialled it is told: a dial without an outcome would never be made again. */
-  #forgetTwin(s: Stream, peer: PeerId): ConnectionFx[] {
-    this.#streams.delete(s.conn);
-    return [{ kind: 'refused', conn: s.conn, reason: 'there is a connection already', why: 'twin', peer }];
+  #established(peer: PeerId): Stream[] {
+    return [...this.#streams.values()].filter((s) => s.established?.peer === peer);
   }
 
-  #abort(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
+  #close(streams: readonly Stream[]): ConnectionFx[] {
+    for (const s of streams) this.#streams.delete(s.conn);
+    return streams.map(({ conn }) => ({ kind: 'close', conn }));
+  }
+
+  #abort(s: Stream, reason: string, why: RefusalKind, now: Millis): ConnectionFx[] {
     const close: ConnectionFx = { kind: 'close', conn: s.conn };
-    if (s.established !== undefined) return [close, ...this.#end(s, reason)];
+    if (s.established !== undefined) return [close, ...this.#end(s, reason, now)];
     const code: RefuseCode = why === 'failed' ? 'retry' : 'final';
     const refuse = encodeFrame(FrameType.refuse, encodeRefuse({ code, sentence: reason }));
     return [{ kind: 'send', conn: s.conn, bytes: refuse }, close, ...this.#refuse(s, reason, why)];
@@ -281,10 +294,12 @@ export class Connections {
     return [{ kind: 'refused', conn: s.conn, reason, why }];
   }
 
-  #end(s: Stream, reason: string): ConnectionFx[] {
+  #end(s: Stream, reason: string, now: Millis): ConnectionFx[] {
     this.#streams.delete(s.conn);
     const connection = s.established!;
     if (this.#byPeer.get(connection.peer) !== s) return [];
+    const spare = this.#established(connection.peer).at(-1);
+    if (spare !== undefined) return [...this.#use(spare, now), ...this.#ask(spare, now)];
     this.#byPeer.delete(connection.peer);
     return [{ kind: 'down', connection, reason }];
   }

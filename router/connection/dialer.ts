@@ -32,8 +32,10 @@ interface Job {
   peer: PeerId | undefined;
   candidates: readonly { readonly host: string; readonly port: number }[];
   next: number;
+  /** In a row: dials that failed, and connections that did not last. */
   failures: number;
   dueAt: Millis;
+  dialledAt: Millis;
   conn: ConnId | undefined;
   reason: string;
   stopped: boolean;
@@ -44,6 +46,8 @@ const BACKOFF_MS = [300, 600, 1_000, 1_500, 2_000]; // capped low: a cut must be
 const LATE_BACKOFF_MS = 10_000;
 const LATE_AFTER_FAILURES = 300; // about ten minutes
 const MAX_DIALS_AT_ONCE = 32;
+const LASTING_MS = 10_000; // a connection that ends sooner is a dial that failed: it may go on so for ever
+const MIN_GAP_MS = 300; // between two dials of all candidates, whatever says that now is a good time
 
 export class Dialer {
   readonly #random: Random;
@@ -107,7 +111,17 @@ export class Dialer {
     const j = this.#byConn.get(conn);
     if (j === undefined) return;
     this.#byConn.delete(conn);
-    Object.assign(j, { conn: undefined, peer, failures: 0, reason: '' });
+    const failures = Math.min(j.failures, BACKOFF_MS.length - 1);
+    Object.assign(j, { conn: undefined, peer, failures, reason: '' });
+  }
+
+  /** The connection to `peer` is no more. One that lasted is dialled again at once. */
+  ended(peer: PeerId, upAt: Millis, now: Millis): void {
+    for (const j of this.#jobs.values()) {
+      if (j.peer !== peer) continue;
+      j.failures = now - upAt < LASTING_MS ? j.failures + 1 : 0;
+      j.dueAt = (j.failures === 0 ? now : now + this.#backoffMs(j.failures)) as Millis;
+    }
   }
 
   /** @param final never dial this again (our own address, another protocol) */
@@ -125,7 +139,9 @@ export class Dialer {
 
   /** Something says that now is a good time: dial without waiting for the back-off. */
   hurry(peer: PeerId, now: Millis): void {
-    for (const j of this.#jobs.values()) if (j.peer === peer && j.dueAt > now) j.dueAt = now;
+    for (const j of this.#jobs.values())
+      if (j.peer === peer && j.dueAt > now)
+        j.dueAt = Math.min(j.dueAt, Math.max(now, j.dialledAt + MIN_GAP_MS)) as Millis;
   }
 
   /** @param isConnected those need no dial */
@@ -136,6 +152,7 @@ export class Dialer {
       if (this.#byConn.size >= MAX_DIALS_AT_ONCE) break;
       const { host, port } = j.candidates[j.next % j.candidates.length]!;
       j.conn = this.#nextConn++;
+      j.dialledAt = now;
       this.#byConn.set(j.conn, j);
       fx.push({ kind: 'dial', conn: j.conn, host, port, timeoutMs: DIAL_TIMEOUT_MS });
     }
@@ -181,6 +198,7 @@ const job = (key: string, peer: PeerId | undefined, candidates: Job['candidates'
   next: 0,
   failures: 0,
   dueAt,
+  dialledAt: -Infinity as Millis,
   conn: undefined,
   reason: '',
   stopped: false,

@@ -27,7 +27,7 @@ test('whoever waits is told when the connection stands', () => {
 test('our own address, another protocol, another version and an unknown name are refused, and not kept', () => {
   for (const why of ['self', 'not-mesh', 'version'] as const) {
     const { contacts, conn } = connecting();
-    const fx = contacts.refused(conn, 'because', why, undefined, at(1));
+    const fx = contacts.refused(conn, 'because', why, at(1));
     assert.deepEqual(result(fx), { kind: 'connectResult', request: 7, refused: 'because' });
     assert.deepEqual(contacts.dialer.targets(), [], why);
   }
@@ -38,15 +38,6 @@ test('our own address, another protocol, another version and an unknown name are
     refused: 'no such host',
   });
   assert.deepEqual(contacts.dialer.targets(), []);
-});
-
-test('a dial that gave way to another connection counts as connected, and may be made again later', () => {
-  const { contacts, conn } = connecting();
-  assert.deepEqual(contacts.refused(conn, 'there is one already', 'twin', PEER, at(1)), [
-    { kind: 'connectResult', request: 7 },
-  ]);
-  assert.equal(contacts.dialer.dialling, 0);
-  assert.equal(contacts.dialer.targets()[0]?.peer, PEER);
 });
 
 test('a host that does not answer yet is kept, with a note', () => {

@@ -51,23 +51,54 @@ test('two routers greet and are connected', () => {
   assert.equal(b.of(LOW)?.outbound, false);
 });
 
-test('of two dials that crossed, both ends keep the one of the lower id', () => {
+test('of two dials that crossed, both ends use the same', () => {
   for (const first of ['a', 'b'] as const) {
     const [a, b] = [connections(LOW), connections(HIGH)];
     meet(a, b, first, 1);
-    meet(a, b, first === 'a' ? 'b' : 'a', 2);
-    assert.equal(a.of(HIGH)?.outbound, true, `the ${first} side dialled first`);
-    assert.equal(b.of(LOW)?.outbound, false, `the ${first} side dialled first`);
-    assert.equal(a.of(HIGH)?.conn, -(b.of(LOW)?.conn ?? 0));
+    const [atA, atB] = meet(a, b, first === 'a' ? 'b' : 'a', 2);
+    assert.deepEqual(kinds(atA), ['close', 'up'], 'the lower decides');
+    assert.deepEqual(kinds(atB), ['send', 'up'], 'the higher asks whether the other is still there');
+    assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
+    assert.deepEqual(b.closed(-1, 'ended', at(1)), []);
   }
 });
 
-test('the dial that gives way has an outcome as well', () => {
+test('hellos that reach the two in unlike order leave both with the stream that the lower has kept', () => {
+  const [a, b] = [connections(LOW), connections(HIGH)];
+  const fromB = [1, 2].map((conn) => joined(sent(b.opened(-conn, REMOTE, conn === 1, at(0)))));
+  const fromA = [1, 2].map((conn) => joined(sent(a.opened(conn, REMOTE, conn === 2, at(0)))));
+  a.received(1, fromB[0]!, at(1));
+  assert.deepEqual(kinds(a.received(2, fromB[1]!, at(1))), ['close', 'up']);
+  b.received(-2, fromA[1]!, at(1));
+  b.received(-1, fromA[0]!, at(1));
+  const [up] = b.closed(-1, 'ended', at(2));
+  assert.ok(up?.kind === 'up' && !up.isNew);
+  assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
+});
+
+test('the higher id falls back to another stream when the one in use ends', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
   meet(a, b, 'a', 1);
-  const [, atB] = meet(a, b, 'b', 2); // b is the higher: its dial gives way
-  const refused = atB.find((f) => f.kind === 'refused');
-  assert.deepEqual([refused?.why, refused?.peer, refused?.conn], ['twin', LOW, -2]);
+  meet(a, b, 'a', 2);
+  const fx = b.closed(-2, 'reset', at(1));
+  assert.deepEqual(kinds(fx), ['up']);
+  assert.equal(b.of(LOW)?.conn, -1);
+  assert.deepEqual(kinds(b.tick(at(5_001))), ['close', 'down'], 'which had been asked when it was put aside');
+});
+
+test('who has lost a stream replaces it by a new one, whichever end had dialled it and whoever still believes in it', () => {
+  for (const dialled of ['a', 'b'] as const)
+    for (const lost of ['a', 'b'] as const) {
+      const [a, b] = [connections(LOW), connections(HIGH)];
+      meet(a, b, dialled, 1);
+      const down = lost === 'a' ? a.closed(1, 'reset', at(1)) : b.closed(-1, 'reset', at(1));
+      assert.deepEqual(kinds(down), ['down']);
+      meet(a, b, lost, 2, at(2));
+      assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2], `${dialled} dialled, ${lost} lost it`);
+      a.tick(at(5_003));
+      assert.ok(b.tick(at(5_003)).every((fx) => fx.kind === 'close' && fx.conn === -1));
+      assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
+    }
 });
 
 test('a peer that was launched anew replaces its old connection, whoever dialled', () => {
@@ -76,7 +107,7 @@ test('a peer that was launched anew replaces its old connection, whoever dialled
   const [atA] = meet(a, connections(HIGH, 2), 'b', 2);
   assert.deepEqual(kinds(atA), ['close', 'up']);
   assert.equal(a.of(HIGH)?.conn, 2);
-  assert.deepEqual(a.closed(1, 'reset'), [], 'the end of the old stream is not the end of the connection');
+  assert.deepEqual(a.closed(1, 'reset', at(1)), [], 'the end of the old stream is not the end of the connection');
 });
 
 test('our own address is refused as ours', () => {

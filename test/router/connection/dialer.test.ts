@@ -90,3 +90,32 @@ test('at most 32 dials run at once, and the others follow', () => {
   d.failed(first[0]!.conn, 'timeout', false, at(1));
   assert.deepEqual(hosts(d.tick(at(1), nobody)), ['h32']);
 });
+
+test('a connection that lasted is dialled again at once, one that did not after a pause that grows', () => {
+  const d = new Dialer(middling);
+  d.addPeer(PEER, [address('10.0.0.2')], at(0));
+  const pauses: number[] = [];
+  for (let now = 0, tries = 0; tries < 7; tries++) {
+    const [dial] = d.tick(at(now), nobody);
+    d.succeeded(dial!.conn, PEER);
+    const livedMs = tries === 5 ? 10_000 : 3;
+    d.ended(PEER, at(now), at(now + livedMs));
+    pauses.push(d.nextDeadline(nobody)! - now - livedMs);
+    now = d.nextDeadline(nobody)!;
+  }
+  assert.deepEqual(pauses, [300, 600, 1_000, 1_500, 2_000, 0, 300]);
+});
+
+test('however often it is told to hurry, 300 ms are between two dials', () => {
+  const d = new Dialer(middling);
+  d.addPeer(PEER, [address('10.0.0.2')], at(0));
+  const dialledAt: number[] = [];
+  for (let now = 0; now < 1_000; now += 10) {
+    d.hurry(PEER, at(now));
+    for (const { conn } of d.tick(at(now), nobody)) {
+      dialledAt.push(now);
+      d.failed(conn, 'refused', false, at(now));
+    }
+  }
+  assert.deepEqual(dialledAt, [0, 300, 600, 900]);
+});
