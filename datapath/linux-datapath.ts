@@ -117,7 +117,7 @@ export class LinuxDatapath implements Datapath {
       const before = delta.kind === 'network' ? this.#want.networks.get(delta.network)?.forward?.mtu : undefined;
       this.#want.apply(delta);
       if (delta.kind !== 'network') continue;
-      this.#overlays.setCeiling(this.#largestMtu());
+      for (const prober of [this.#overlays, this.#deps.paths]) prober.setCeiling(this.#largestMtu());
       if (before !== undefined) this.#followMtu(delta.network, before);
     }
     this.#reconciler.kick();

@@ -36,3 +36,6 @@ const SPARE_BYTES = 2; // makes 1376 of 1500, what Weave's users know, and keeps
  */
 export const networkMtu = (underlayMtu: number, onlyIpv4 = false): number =>
   underlayMtu - (onlyIpv4 ? SLEEVE_OVERHEAD.v4 : SLEEVE_OVERHEAD.v6) - VLAN_BYTES - SPARE_BYTES;
+
+/** What paths are probed for while this host is in no network: the MTU of a network founded on 1500. */
+export const DEFAULT_CEILING = networkMtu(1500);

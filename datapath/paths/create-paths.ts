@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Ip, LinkIndex, Mac, Millis, PathReport, PeerForward, PeerId } from '../../router/types.js';
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Kernel, KernelEvent } from '../kernel.js';
-import { VXLAN_OVERHEAD } from '../mtu.js';
+import { DEFAULT_CEILING, VXLAN_OVERHEAD } from '../mtu.js';
 import { Announcer, BATCH_MS } from './announce/announcer.js';
 import { BridgeSockets } from './announce/bridge-sockets.js';
 import { Forward } from './nft/forward.js';
@@ -24,8 +24,6 @@ const QUIET_UPKEEP_MS = 6_000;
 const QUIET_AFTER_MS = 10_000;
 /** A probe device that somebody deletes again and again is made again at most this often. */
 const DEVICE_RETRY_MS = 1_000;
-/** What is probed for while this host is in no network: the MTU of a network founded on 1500. */
-const DEFAULT_CEILING = 1376;
 const MAX_CEILING = 9_000;
 
 /** Nothing is touched before `start`. */
@@ -134,6 +132,11 @@ class LinuxPaths implements Paths {
     this.#announceTimer ??= setTimeout(() => this.#flushAnnouncements(), 0);
   }
 
+  setCeiling(bytes: number): void {
+    this.#ceiling = Math.min(MAX_CEILING, bytes);
+    this.#step({ kind: 'ceiling', bytes: this.#ceiling });
+  }
+
   setBridges(names: readonly string[]): void {
     this.#bridges = [...names];
     if (this.#running) this.#upkeepSoon(0);
@@ -220,8 +223,6 @@ class LinuxPaths implements Paths {
   }
 
   async #keepUp(): Promise<void> {
-    // A stop in between closes the kernel under us.
-    if (this.#running) await this.#measureBridges();
     if (this.#running && this.#peers.size > 0) await this.#readTraffic();
     if (this.#running) await this.#forward.ensure(this.#bridges);
   }
@@ -230,14 +231,6 @@ class LinuxPaths implements Paths {
     const peers = await this.#traffic.read();
     if (peers.length > 0) this.#stirredAt = clock();
     this.#step({ kind: 'traffic', peers });
-  }
-
-  async #measureBridges(): Promise<void> {
-    if (this.#bridges.length === 0) return;
-    const mtus = (await this.#kernel.links()).filter((l) => this.#bridges.includes(l.name)).map((l) => l.mtu);
-    if (mtus.length === 0) return;
-    this.#ceiling = Math.min(MAX_CEILING, Math.max(...mtus));
-    this.#step({ kind: 'ceiling', bytes: this.#ceiling });
   }
 
   #onFrame(bytes: Uint8Array, arrivedAt: Millis): void {

@@ -23,7 +23,9 @@ export interface Paths {
   counters(): Readonly<Record<string, number>>;
   /** Tells the containers behind `bridge` that each `ip` is now at `mac` (gratuitous ARP, unsolicited NA). Queued, rate bounded. */
   announce(bridge: LinkIndex, entries: readonly { ip: Ip; mac: Mac }[]): void;
-  /** The bridges that forward among containers. Their MTU bounds the probes; the host's forward chains must let them through. */
+  /** The largest packet that any network carries, bytes: no probe is larger. */
+  setCeiling(bytes: number): void;
+  /** The bridges that forward among containers: the host's forward chains must let them through. */
   setBridges(names: readonly string[]): void;
   /** Tells of each vxlan path that was heard or not heard, or changed. To be set before `start`. */
   onStirred(listener: (peer: PeerId, path: Path) => void): void;

@@ -11,6 +11,7 @@ export type Command =
   | { readonly kind: 'restart' | 'stop' | 'reset' | 'state' }
   | { readonly kind: 'setPeer'; readonly args: Parameters<Paths['setPeer']> }
   | { readonly kind: 'setBridges'; readonly args: Parameters<Paths['setBridges']> }
+  | { readonly kind: 'setCeiling'; readonly args: Parameters<Paths['setCeiling']> }
   | { readonly kind: 'announce'; readonly args: Parameters<Paths['announce']> };
 
 export interface Reply {
@@ -49,6 +50,8 @@ async function obey(command: Command): Promise<unknown> {
       };
     case 'setPeer':
       return paths!.setPeer(command.args[0], command.args[1]);
+    case 'setCeiling':
+      return paths!.setCeiling(...command.args);
     case 'setBridges':
       return paths!.setBridges(...command.args);
     case 'announce':

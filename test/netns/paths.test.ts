@@ -148,7 +148,7 @@ test('a path over IPv4 comes up with RTT and MTU, and goes down and up with its 
   network(lab, a.host, b.host, [1], [3]);
   network(lab, b.host, a.host, [3], [1]);
   await programFdb();
-  for (const p of [a, b]) await p.do({ kind: 'setBridges', args: [['mb-x']] });
+  for (const p of [a, b]) await p.do({ kind: 'setCeiling', args: [NETWORK_MTU] });
   const up = await a.until('up', 5_000, isUp);
   assert.equal(up.mtu, NETWORK_MTU);
   assert.ok(up.rttMs! > 0 && up.rttMs! < 100);

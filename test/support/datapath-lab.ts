@@ -85,6 +85,7 @@ export class FakePaths implements Paths {
   announce(_bridge: LinkIndex, entries: readonly { ip: Ip; mac: Mac }[]): void {
     this.announced.push(...entries);
   }
+  setCeiling(): void {}
   setBridges(names: readonly string[]): void {
     this.bridges = names;
   }
