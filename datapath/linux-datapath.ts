@@ -91,6 +91,7 @@ export class LinuxDatapath implements Datapath {
   async start(): Promise<void> {
     this.#hasVxlan = await preflight(this.#deps.kernel, this.#config);
     if (!this.#hasVxlan) this.#goWithoutVxlan();
+    if (this.#config.overlay !== 'vxlan') this.#want.useSleeve('coming');
     this.#unwatch = this.#deps.kernel.watch((ev) => this.#onEvent(ev));
     await this.#deps.paths.start(this.#hasVxlan);
     this.#overlays.start(this.#hasVxlan);
@@ -293,7 +294,7 @@ export class LinuxDatapath implements Datapath {
 
   #useSleeve(sleeve: Sleeve): void {
     this.#tables = new SleeveTables(sleeve);
-    this.#want.useSleeve();
+    this.#want.useSleeve('here');
     this.#reconciler.kick();
   }
 

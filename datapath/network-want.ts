@@ -12,6 +12,9 @@ export interface Uplink {
   readonly port: number;
 }
 
+/** A sleeve that is `coming` keeps the TAPs that there are; once it is `here` each network has one. */
+export type SleeveUse = 'none' | 'coming' | 'here';
+
 /**
  * Isolated, so that no frame goes from one uplink out of another: that is the split horizon, and there is no loop.
  * Broadcast and multicast go out; unicast only to a MAC that somebody announced.
@@ -161,8 +164,8 @@ export class NetworkWant {
     return [...this.#ports].filter(([, port]) => port.made).map(([name]) => name);
   }
 
-  /** @param uses the uplinks that are of use: a vxlan of each family, and the TAP of a sleeve */
-  linkWants(uses: Readonly<Record<'v4' | 'v6' | 'sleeve', boolean>>): LinkWant[] {
+  /** @param uses which uplinks: a vxlan of each family, and the TAP of a sleeve */
+  linkWants(uses: { readonly v4: boolean; readonly v6: boolean; readonly sleeve: SleeveUse }): LinkWant[] {
     if (this.forward === undefined) return [];
     const { self, local } = this.#config;
     const { vni, mtu } = this.forward;
@@ -171,7 +174,7 @@ export class NetworkWant {
     const wants: LinkWant[] = [{ name, kind: 'bridge', mtu, alias, mac, spec: bridge }];
     if (local.v4 && uses.v4) wants.push(this.#vxlanWant('vxlan4', ANY_IPV4, name));
     if (local.v6 && uses.v6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
-    if (uses.sleeve) wants.push(this.#tapWant(name));
+    if (uses.sleeve !== 'none') wants.push(this.#tapWant(name, uses.sleeve === 'here'));
     for (const [port, { id }] of this.#ports)
       wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master: endpointOf(name) });
     return wants;
@@ -302,11 +305,11 @@ export class NetworkWant {
     return dirty;
   }
 
-  #tapWant(bridge: string): LinkWant {
+  #tapWant(bridge: string, isMade: boolean): LinkWant {
     const { vni, mtu } = this.forward!;
     const [name, alias] = [linkName('sleeve', this.name, vni), linkAlias(this.#config.self, this.name)];
     const spec: LinkSpec = { kind: 'tap', name, mtu, alias };
-    return { name, kind: 'tap', mtu, alias, master: { name: bridge, port: UPLINK_PORT }, spec };
+    return { name, kind: 'tap', mtu, alias, master: { name: bridge, port: UPLINK_PORT }, ...(isMade && { spec }) };
   }
 
   #vxlanWant(role: 'vxlan4' | 'vxlan6', local: Ip, bridge: string): LinkWant {

@@ -43,6 +43,9 @@ export const MAX_HOLD_MS = 60_000;
 /** An overlay that falls within this of being taken is flapping, ms. */
 export const FLAP_MS = 60_000;
 
+/** A peer that is heard this long after the first lost probe had gone, ms, did not die with its answer under way. */
+export const OUTLIVED_MS = 150;
+
 interface Choice {
   readonly allowed: readonly Carrier[];
   readonly states: Map<Carrier, CarrierState>;
@@ -146,7 +149,7 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
     }
     const isHeard = (one: Carrier): boolean => {
       const other = c.states.get(one);
-      return other?.kind === 'up' && (other.heardAt ?? -Infinity) > (state.losingSince ?? Infinity);
+      return other?.kind === 'up' && (other.heardAt ?? -Infinity) > (state.losingSince ?? Infinity) + OUTLIVED_MS;
     };
     const alive = c.allowed.filter((one) => one !== c.inUse && isHeard(one));
     const next = alive.find((one) => c.wholeSince.has(one)) ?? alive[0];

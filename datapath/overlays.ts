@@ -75,9 +75,8 @@ export class Overlays {
   /** @param hasVxlan does the kernel carry? */
   start(hasVxlan: boolean): void {
     this.#hasVxlan = hasVxlan;
-    if (this.#config.overlay === 'vxlan') return;
     const isUrgent = this.#config.overlay === 'sleeve' || !hasVxlan;
-    this.#after('start', isUrgent ? 0 : START_AFTER_MS, () => this.#startSleeve());
+    this.#startSoon(isUrgent ? 0 : START_AFTER_MS);
   }
 
   setPeer(peer: PeerId, value: PeerForward | undefined): void {
@@ -117,6 +116,7 @@ export class Overlays {
 
   /** What the vxlan's probes found. */
   vxlanStirred(peer: PeerId, path: Path | undefined): void {
+    if (path?.kind === 'down') this.#startSoon(0);
     if (path !== undefined) this.#state(peer, 'vxlan', path);
   }
 
@@ -159,6 +159,12 @@ export class Overlays {
     for (const cancel of this.#timers.values()) cancel();
     this.#probes.stop();
     await this.#sleeve?.close();
+  }
+
+  #startSoon(ms: number): void {
+    if (this.#config.overlay === 'vxlan' || this.#sleeve !== undefined || this.#refusal !== undefined) return;
+    this.#timers.get('start')?.();
+    this.#after('start', ms, () => this.#startSleeve());
   }
 
   #startSleeve(): void {

@@ -89,7 +89,7 @@ export interface LinkWant {
   readonly mac?: Mac;
   /** Name of the bridge it is a port of, and how. */
   readonly master?: { readonly name: string; readonly port: PortFlags };
-  /** How to make it; undefined for a veth, whose far end must be born in its sandbox. */
+  /** How to make it; undefined for what is kept and not made: a veth, whose far end must be born in its sandbox. */
   readonly spec?: LinkSpec;
 }
 

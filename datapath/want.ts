@@ -13,7 +13,7 @@ import type {
 import type { DatapathConfig } from './datapath.js';
 import type { Link } from './kernel.js';
 import { isOurLink } from './names.js';
-import { NetworkWant, type Uplink } from './network-want.js';
+import { NetworkWant, type SleeveUse, type Uplink } from './network-want.js';
 import type { LinkWant } from './plan.js';
 
 export class Want {
@@ -26,7 +26,7 @@ export class Want {
   readonly #dirtyPeers = new Set<PeerId>();
   readonly #byLink = new Map<LinkIndex, NetworkWant>();
   #usesV6: boolean;
-  #usesSleeve = false;
+  #sleeve: SleeveUse = 'none';
   #usesVxlan = true;
 
   constructor(config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>) {
@@ -48,9 +48,10 @@ export class Want {
     }
   }
 
-  /** There is a sleeve: each network has a TAP for it. */
-  useSleeve(): void {
-    this.#usesSleeve = this.linksDirty = true;
+  /** There is a sleeve, or there will be: then the TAPs of an earlier router stay, and none is made. */
+  useSleeve(use: Exclude<SleeveUse, 'none'>): void {
+    this.#sleeve = use;
+    this.linksDirty = true;
   }
 
   /** The kernel has none: the sleeve carries everything. */
@@ -90,7 +91,7 @@ export class Want {
   }
 
   linkWants(): LinkWant[] {
-    const uses = { v4: this.#usesVxlan, v6: this.#usesVxlan && this.#usesV6, sleeve: this.#usesSleeve };
+    const uses = { v4: this.#usesVxlan, v6: this.#usesVxlan && this.#usesV6, sleeve: this.#sleeve };
     return [...this.networks.values()].flatMap((network) => network.linkWants(uses));
   }
 

@@ -88,3 +88,26 @@ test('a TAP that cannot be made is said of the sleeve, not of the bridge', async
     ['sleeve'],
   );
 });
+
+test('a TAP of an earlier router stays until the sleeve is there, and is used again', async () => {
+  const before = await launched('auto');
+  const { index } = before.kernel.link('ms-web')!;
+  await before.datapath.stop();
+  const after = new DatapathLab(before.kernel, 'auto');
+  await after.datapath.start();
+  after.datapath.apply(REMOTE);
+  after.datapath.settled();
+  await after.clock.run(2_000);
+  assert.equal(after.sleeve, undefined);
+  assert.equal(after.kernel.link('ms-web')?.index, index);
+  await after.clock.run(2_000);
+  assert.equal(after.kernel.link('ms-web')?.index, index);
+  assert.equal(after.sleeve!.networks.get(100 as never)?.tap, 'ms-web');
+  await after.datapath.stop();
+  const forced = new DatapathLab(before.kernel, 'vxlan');
+  await forced.datapath.start();
+  forced.datapath.apply(REMOTE);
+  forced.datapath.settled();
+  await forced.quiet();
+  assert.equal(forced.kernel.link('ms-web'), undefined, 'nobody will read it');
+});

@@ -133,6 +133,19 @@ test('it starts at once where nothing else carries, and never with --overlay vxl
   }
 });
 
+test('a vxlan that does not work from the start is not waited for', async () => {
+  const bench = new Bench();
+  bench.overlays.start(true);
+  bench.overlays.setPeer(B, AT_B);
+  await bench.clock.run(1_000);
+  bench.loseVxlan();
+  bench.loseVxlan();
+  await bench.clock.run(1);
+  assert.equal(bench.sleeves.length, 1);
+  await bench.clock.run(10_000);
+  assert.equal(bench.sleeves.length, 1);
+});
+
 test('keys go to the sleeve with the port below the vxlan of the peer, and are confirmed', async () => {
   const bench = await Bench.joined();
   assert.deepEqual(bench.sleeve.sessions.get(B)?.remote, { ip: vtep(1), port: 6784 });

@@ -18,7 +18,7 @@ class Bench {
   readonly tables = new SleeveTables(this.sleeve);
 
   constructor() {
-    this.want.useSleeve();
+    this.want.useSleeve('here');
     for (const delta of [network(), peerV4(1), peerV4(2), member(1), member(2)]) this.want.apply(delta);
   }
 
