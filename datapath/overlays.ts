@@ -2,7 +2,7 @@
 // goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
 import type { PathReport, PeerForward, PeerId, SessionKeys, SocketAddress } from '../router/types.js';
 import type { Capability, DatapathConfig } from './datapath.js';
-import { SLEEVE_OVERHEAD } from './mtu.js';
+import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
 import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } from './overlay.js';
 import { wayTo, type Way } from './paths/path-report.js';
 import type { Path } from './paths/probe/path-state.js';
@@ -41,8 +41,6 @@ const START_AFTER_MS = 3_000;
 /** A port that is taken may be free again. */
 const RETRY_MS = 10_000;
 const TRAFFIC_MS = 500;
-/** What is probed for while this host is in no network: the MTU of a network founded on 1500. */
-export const DEFAULT_CEILING = 1376;
 
 export class Overlays {
   readonly #config: DatapathConfig;
@@ -133,7 +131,10 @@ export class Overlays {
     const { name, way } = known;
     const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
     const counted = this.#sleeve?.counters().peers.get(vxlan.peer);
-    return sleeveReport({ ...facts, hasSession: known.session !== undefined, counted, refusal: this.#refusal }, vxlan);
+    return sleeveReport(
+      { ...facts, hasSession: known.session !== undefined, counted, ceiling: this.#ceiling, refusal: this.#refusal },
+      vxlan,
+    );
   }
 
   capabilities(): readonly Capability[] {

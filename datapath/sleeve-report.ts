@@ -1,5 +1,6 @@
 // A path over the sleeve in words, as path-report.ts has them for the vxlan.
 import type { PathReport, SocketAddress } from '../router/types.js';
+import { SLEEVE_OVERHEAD } from './mtu.js';
 import type { Way } from './paths/path-report.js';
 import type { Path } from './paths/probe/path-state.js';
 
@@ -13,6 +14,8 @@ export interface SleeveFacts {
   readonly forced: boolean;
   readonly hasSession: boolean;
   readonly counted: { readonly txBytes: number; readonly rxBytes: number } | undefined;
+  /** The largest packet any network of ours carries, bytes. */
+  readonly ceiling: number;
   /** Why this host has no sleeve. */
   readonly refusal: string | undefined;
 }
@@ -43,6 +46,10 @@ function words(f: SleeveFacts, vxlan: PathReport): Pick<PathReport, 'reason' | '
     const remedy = `is UDP ${f.to.port} open from ${f.way.local} to ${f.to.ip} (${f.name}) and back?`;
     return { reason: 'sleeve: probes lost', remedy };
   }
-  if (f.forced || vxlan.reason === '') return { reason: '', remedy: '' };
-  return { reason: `vxlan: ${vxlan.reason}`, remedy: vxlan.remedy };
+  if (!f.forced && vxlan.reason !== '') return { reason: `vxlan: ${vxlan.reason}`, remedy: vxlan.remedy };
+  const mtu = f.path?.mtu;
+  if (mtu === undefined || mtu >= f.ceiling) return { reason: '', remedy: '' };
+  const underlay = f.ceiling + SLEEVE_OVERHEAD[f.way.family];
+  const remedy = `raise the MTU between ${f.way.local} and ${f.to.ip} to ${underlay}`;
+  return { reason: `sleeve: packets over ${mtu} bytes go in parts`, remedy };
 }

@@ -142,7 +142,7 @@ function problems(
 ): Problem[] {
   const small = networks.flatMap((n) =>
     connections
-      .filter((c) => c.mtu !== null && c.mtu < n.mtu)
+      .filter((c) => c.overlay === 'vxlan' && c.mtu !== null && c.mtu < n.mtu) // the sleeve cuts what is too long
       .map((c) => ({
         what: `path to ${c.name}`,
         reason: `it carries packets of ${c.mtu} bytes, and network ${n.name} sends up to ${n.mtu}`,

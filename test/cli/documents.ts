@@ -115,6 +115,26 @@ export const full = (n: number): StatusDocument =>
     })),
   });
 
+/** Why a peer is on the sleeve, one for each; the first as the sentences are at their longest. */
+export function sleeves(): StatusDocument {
+  const base = full(5);
+  const lost = {
+    reason: 'vxlan: probes lost',
+    remedy:
+      'does the router on beta run, and is UDP 16785 open from 192.0.2.101 to 198.51.100.202 (beta) and UDP 6785 back?',
+  };
+  const narrow = {
+    reason: "vxlan: path MTU 1250 is less than the network's 1376",
+    remedy: 'raise the MTU between 10.99.0.1 and 10.99.0.3 to 1426, or launch with --mtu 1250',
+  };
+  const whys = [lost, narrow, { reason: '', remedy: '' }];
+  return {
+    ...base,
+    connections: base.connections.map((c, i) => ({ ...c, overlay: i < 3 ? 'sleeve' : 'vxlan', ...whys[i] })),
+    edges: base.edges.map((e) => (e.from === idOf(0) && e.to !== idOf(4) ? { ...e, overlay: 'sleeve' } : e)),
+  };
+}
+
 /** This host in the middle of `n - 1` others that cannot reach each other. */
 export const hub = (n: number): StatusDocument => ({ ...full(n), edges: upTo(n).map((i) => edge(0, i)) });
 

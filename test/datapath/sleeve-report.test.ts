@@ -35,6 +35,7 @@ const report = (over: Partial<SleeveFacts> = {}, vxlan = VXLAN): PathReport =>
       forced: false,
       hasSession: true,
       counted: { txBytes: 11, rxBytes: 22 },
+      ceiling: 1_376,
       refusal: undefined,
       ...over,
     },
@@ -50,6 +51,14 @@ test('a sleeve in place of a vxlan says what is wrong with the vxlan, and what i
 test('a sleeve that was asked for has nothing to say while it works', () => {
   assert.equal(words(report({ forced: true })), 'sleeve | up |  | ');
   assert.equal(words(report({}, { ...VXLAN, reason: '' })), 'sleeve | up |  | ');
+});
+
+test('a sleeve over a narrow way says what is cut, unless the vxlan has said why it does not carry', () => {
+  const narrow = path({ mtu: 1_202 });
+  const parts = 'sleeve | up | sleeve: packets over 1202 bytes go in parts';
+  const raise = 'raise the MTU between 192.168.0.0 and 192.168.0.1 to 1474';
+  assert.equal(words(report({ forced: true, path: narrow })), `${parts} | ${raise}`);
+  assert.match(words(report({ path: narrow })), /vxlan: probes lost/);
 });
 
 test('a sleeve that does not work says why, whatever the vxlan does', () => {
