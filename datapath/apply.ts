@@ -115,11 +115,13 @@ function* plans(network: NetworkWant, known: KnownRows): IterableIterator<RowPla
   yield plan;
 }
 
-/** Each key once, with what is wanted and what is there for it. */
+/** Each key, with what is wanted and what is there for it. */
 function* eachKey(network: NetworkWant, table: RowTable, dirty: Dirty): IterableIterator<[Row[], Row[]]> {
-  for (const mac of dirty.all ? network.macs() : dirty.macs) yield [network.rowsOfMac(mac), table.ofMac(mac)];
-  for (const ip of dirty.all ? network.ips() : dirty.ips) yield [network.rowsOfIp(ip), table.ofIp(ip)];
+  const macs = dirty.all ? [network.macs()] : [dirty.macs, dirty.newMacs];
+  const ips = dirty.all ? [network.ips()] : [dirty.ips, dirty.newIps];
+  for (const some of macs) for (const mac of some) yield [network.rowsOfMac(mac), table.ofMac(mac)];
+  for (const some of ips) for (const ip of some) yield [network.rowsOfIp(ip), table.ofIp(ip)];
   if (!dirty.all) return;
   for (const mac of table.macs()) if (!network.hasMac(mac)) yield [[], table.ofMac(mac)];
-  for (const ip of table.ips()) if (network.neigh(ip) === undefined) yield [[], table.ofIp(ip)];
+  for (const ip of table.ips()) if (!network.hasIp(ip)) yield [[], table.ofIp(ip)];
 }

@@ -13,6 +13,7 @@ export class Moves {
 
   /** @returns whether a container may have the address with another MAC in its cache */
   note(network: NetworkName, ip: Ip, before: Mac | undefined, after: Mac | undefined, now: Millis): boolean {
+    if (before === undefined && this.#gone.size === 0) return false; // by far the most, when a peer is met that has many
     const key = `${network} ${ip}`;
     const gone = this.#gone.get(key);
     this.#gone.delete(key);

@@ -1,8 +1,11 @@
 import { cidrIp } from '../router/address.js';
 import type { Cidr, EndpointId, Ip, LinkIndex, Mac, NetworkForward, NetworkName, PeerId } from '../router/types.js';
+import { macNumber, macOfNumber, NeighMap } from './address-map.js';
 import type { DatapathConfig } from './datapath.js';
 import { ANY_IPV4, type LinkSpec, type PortFlags, type Row } from './kernel.js';
 import { bridgeMac, linkAlias, linkName, type LinkRole } from './names.js';
+import { NumberMap } from './number-map.js';
+import { Places } from './places.js';
 import type { LinkWant } from './plan.js';
 
 /** What the kernel carries frames to a peer with: the vxlan of a family, and the peer's vtep. `port` 0 is the vxlan's own. */
@@ -55,7 +58,19 @@ export interface Dirty {
   readonly flood: boolean;
   readonly macs: ReadonlySet<Mac>;
   readonly ips: ReadonlySet<Ip>;
+  /** What was not in the table before: most, when a peer is met that has many. One that came again is in both. */
+  readonly newMacs: readonly Mac[];
+  readonly newIps: readonly Ip[];
 }
+
+const clean = (): { all: boolean; flood: boolean; macs: Set<Mac>; ips: Set<Ip>; newMacs: Mac[]; newIps: Ip[] } => ({
+  all: false,
+  flood: false,
+  macs: new Set(),
+  ips: new Set(),
+  newMacs: [],
+  newIps: [],
+});
 
 /** One network's share of the table, and the rows that follow from it. Pure. */
 export class NetworkWant {
@@ -66,14 +81,16 @@ export class NetworkWant {
   readonly #config: Pick<DatapathConfig, 'self' | 'vxlanPort' | 'local'>;
   readonly #uplinks: ReadonlyMap<PeerId, Uplink>;
   readonly #sleeved: ReadonlySet<PeerId>;
-  readonly #macs = new Map<Mac, PeerId>();
-  readonly #neighs = new Map<Ip, Mac>();
+  /** By `macNumber`, the place in `#owners` of the peer that has it. */
+  readonly #macs = new NumberMap();
+  readonly #owners = new Places<PeerId>();
+  readonly #neighs = new NeighMap();
   readonly #members = new Set<PeerId>();
   readonly #ports = new Map<string, Port>();
   readonly #localMacs = new Map<Mac, Port>();
   readonly #exposed = new Set<Ip>();
   #links: { readonly [role in 'bridge' | 'v4' | 'v6' | 'sleeve']?: LinkIndex | undefined } = {};
-  #dirty = { all: false, flood: false, macs: new Set<Mac>(), ips: new Set<Ip>() };
+  #dirty = clean();
 
   constructor(
     name: NetworkName,
@@ -98,8 +115,9 @@ export class NetworkWant {
   }
 
   get dirtyCount(): number {
-    const { all, flood, macs, ips } = this.#dirty;
-    return (all ? 1 + this.#macs.size + this.#neighs.size : 0) + macs.size + ips.size + (flood ? 1 : 0);
+    const { all, flood, macs, ips, newMacs, newIps } = this.#dirty;
+    const keys = macs.size + ips.size + newMacs.length + newIps.length;
+    return (all ? 1 + this.#macs.size + this.#neighs.size : 0) + keys + (flood ? 1 : 0);
   }
 
   neigh(ip: Ip): Mac | undefined {
@@ -114,17 +132,17 @@ export class NetworkWant {
   }
 
   setMac(mac: Mac, peer: PeerId | undefined): void {
-    if (this.#macs.get(mac) === peer) return;
-    if (peer === undefined) this.#macs.delete(mac);
-    else this.#macs.set(mac, peer);
-    this.#dirty.macs.add(mac);
+    const isNew = peer !== undefined && this.#macs.set(macNumber(mac), this.#owners.placeOf(peer));
+    if (peer === undefined) this.#macs.delete(macNumber(mac));
+    if (isNew) this.#dirty.newMacs.push(mac);
+    else this.#dirty.macs.add(mac);
   }
 
   setNeigh(ip: Ip, mac: Mac | undefined): void {
-    if (this.#neighs.get(ip) === mac) return;
+    const isNew = mac !== undefined && this.#neighs.set(ip, mac);
     if (mac === undefined) this.#neighs.delete(ip);
-    else this.#neighs.set(ip, mac);
-    this.#dirty.ips.add(ip);
+    if (isNew) this.#dirty.newIps.push(ip);
+    else this.#dirty.ips.add(ip);
   }
 
   /** Addresses of the host itself: a permanent neighbour for one of them would cut the host off from its containers. */
@@ -211,7 +229,7 @@ export class NetworkWant {
   /** A MAC of ours is never sent elsewhere, whatever the table says of the bridge's. A remote claim outranks a local port. */
   rowsOfMac(mac: Mac): Row[] {
     if (mac === this.bridgeMac || this.#links.bridge === undefined) return [];
-    const peer = this.#macs.get(mac);
+    const peer = this.#owners.at(this.#macs.get(macNumber(mac)));
     if (peer === undefined) {
       const link = this.#localMacs.get(mac)?.index;
       return link === undefined ? [] : [{ kind: 'master', link, mac }];
@@ -258,16 +276,23 @@ export class NetworkWant {
   /** Which MACs the sleeve is to carry, and to whom. */
   *sleeveMacs(): IterableIterator<[Mac, PeerId]> {
     if (this.#sleeved.size === 0) return;
-    for (const [mac, peer] of this.#macs) if (this.#sleeved.has(peer)) yield [mac, peer];
+    for (const [mac, place] of this.#macs.entries()) {
+      const peer = this.#owners.at(place)!;
+      if (this.#sleeved.has(peer)) yield [macOfNumber(mac), peer];
+    }
   }
 
   *macs(): IterableIterator<Mac> {
-    yield* this.#macs.keys();
-    for (const mac of this.#localMacs.keys()) if (!this.#macs.has(mac)) yield mac;
+    for (const [mac] of this.#macs.entries()) yield macOfNumber(mac);
+    for (const mac of this.#localMacs.keys()) if (!this.#macs.has(macNumber(mac))) yield mac;
   }
 
   hasMac(mac: Mac): boolean {
-    return this.#macs.has(mac) || this.#localMacs.has(mac);
+    return this.#macs.has(macNumber(mac)) || this.#localMacs.has(mac);
+  }
+
+  hasIp(ip: Ip): boolean {
+    return this.#neighs.has(ip);
   }
 
   ips(): IterableIterator<Ip> {
@@ -295,13 +320,14 @@ export class NetworkWant {
 
   markPeers(peers: ReadonlySet<PeerId>): void {
     if (peers.size === 0) return;
-    for (const [mac, peer] of this.#macs) if (peers.has(peer)) this.#dirty.macs.add(mac);
+    for (const [mac, place] of this.#macs.entries())
+      if (peers.has(this.#owners.at(place)!)) this.#dirty.macs.add(macOfNumber(mac));
     for (const peer of peers) if (this.#members.has(peer)) this.#dirty.flood = true;
   }
 
   takeDirty(): Dirty {
     const dirty = this.#dirty;
-    this.#dirty = { all: false, flood: false, macs: new Set(), ips: new Set() };
+    this.#dirty = clean();
     return dirty;
   }
 

@@ -19,7 +19,7 @@ export class RowPlan {
   readonly #puts: Record<Row['kind'], RowOp[]> = { self: [], flood: [], neigh: [], master: [] };
   readonly #dels: Record<Row['kind'], RowOp[]> = { self: [], flood: [], neigh: [], master: [] };
 
-  /** @param want, have all there is about some keys; no later call is about the same */
+  /** @param want, have all there is about some keys; what is said of a key again is the same */
   add(want: readonly Row[], have: readonly Row[]): void {
     if (want.length > 2 || have.length > 4 || (want.length === 2 && want[0]!.kind === want[1]!.kind))
       return this.#addMany(want, have);

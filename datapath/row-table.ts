@@ -1,23 +1,28 @@
 import type { Ip, LinkIndex, Mac } from '../router/types.js';
+import { macNumber, macOfNumber, NeighMap } from './address-map.js';
 import type { Row } from './kernel.js';
+import { NumberMap } from './number-map.js';
+
+interface Vtep {
+  readonly dst: Ip;
+  readonly port: number;
+}
 
 /**
  * The rows of one network's links, as we believe the kernel has them: a hundred thousand MACs with an address each are
- * three hundred thousand rows, so it keeps maps of shared strings and makes `Row` objects only when asked.
+ * three hundred thousand rows, so it keeps tables of numbers and makes `Row` objects only when asked.
  */
 export class RowTable {
-  readonly #self = new Map<LinkIndex, Map<Mac, string>>();
+  /** For each vxlan, the place in `#vteps` of each MAC's. */
+  readonly #self = new Map<LinkIndex, NumberMap>();
   readonly #flood = new Map<LinkIndex, Set<string>>();
-  readonly #master = new Map<Mac, LinkIndex>();
-  readonly #neigh = new Map<Ip, Mac>();
-  /** One string for all MACs behind one vtep. */
-  readonly #vteps = new Map<string, string>();
-  /** Rows come peer by peer: a hundred thousand times the same. */
-  #lastVtep: { readonly dst: Ip | undefined; readonly port: number; readonly text: string } = {
-    dst: undefined,
-    port: 0,
-    text: '',
-  };
+  /** The port that each MAC is behind. */
+  readonly #master = new NumberMap();
+  readonly #neigh = new NeighMap();
+  /** One for all MACs behind it: rows come peer by peer. */
+  readonly #vteps: Vtep[] = [];
+  readonly #vtepPlaces = new Map<string, number>();
+  #lastVtep = 0;
   #bridge: LinkIndex | undefined;
 
   get size(): number {
@@ -29,11 +34,11 @@ export class RowTable {
   put(row: Row): void {
     switch (row.kind) {
       case 'self':
-        return void entry(this.#self, row.link, newMap).set(row.mac, this.#vtep(row));
+        return void entry(this.#self, row.link, newTable).set(macNumber(row.mac), this.#vtepPlace(row));
       case 'flood':
-        return void entry(this.#flood, row.link, () => new Set()).add(this.#vtep(row));
+        return void entry(this.#flood, row.link, newSet).add(vtepOf(row));
       case 'master':
-        return void this.#master.set(row.mac, row.link);
+        return void this.#master.set(macNumber(row.mac), row.link);
       case 'neigh':
         if (this.#bridge !== row.link) this.#neigh.clear();
         this.#bridge = row.link;
@@ -48,13 +53,16 @@ export class RowTable {
   del(row: Row): boolean {
     switch (row.kind) {
       case 'self': {
-        const macs = this.#self.get(row.link);
-        return macs?.get(row.mac) === vtepOf(row) && macs.delete(row.mac);
+        const [macs, mac] = [this.#self.get(row.link), macNumber(row.mac)];
+        const place = macs?.get(mac);
+        return place !== undefined && isSameVtep(this.#vteps[place]!, row) && macs!.delete(mac);
       }
       case 'flood':
         return this.#flood.get(row.link)?.delete(vtepOf(row)) ?? false;
-      case 'master':
-        return this.#master.get(row.mac) === row.link && this.#master.delete(row.mac);
+      case 'master': {
+        const mac = macNumber(row.mac);
+        return this.#master.get(mac) === row.link && this.#master.delete(mac);
+      }
       case 'neigh':
         return this.#bridge === row.link && this.#neigh.delete(row.ip);
     }
@@ -63,12 +71,13 @@ export class RowTable {
   /** Every row about `mac`: at most one for each vxlan, and one for the bridge. */
   ofMac(mac: Mac): Row[] {
     const rows: Row[] = [];
+    const key = macNumber(mac);
     for (const [link, macs] of this.#self) {
-      const vtep = macs.get(mac);
-      if (vtep !== undefined) rows.push({ kind: 'self', link, mac, ...parseVtep(vtep) });
+      const place = macs.get(key);
+      if (place !== undefined) rows.push(selfRow(link, mac, this.#vteps[place]!));
     }
-    const port = this.#master.get(mac);
-    if (port !== undefined) rows.push({ kind: 'master', link: port, mac });
+    const port = this.#master.get(key);
+    if (port !== undefined) rows.push({ kind: 'master', link: port as LinkIndex, mac });
     return rows;
   }
 
@@ -84,10 +93,11 @@ export class RowTable {
     return rows;
   }
 
-  /** Each at least once. */
+  /** Each at least once, though rows are put and deleted meanwhile. */
   *macs(): IterableIterator<Mac> {
-    yield* this.#master.keys();
-    for (const macs of this.#self.values()) for (const mac of macs.keys()) if (!this.#master.has(mac)) yield mac;
+    for (const [mac] of this.#master.entries()) yield macOfNumber(mac);
+    for (const macs of this.#self.values())
+      for (const [mac] of macs.entries()) if (!this.#master.has(mac)) yield macOfNumber(mac);
   }
 
   ips(): IterableIterator<Ip> {
@@ -98,25 +108,30 @@ export class RowTable {
   dropLink(link: LinkIndex): void {
     this.#self.delete(link);
     this.#flood.delete(link);
-    for (const [mac, port] of this.#master) if (port === link) this.#master.delete(mac);
+    for (const [mac, port] of this.#master.entries()) if (port === link) this.#master.delete(mac);
     if (this.#bridge === link) this.#neigh.clear();
   }
 
-  #vtep({ dst, port }: { readonly dst: Ip; readonly port: number }): string {
-    const last = this.#lastVtep;
-    if (last.dst === dst && last.port === port) return last.text;
-    const made = vtepOf({ dst, port });
-    const text = entry(this.#vteps, made, () => made);
-    this.#lastVtep = { dst, port, text };
-    return text;
+  #vtepPlace(vtep: Vtep): number {
+    const last = this.#vteps[this.#lastVtep];
+    if (last === undefined || !isSameVtep(last, vtep))
+      this.#lastVtep = entry(this.#vtepPlaces, vtepOf(vtep), () => {
+        return this.#vteps.push({ dst: vtep.dst, port: vtep.port }) - 1;
+      });
+    return this.#lastVtep;
   }
 }
 
-const newMap = (): Map<Mac, string> => new Map();
+const newTable = (): NumberMap => new NumberMap();
+const newSet = (): Set<string> => new Set();
 
-const vtepOf = (row: { readonly dst: Ip; readonly port: number }): string => `${row.dst}|${row.port}`;
+const selfRow = (link: LinkIndex, mac: Mac, { dst, port }: Vtep): Row => ({ kind: 'self', link, mac, dst, port });
 
-function parseVtep(vtep: string): { readonly dst: Ip; readonly port: number } {
+const isSameVtep = (a: Vtep, b: Vtep): boolean => a.port === b.port && a.dst === b.dst;
+
+const vtepOf = (row: Vtep): string => `${row.dst}|${row.port}`;
+
+function parseVtep(vtep: string): Vtep {
   const bar = vtep.indexOf('|');
   return { dst: vtep.slice(0, bar) as Ip, port: Number(vtep.slice(bar + 1)) };
 }
