@@ -388,7 +388,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #neighbours(): readonly PeerId[] {
-    return this.connections.all().map((c) => c.peer);
+    return this.connections.peers;
   }
 
   /** Addresses that are not ours: behind the same docker0 everywhere, a peer's address may be our own. */

@@ -6,11 +6,13 @@
 //
 //   state        event                        next         what is done
 //   (none)       opened                       greeting     send preamble and hello
-//   greeting     hello, version and id right  established  in use; an older one is closed (lower id) or asked (higher)
+//   greeting     hello, version and id right  established  who dialled: pong; in use, an older one closed (lower id) or asked (higher)
+//                                             greeted      who was dialled: wait, for the other may have given up long ago
+//   greeted      frame                        established  as above
 //   greeting     hello of ourselves           (closed)     refused: own address
 //   greeting     hello, id not of its key     (closed)     refused: counted
 //   greeting     bytes of another protocol    (closed)     refused: not a mesh router
-//   greeting     5 s                          (closed)     refused: no greeting
+//   greet…       10 s                         (closed)     refused: no greeting
 //   established  frame                        established  hand it to the router
 //   established  20 s of silence              established  ping; 5 s without any byte: closed
 //   any          closed                       (none)       in use: another takes its place, or tell the router
@@ -65,15 +67,18 @@ interface Stream {
   readonly outbound: boolean;
   readonly reader: StreamReader;
   readonly openedAt: Millis;
+  hello: Hello | undefined;
   established: Connection | undefined;
   heardAt: Millis;
   pingedAt: Millis | undefined;
 }
 
-const GREETING_MS = 5_000;
+const GREETING_MS = 10_000; // a starved router takes seconds to answer; who gives up sooner only makes it more work
 const SILENCE_MS = 20_000; // a ping and its pong cost 150 bytes on the wire: 7 B/s a connection
 const PONG_MS = 5_000;
 const MAX_STREAMS = 4_096; // accepted, beside the few that we dial: more than a mesh of 1,000 needs; a flood of dials must not grow the heap
+
+const NOTHING = new Uint8Array(0);
 
 export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
@@ -81,6 +86,7 @@ export class Connections {
   readonly #streams = new Map<ConnId, Stream>();
   /** Those in use. */
   readonly #byPeer = new Map<PeerId, Stream>();
+  #peers: readonly PeerId[] | undefined;
 
   /** @param hello what we say of ourselves, made anew for each stream */
   constructor(self: PeerId, hello: (dialled: SocketAddress | undefined) => Hello) {
@@ -97,8 +103,9 @@ export class Connections {
     return this.#byPeer.get(peer)?.heardAt;
   }
 
-  all(): readonly Connection[] {
-    return [...this.#byPeer.values()].flatMap((s) => s.established ?? []);
+  /** Those with a connection. The same array until that changes. */
+  get peers(): readonly PeerId[] {
+    return (this.#peers ??= [...this.#byPeer.keys()]);
   }
 
   get count(): number {
@@ -117,6 +124,7 @@ export class Connections {
       outbound,
       reader: new StreamReader(),
       openedAt: now,
+      hello: undefined,
       established: undefined,
       heardAt: now,
       pingedAt: undefined,
@@ -153,6 +161,7 @@ export class Connections {
     const s = this.#byPeer.get(peer);
     if (s === undefined) return [];
     this.#byPeer.delete(peer);
+    this.#peers = undefined;
     return [...this.#close(this.#established(peer)), { kind: 'down', connection: s.established!, reason }];
   }
 
@@ -172,7 +181,7 @@ export class Connections {
     for (const s of [...this.#streams.values()]) {
       if (this.#dueAt(s) > now) continue;
       if (s.established === undefined)
-        fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it accepted and said nothing for 5 s', 'failed'));
+        fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it accepted and said nothing for 10 s', 'failed'));
       else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
       else fx.push({ kind: 'close', conn: s.conn }, ...this.#end(s, 'no answer to a ping', now));
     }
@@ -199,7 +208,7 @@ export class Connections {
 
   #ping(s: Stream, now: Millis): ConnectionFx[] {
     s.pingedAt = now;
-    return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.ping, new Uint8Array(0)) }];
+    return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.ping, NOTHING) }];
   }
 
   #item(s: Stream, item: StreamItem, now: Millis): ConnectionFx[] {
@@ -212,15 +221,16 @@ export class Connections {
           ...this.#abort(s, badSentence(item.reason), item.reason === 'not-mesh' ? 'not-mesh' : 'failed', now),
         ];
       case 'frame':
-        return s.established === undefined
-          ? this.#greet(s, item.type, item.body, now)
-          : this.#frame(s, item.type, item.body);
+        if (s.hello === undefined) return this.#greet(s, item.type, item.body, now);
+        return [
+          ...(s.established === undefined ? this.#establish(s, s.hello, now) : []),
+          ...this.#frame(s, item.type, item.body),
+        ];
     }
   }
 
   #frame(s: Stream, type: number, body: Uint8Array): ConnectionFx[] {
-    if (type === FrameType.ping)
-      return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.pong, new Uint8Array(0)) }];
+    if (type === FrameType.ping) return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.pong, NOTHING) }];
     if (type === FrameType.pong || type === FrameType.hello) return [];
     return [{ kind: 'frame', peer: s.established!.peer, type, body }];
   }
@@ -252,7 +262,12 @@ export class Connections {
         ...this.#abort(s, 'its id is not the hash of its key', 'failed', now),
       ];
     if (hello.id === this.#self) return this.#abort(s, 'that is this router itself', 'self', now);
-    return this.#establish(s, hello, now);
+    s.hello = hello;
+    if (!s.outbound) return [];
+    return [
+      { kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.pong, NOTHING) },
+      ...this.#establish(s, hello, now),
+    ];
   }
 
   #establish(s: Stream, hello: Hello, now: Millis): ConnectionFx[] {
@@ -268,6 +283,7 @@ export class Connections {
     const connection = s.established!;
     const before = this.#byPeer.get(connection.peer);
     this.#byPeer.set(connection.peer, s);
+    this.#peers = undefined;
     const isToSpare = before !== undefined && this.#streams.has(before.conn);
     return [...(isToSpare ? this.#ask(before, now) : []), { kind: 'up', connection, isNew: before === undefined }];
   }
@@ -301,6 +317,7 @@ export class Connections {
     const spare = this.#established(connection.peer).at(-1);
     if (spare !== undefined) return [...this.#use(spare, now), ...this.#ask(spare, now)];
     this.#byPeer.delete(connection.peer);
+    this.#peers = undefined;
     return [{ kind: 'down', connection, reason }];
   }
 }

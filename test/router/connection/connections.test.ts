@@ -39,13 +39,21 @@ function meet(
 ): [ConnectionFx[], ConnectionFx[]] {
   const fromA = joined(sent(a.opened(conn, REMOTE, dialler === 'a', now)));
   const fromB = joined(sent(b.opened(-conn, REMOTE, dialler === 'b', now)));
-  return [a.received(conn, fromB, now), b.received(-conn, fromA, now)];
+  if (dialler === 'a') {
+    const atA = a.received(conn, fromB, now);
+    return [atA, b.received(-conn, joined([fromA, answer(atA)]), now)];
+  }
+  const atB = b.received(-conn, fromA, now);
+  return [a.received(conn, joined([fromB, answer(atB)]), now), atB];
 }
+
+/** What the dialler says to the other's hello. */
+const answer = ([first]: readonly ConnectionFx[]): Uint8Array => (first?.kind === 'send' ? first.bytes : assert.fail());
 
 test('two routers greet and are connected', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
   const [atA, atB] = meet(a, b, 'a', 1);
-  assert.deepEqual(kinds(atA), ['up']);
+  assert.deepEqual(kinds(atA), ['send', 'up']);
   assert.deepEqual(kinds(atB), ['up']);
   assert.equal(a.of(HIGH)?.outbound, true);
   assert.equal(b.of(LOW)?.outbound, false);
@@ -56,8 +64,9 @@ test('of two dials that crossed, both ends use the same', () => {
     const [a, b] = [connections(LOW), connections(HIGH)];
     meet(a, b, first, 1);
     const [atA, atB] = meet(a, b, first === 'a' ? 'b' : 'a', 2);
-    assert.deepEqual(kinds(atA), ['close', 'up'], 'the lower decides');
-    assert.deepEqual(kinds(atB), ['send', 'up'], 'the higher asks whether the other is still there');
+    const [pongA, pongB] = first === 'a' ? [[], ['send']] : [['send'], []];
+    assert.deepEqual(kinds(atA), [...pongA, 'close', 'up'], 'the lower decides');
+    assert.deepEqual(kinds(atB), [...pongB, 'send', 'up'], 'the higher asks whether the other is still there');
     assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
     assert.deepEqual(b.closed(-1, 'ended', at(1)), []);
   }
@@ -65,12 +74,12 @@ test('of two dials that crossed, both ends use the same', () => {
 
 test('hellos that reach the two in unlike order leave both with the stream that the lower has kept', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
-  const fromB = [1, 2].map((conn) => joined(sent(b.opened(-conn, REMOTE, conn === 1, at(0)))));
-  const fromA = [1, 2].map((conn) => joined(sent(a.opened(conn, REMOTE, conn === 2, at(0)))));
-  a.received(1, fromB[0]!, at(1));
-  assert.deepEqual(kinds(a.received(2, fromB[1]!, at(1))), ['close', 'up']);
-  b.received(-2, fromA[1]!, at(1));
-  b.received(-1, fromA[0]!, at(1));
+  const fromB = [1, 2].map((conn) => joined(sent(b.opened(-conn, REMOTE, conn === 2, at(0)))));
+  const fromA = [1, 2].map((conn) => joined(sent(a.opened(conn, REMOTE, conn === 1, at(0)))));
+  const ofB = answer(b.received(-2, fromA[1]!, at(1)));
+  const ofA = answer(a.received(1, fromB[0]!, at(1)));
+  assert.deepEqual(kinds(a.received(2, joined([fromB[1]!, ofB]), at(1))), ['close', 'up']);
+  assert.deepEqual(kinds(b.received(-1, joined([fromA[0]!, ofA]), at(1))), ['send', 'up']);
   const [up] = b.closed(-1, 'ended', at(2));
   assert.ok(up?.kind === 'up' && !up.isNew);
   assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
@@ -99,6 +108,14 @@ test('who has lost a stream replaces it by a new one, whichever end had dialled 
       assert.ok(b.tick(at(5_003)).every((fx) => fx.kind === 'close' && fx.conn === -1));
       assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
     }
+});
+
+test('a hello that waited until its sender had given up is no connection', () => {
+  const [a, b] = [connections(LOW), connections(HIGH)];
+  const late = joined(sent(a.opened(1, REMOTE, true, at(0))));
+  b.opened(-1, REMOTE, false, at(0));
+  assert.deepEqual(b.received(-1, late, at(9_000)), []);
+  assert.deepEqual(kinds(b.closed(-1, 'ended', at(9_001))), ['refused']);
 });
 
 test('a peer that was launched anew replaces its old connection, whoever dialled', () => {
@@ -166,11 +183,11 @@ test('the other side learns why it was refused', () => {
   assert.match(fx.find((f) => f.kind === 'refused')?.reason ?? '', /this router itself/);
 });
 
-test('who says nothing for 5 s is hung up on', () => {
+test('who says nothing for 10 s is hung up on', () => {
   const a = connections(LOW);
   a.opened(1, REMOTE, false, at(0));
-  assert.deepEqual(a.tick(at(4_999)), []);
-  assert.deepEqual(kinds(a.tick(at(5_000))), ['close', 'refused']);
+  assert.deepEqual(a.tick(at(9_999)), []);
+  assert.deepEqual(kinds(a.tick(at(10_000))), ['close', 'refused']);
   assert.equal(a.nextDeadline(), undefined);
 });
 

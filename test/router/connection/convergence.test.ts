@@ -29,10 +29,10 @@ const anyMisfortune: fc.Arbitrary<Misfortune> = fc.oneof(
   fc.record({ kind: fc.constant('lose' as const), n: fc.nat(3) }),
 );
 
-/** A greeting that will not come (5 s), a back-off, and what was on its way. */
-const SETTLED_MS = 10_000;
+/** A greeting that will not come (10 s), a back-off, and what was on its way. */
+const SETTLED_MS = 15_000;
 /** When whoever has lost it cannot dial, or nobody was told: 20 s of silence and 5 s for an answer before that. */
-const FOUND_OUT_MS = 35_000;
+const FOUND_OUT_MS = 40_000;
 const QUIET_MS = 60_000;
 const DIALS_PER_S = 4;
 
