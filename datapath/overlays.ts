@@ -5,7 +5,7 @@ import type { Capability, DatapathConfig } from './datapath.js';
 import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
 import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } from './overlay.js';
 import { wayTo, type Way } from './paths/path-report.js';
-import type { Path } from './paths/probe/path-state.js';
+import { passesAtLeast, passesAtMost, type Path } from './paths/probe/path-state.js';
 import { SleeveProbes } from './paths/sleeve-probes.js';
 import type { Clock } from './reconcile.js';
 import { sleeveReport } from './sleeve-report.js';
@@ -217,13 +217,14 @@ export class Overlays {
   #sleeveStirred(peer: PeerId): void {
     const [path, way] = [this.#probes.path(peer), this.#peers.get(peer)?.way];
     if (path === undefined || way === undefined) return;
-    if (path.mtu !== undefined) this.#sleeve?.setPathMtu(peer, path.mtu + SLEEVE_OVERHEAD[way.family]);
+    const fits = passesAtLeast(path);
+    if (fits !== undefined) this.#sleeve?.setPathMtu(peer, fits + SLEEVE_OVERHEAD[way.family]);
     this.#state(peer, 'sleeve', path);
   }
 
   #state(peer: PeerId, carrier: Carrier, path: Path): void {
     // The sleeve cuts what is too long for its path.
-    const isNarrow = carrier === 'vxlan' && path.mtu !== undefined && path.mtu < this.#ceiling;
+    const isNarrow = carrier === 'vxlan' && (passesAtMost(path) ?? Infinity) < this.#ceiling;
     const state: CarrierState = { kind: path.kind, losingSince: path.losingSince, heardAt: path.heardAt, isNarrow };
     this.#step({ kind: 'state', peer, carrier, state });
   }
@@ -238,6 +239,7 @@ export class Overlays {
 
   #use(peer: PeerId, carrier: Carrier | undefined, why: string): void {
     this.#hooks.use(peer, carrier);
+    if (carrier === 'sleeve') this.#probes.hurry(peer); // what fits it was last asked while it was idle
     if (carrier === undefined || why === 'first') return;
     this.#counters[`overlay-${why}`] = (this.#counters[`overlay-${why}`] ?? 0) + 1;
     this.#config.log('overlay-changed', { peer: this.#name(peer), overlay: carrier, reason: why });

@@ -4,7 +4,7 @@
 //      └────────────3 probes lost───────────►┘
 import type { Random } from '../../../router/core.js';
 import type { Millis } from '../../../router/types.js';
-import { sizeLost, sizePassed, startSearch, type MtuSearch } from './mtu-search.js';
+import { sizeLost, sizePassed, startCheck, startSearch, type MtuSearch } from './mtu-search.js';
 
 /** Consecutive losses that take a path down, and consecutive echoes that bring it back. */
 export const LOSSES_TO_DOWN = 3;
@@ -22,6 +22,12 @@ export const BUSY_FOR_MS = 5_000;
 export const CONVERSATION_MS = 3_000;
 export const RESEARCH_IDLE_MS = 600_000;
 export const RESEARCH_BUSY_MS = 60_000;
+/** While the pair has traffic: whether what passed still passes. Three losses of it are known within a second. */
+export const CHECK_MS = 500;
+/** A path that does not take what the network sends is looked at again after this, whether it has traffic or not. */
+export const NARROW_MS = 60_000;
+/** One that was found narrower by a check, sooner: it may have been losses. */
+export const DOUBT_MS = 5_000;
 
 /** Somebody has to know soon whether the path works: quick for this long. */
 export const HURRY_FOR_MS = 2_000;
@@ -73,6 +79,7 @@ export interface Path {
   readonly answerMs: number | undefined;
   readonly mtu: number | undefined;
   readonly search: MtuSearch | undefined;
+  readonly checkAt: Millis;
   readonly searchAt: Millis;
   readonly searchedAt: Millis | undefined;
 }
@@ -130,6 +137,7 @@ export const newPath = (leads: boolean, now: Millis, idleMs = IDLE_MS): Path => 
   answerMs: undefined,
   mtu: undefined,
   search: undefined,
+  checkAt: now,
   searchAt: now,
   searchedAt: undefined,
 });
@@ -153,7 +161,7 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
       return advance(trafficked(p, now), now, limits);
     case 'hurry': {
       const busyUntil = max(p.busyUntil, plus(now, HURRY_FOR_MS));
-      return advance({ ...p, busyUntil, nextAt: min(p.nextAt, now) }, now, limits);
+      return advance({ ...p, busyUntil, nextAt: min(p.nextAt, now), checkAt: now }, now, limits);
     }
     case 'resize':
       return advance({ ...p, mtu: undefined, search: undefined, searchAt: now }, now, limits);
@@ -164,12 +172,28 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
 export function pathDeadline(p: Path): Millis {
   let at = p.nextAt;
   if (p.kind === 'up' && p.search === undefined && p.searchAt < at) at = p.searchAt;
+  if (p.checkAt < at && isCheckDue(p, p.checkAt)) at = p.checkAt;
   for (const s of p.sent) {
     const due = dueAt(p, s);
     if (!s.overdue && due < at) at = due;
   }
   return at;
 }
+
+/** The largest packet that may pass: what was found, less what has been lost since. Undefined: nothing is known yet. */
+export function passesAtMost(p: Path): number | undefined {
+  const lost = p.search === undefined ? Infinity : p.search.hi - 1;
+  return p.mtu === undefined && p.search === undefined ? undefined : Math.min(p.mtu ?? Infinity, lost);
+}
+
+/** The largest packet that is known to pass. */
+export function passesAtLeast(p: Path): number | undefined {
+  const isInDoubt = p.search !== undefined && p.mtu !== undefined && p.search.hi <= p.mtu;
+  return isInDoubt || p.mtu === undefined ? p.search?.lo : p.mtu;
+}
+
+const isCheckDue = (p: Path, now: Millis): boolean =>
+  p.kind === 'up' && p.search === undefined && p.mtu !== undefined && isBusy(p, now) && p.checkAt <= now;
 
 const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
 const min = (a: Millis, b: Millis): Millis => (a < b ? a : b);
@@ -289,8 +313,13 @@ function searched(p: Path, now: Millis, limits: PathLimits): Path {
   let q = p;
   if (q.search === undefined && q.searchAt <= now)
     q = { ...q, search: startSearch(limits.floor, limits.ceiling, q.mtu) };
+  else if (isCheckDue(q, now)) q = { ...q, search: startCheck(limits.floor, q.mtu!) };
   if (q.search === undefined || q.search.size !== undefined) return q;
-  return { ...q, mtu: q.search.lo, search: undefined, searchedAt: now, searchAt: plus(now, RESEARCH_IDLE_MS) };
+  const found: Path = { ...q, mtu: q.search.lo, search: undefined, checkAt: plus(now, CHECK_MS) };
+  const isNarrow = found.mtu! < limits.ceiling;
+  if (q.search.known === 0)
+    return { ...found, searchedAt: now, searchAt: plus(now, isNarrow ? NARROW_MS : RESEARCH_IDLE_MS) };
+  return found.mtu! < q.mtu! ? { ...found, searchAt: min(q.searchAt, plus(now, DOUBT_MS)) } : found;
 }
 
 function send(p: Path, packetBytes: number | undefined, now: Millis, limits: PathLimits, effects: PathEffect[]): Path {

@@ -2,7 +2,17 @@
 import type { Core, Random } from '../../../router/core.js';
 import type { Millis, PeerId } from '../../../router/types.js';
 import { PROBE_MIN_BYTES, type ProbeFrame } from './frame.js';
-import { IDLE_MS, newPath, pathDeadline, stepPath, type Path, type PathEffect, type PathEvent } from './path-state.js';
+import {
+  IDLE_MS,
+  newPath,
+  passesAtLeast,
+  passesAtMost,
+  pathDeadline,
+  stepPath,
+  type Path,
+  type PathEffect,
+  type PathEvent,
+} from './path-state.js';
 
 /** The smallest IP MTU that an underlay may have and still be searched, bytes (RFC 791: every host takes 576). */
 export const MIN_UNDERLAY_BYTES = 576;
@@ -137,7 +147,11 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
 const ETHERNET_BYTES = 14;
 
 const isStirred = (was: Path, is: Path): boolean =>
-  was.kind !== is.kind || was.mtu !== is.mtu || was.losingSince !== is.losingSince || was.heardAt !== is.heardAt;
+  was.kind !== is.kind ||
+  passesAtMost(was) !== passesAtMost(is) ||
+  passesAtLeast(was) !== passesAtLeast(is) ||
+  was.losingSince !== is.losingSince ||
+  was.heardAt !== is.heardAt;
 
 function isNews({ path, told }: Probed): boolean {
   if (path.kind !== told.kind || path.mtu !== told.mtu) return true;

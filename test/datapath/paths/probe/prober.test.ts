@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { passesAtLeast, passesAtMost } from '../../../../datapath/paths/probe/path-state.js';
 import { Prober } from '../../../../datapath/paths/probe/prober.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
 import { mulberry32, OVERHEAD, ProbeWorld } from './world.js';
@@ -333,6 +334,47 @@ test('an echo is never larger than its probe', () => {
       assert.ok(echo.frame.sizeBytes <= sizeBytes);
     }),
   );
+});
+
+test('with traffic a path that narrows is known to be narrow within two seconds, how narrow within six', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 600, max: 1_375 }), fc.nat(3_000), (seed, mtu, ms) => {
+      const w = pair(seed);
+      w.run(2_000);
+      const talk = (forMs: number): void => {
+        for (let spent = 0; spent < forMs; spent += 500) {
+          converse(w);
+          w.run(500);
+        }
+      };
+      talk(1_000 + ms);
+      assert.equal(passesAtMost(w.path(A, B)), 1376);
+      w.mtu = mtu;
+      talk(2_000);
+      assert.ok(passesAtMost(w.path(A, B))! < 1376, 'that whole packets do not pass');
+      assert.ok(passesAtLeast(w.path(A, B))! <= mtu, 'and nothing is believed to pass that does not');
+      talk(4_000);
+      assert.equal(w.path(A, B).mtu, mtu);
+      assert.equal(w.path(A, B).kind, 'up');
+      w.mtu = 1376;
+      talk(70_000);
+      assert.equal(w.path(A, B).mtu, 1376);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('a tenth lost does not make a busy path narrow for more than some seconds', () => {
+  const w = pair(7);
+  w.run(2_000);
+  w.loses = () => w.chance() < 0.1;
+  let narrow = 0;
+  for (let s = 0; s < 3_600; s++) {
+    converse(w);
+    w.run(1_000);
+    if (passesAtMost(w.path(A, B))! < 1376) narrow++;
+  }
+  assert.ok(narrow < 360, `${narrow} of 3,600 s`);
 });
 
 test('who is in a hurry knows within a second whether an idle path works, and when it began to fail', () => {
