@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { passesAtLeast, passesAtMost } from '../../../../datapath/paths/probe/path-state.js';
 import { Prober } from '../../../../datapath/paths/probe/prober.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
 import { mulberry32, OVERHEAD, ProbeWorld } from './world.js';
@@ -31,12 +30,6 @@ test('a path that never answers is down after three probes, and is asked once a 
   assert.ok(Math.abs((w.sentBytes.get(A)! - before) / 90 - 60) <= 1);
 });
 
-/** Both sides see traffic at two looks in a row. */
-function converse(w: ReturnType<typeof pair>): void {
-  for (let look = 0; look < 2; look++)
-    for (const [a, b] of [[A, B] as const, [B, A] as const]) w.tell(a, { kind: 'traffic', peers: [b] });
-}
-
 test('a lone frame now and then does not quicken the pace', () => {
   const w = pair();
   w.run(60_000);
@@ -53,7 +46,7 @@ test('with traffic a dead path is known by both sides within a second', () => {
     fc.property(fc.integer(), fc.nat(5_000), (seed, ms) => {
       const w = pair(seed);
       w.run(2_000);
-      converse(w);
+      w.converse();
       w.run(ms % 4_000);
       w.loses = () => true;
       w.run(1_000);
@@ -111,58 +104,6 @@ test('random loss of a tenth neither takes an idle path down nor makes it look w
     assert.ok((w.path(A, B).mtu ?? 0) <= 1350, `${w.path(A, B).mtu} with seed ${seed}`);
   }
   assert.ok(up >= 195, `up with ${up} of 200 seeds`);
-});
-
-test('the MTU of a narrow path is found to the byte, and found anew when it changed', () => {
-  const w = pair();
-  w.mtu = 1350;
-  w.run(10_000);
-  assert.equal(w.path(A, B).mtu, 1350);
-  w.mtu = 1000;
-  w.run(620_000);
-  assert.equal(w.path(A, B).mtu, 1000);
-  w.mtu = 1450;
-  w.run(620_000);
-  assert.equal(w.path(A, B).mtu, 1376);
-});
-
-test('a path that dies at any moment of a search is down, not narrow', () => {
-  for (let phase = 100; phase < 4_000; phase += 100) {
-    const w = pair();
-    w.mtu = 700;
-    w.run(phase);
-    w.loses = () => true;
-    for (let i = 0; i < 80; i++) {
-      w.run(100);
-      assert.ok([undefined, 700].includes(w.path(A, B).mtu), `${w.path(A, B).mtu} after death at ${phase} ms`);
-    }
-    assert.equal(w.path(A, B).kind, 'down');
-    w.loses = () => false;
-    w.run(15_000);
-    assert.equal(w.path(A, B).mtu, 700);
-  }
-});
-
-test('two lost packets of a size do not make a path narrow, three do', () => {
-  for (const [lost, mtu] of [
-    [2, 1376],
-    [3, 1375],
-  ]) {
-    const w = pair();
-    let left = lost!;
-    w.loses = (a, _b, frameBytes) => a === A && frameBytes === 1390 && left-- > 0;
-    w.run(10_000);
-    assert.equal(w.path(A, B).mtu, mtu);
-  }
-});
-
-test('a larger network is searched for at once', () => {
-  const w = pair();
-  w.mtu = 8950;
-  w.run(1_000);
-  w.tell(A, { kind: 'ceiling', bytes: 8876 });
-  w.run(100);
-  assert.equal(w.path(A, B).mtu, 8876);
 });
 
 test('an idle router with nine peers sends less than 300 bytes a second on the underlay', () => {
@@ -334,47 +275,6 @@ test('an echo is never larger than its probe', () => {
       assert.ok(echo.frame.sizeBytes <= sizeBytes);
     }),
   );
-});
-
-test('with traffic a path that narrows is known to be narrow within two seconds, how narrow within six', () => {
-  fc.assert(
-    fc.property(fc.integer(), fc.integer({ min: 600, max: 1_375 }), fc.nat(3_000), (seed, mtu, ms) => {
-      const w = pair(seed);
-      w.run(2_000);
-      const talk = (forMs: number): void => {
-        for (let spent = 0; spent < forMs; spent += 500) {
-          converse(w);
-          w.run(500);
-        }
-      };
-      talk(1_000 + ms);
-      assert.equal(passesAtMost(w.path(A, B)), 1376);
-      w.mtu = mtu;
-      talk(2_000);
-      assert.ok(passesAtMost(w.path(A, B))! < 1376, 'that whole packets do not pass');
-      assert.ok(passesAtLeast(w.path(A, B))! <= mtu, 'and nothing is believed to pass that does not');
-      talk(4_000);
-      assert.equal(w.path(A, B).mtu, mtu);
-      assert.equal(w.path(A, B).kind, 'up');
-      w.mtu = 1376;
-      talk(70_000);
-      assert.equal(w.path(A, B).mtu, 1376);
-    }),
-    { numRuns: 20 },
-  );
-});
-
-test('a tenth lost does not make a busy path narrow for more than some seconds', () => {
-  const w = pair(7);
-  w.run(2_000);
-  w.loses = () => w.chance() < 0.1;
-  let narrow = 0;
-  for (let s = 0; s < 3_600; s++) {
-    converse(w);
-    w.run(1_000);
-    if (passesAtMost(w.path(A, B))! < 1376) narrow++;
-  }
-  assert.ok(narrow < 360, `${narrow} of 3,600 s`);
 });
 
 test('who is in a hurry knows within a second whether an idle path works, and when it began to fail', () => {

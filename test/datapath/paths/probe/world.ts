@@ -83,6 +83,13 @@ export class ProbeWorld {
       });
   }
 
+  /** Everybody sees traffic with everybody, at two looks in a row. */
+  converse(): void {
+    const ids = [...this.#probers.keys()];
+    for (let look = 0; look < 2; look++)
+      for (const by of ids) this.tell(by, { kind: 'traffic', peers: ids.filter((id) => id !== by) });
+  }
+
   #perform(by: PeerId, fx: ProberEffect): void {
     if (fx.kind === 'stirred') return;
     if (fx.kind === 'drop') return void this.drops.push(fx.reason);
