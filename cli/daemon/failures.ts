@@ -14,7 +14,8 @@ export function launchFailure(e: unknown): unknown {
       return new Failure(EXIT.refused, 'it needs CAP_NET_ADMIN', 'sudo mesh launch');
     case 'EOPNOTSUPP': {
       const kind = /\btype (\w+)/.exec(e.op)?.[1] ?? 'vxlan and bridge';
-      const remedy = `sudo modprobe ${kind}, or a kernel that has it`;
+      const instead = kind === 'vxlan' ? 'launch with --overlay auto' : 'a kernel that has it';
+      const remedy = `sudo modprobe ${kind}, or ${instead}`;
       return new Failure(EXIT.refused, `this kernel has no ${kind} (${e.message})`, remedy);
     }
     default:

@@ -26,7 +26,9 @@ function breakdown(lines: readonly string[], hosts: number): string {
     const length = Number(/length (\d+):/.exec(line)?.[1] ?? 0);
     const port = [...line.matchAll(/\.(678\d)[ :]/g)].map((m) => m[1]).sort()[0];
     const other = /ARP|ICMP6/.exec(line)?.[0] ?? 'other';
-    const kind = port === undefined ? other : `${/Flags/.test(line) ? 'tcp' : 'udp'} ${port}`;
+    // tcpdump takes 6784 for BFD (RFC 7130), which has flags as well.
+    const isTcp = /Flags \[/.test(line) && port !== '6784';
+    const kind = port === undefined ? other : `${isTcp ? 'tcp' : 'udp'} ${port}`;
     const sum = by.get(kind) ?? { bytes: 0, frames: 0 };
     by.set(kind, { bytes: sum.bytes + length, frames: sum.frames + 1 });
   }

@@ -26,7 +26,9 @@ test('a kernel without bridge, or without vxlan, is said to lack it', async () =
   assert.equal(exit, 1);
   assert.match(why, /^this kernel has no bridge \(ip link add .* type bridge: EOPNOTSUPP\)$/);
   assert.equal(remedy, 'sudo modprobe bridge, or a kernel that has it');
-  assert.match((await launchOn(2, 'EOPNOTSUPP'))[1], /^this kernel has no vxlan \(/);
+  const [, noVxlan, instead] = await launchOn(2, 'EOPNOTSUPP');
+  assert.match(noVxlan, /^this kernel has no vxlan \(/);
+  assert.equal(instead, 'sudo modprobe vxlan, or launch with --overlay auto');
 });
 
 test('no CAP_NET_ADMIN is said as such, another refusal in the words of the kernel', async () => {
