@@ -10,6 +10,8 @@ import { PingWatch } from '../support/ping-watch.js';
 import type { RouterProcess } from '../support/router-process.js';
 
 const MENDED_MS = 3_000; // 2,000 is promised
+/** Until the vxlan carries again, when it or its probes were gone: the sleeve does meanwhile, and no ping waits for it. */
+const BACK_MS = 15_000;
 /** Repairs that follow on another wait up to a second, which is the harder case; with 5,500 each is the first. */
 const CALM_MS = Number(process.env.MESH_CALM_MS ?? 0);
 const STORM_FRAMES = 3_000; // what crosses the switch during one repair; a loop makes a hundred times as many
@@ -103,11 +105,11 @@ for (const [what, shell] of TROUBLES)
     const frames = await wireFrames();
     const at = Date.now();
     await a.host.netns.must('sh', '-ec', shell.replaceAll('$PORT', port));
-    await tablesAreTrue([a], placed, MENDED_MS);
     await eventually('the links are as before', MENDED_MS, async () => {
       assert.deepEqual(await links(), before);
       return true;
     });
+    await tablesAreTrue([a], placed, BACK_MS);
     const tablesMs = Date.now() - at;
     for (const watch of pings) await watch.answered(MENDED_MS, 10);
     const gaps = await Promise.all(pings.map((watch) => watch.stop(at - 100)));
