@@ -344,9 +344,14 @@ const bridgeName = (network: NetworkWant): string => linkName('bridge', network.
 
 export const systemClock: Clock = {
   now: () => performance.now() as Millis,
+  /** Runs after what has come meanwhile was read: who was kept from running must not take answers for lost. */
   after(ms, run) {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
+    let reading: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => (reading = setImmediate(run)), ms);
+    return () => {
+      clearTimeout(timer);
+      clearImmediate(reading);
+    };
   },
 };
 

@@ -272,11 +272,16 @@ class LinuxPaths implements Paths {
     this.#counters[name] = (this.#counters[name] ?? 0) + 1;
   }
 
+  /** After what has come meanwhile was read: a router that was kept from running must not take answers for lost. */
+  #tick(): void {
+    if (this.#running) this.#step({ kind: 'tick' });
+  }
+
   #arm(): void {
     clearTimeout(this.#probeTimer);
     const at = this.#prober.nextDeadline();
     if (!this.#running || at === undefined) return;
-    this.#probeTimer = setTimeout(() => this.#step({ kind: 'tick' }), Math.max(0, Math.ceil(at - clock())));
+    this.#probeTimer = setTimeout(() => setImmediate(() => this.#tick()), Math.max(0, Math.ceil(at - clock())));
   }
 
   #stirred(peer: PeerId): void {
