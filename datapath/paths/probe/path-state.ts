@@ -22,8 +22,10 @@ export const BUSY_FOR_MS = 5_000;
 export const CONVERSATION_MS = 3_000;
 export const RESEARCH_IDLE_MS = 600_000;
 export const RESEARCH_BUSY_MS = 60_000;
-/** While the pair has traffic: whether what passed still passes. Three losses of it are known within a second. */
+/** While traffic lasts: whether what passed still passes. That it does not is known within two seconds. */
 export const CHECK_MS = 500;
+/** It lasts when it is still seen this long after it began: what a container multicasts to everybody does not. */
+export const LASTING_MS = 3_000;
 /** A path that does not take what the network sends is looked at again after this, whether it has traffic or not. */
 export const NARROW_MS = 60_000;
 /** One that was found narrower by a check, sooner: it may have been losses. */
@@ -65,6 +67,7 @@ export interface Path {
   readonly nextAt: Millis;
   readonly sentAt: Millis;
   readonly busyUntil: Millis;
+  readonly busySince: Millis;
   /** When traffic was last seen; undefined before the first. */
   readonly trafficAt: Millis | undefined;
   /** When a frame of the peer last came, of either kind. */
@@ -80,6 +83,7 @@ export interface Path {
   readonly mtu: number | undefined;
   readonly search: MtuSearch | undefined;
   readonly checkAt: Millis;
+  readonly checksUntil: Millis;
   readonly searchAt: Millis;
   readonly searchedAt: Millis | undefined;
 }
@@ -129,6 +133,7 @@ export const newPath = (leads: boolean, now: Millis, idleMs = IDLE_MS): Path => 
   nextAt: now,
   sentAt: 0 as Millis,
   busyUntil: 0 as Millis,
+  busySince: 0 as Millis,
   trafficAt: undefined,
   heardAt: undefined,
   rttMs: undefined,
@@ -138,6 +143,7 @@ export const newPath = (leads: boolean, now: Millis, idleMs = IDLE_MS): Path => 
   mtu: undefined,
   search: undefined,
   checkAt: now,
+  checksUntil: 0 as Millis,
   searchAt: now,
   searchedAt: undefined,
 });
@@ -160,8 +166,9 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
     case 'traffic':
       return advance(trafficked(p, now), now, limits);
     case 'hurry': {
-      const busyUntil = max(p.busyUntil, plus(now, HURRY_FOR_MS));
-      return advance({ ...p, busyUntil, nextAt: min(p.nextAt, now), checkAt: now }, now, limits);
+      const until = plus(now, HURRY_FOR_MS);
+      const [busyUntil, checksUntil] = [max(p.busyUntil, until), max(p.checksUntil, until)];
+      return advance({ ...p, busyUntil, checksUntil, nextAt: min(p.nextAt, now), checkAt: now }, now, limits);
     }
     case 'resize':
       return advance({ ...p, mtu: undefined, search: undefined, searchAt: now }, now, limits);
@@ -193,7 +200,7 @@ export function passesAtLeast(p: Path): number | undefined {
 }
 
 const isCheckDue = (p: Path, now: Millis): boolean =>
-  p.kind === 'up' && p.search === undefined && p.mtu !== undefined && isBusy(p, now) && p.checkAt <= now;
+  p.kind === 'up' && p.search === undefined && p.mtu !== undefined && now < p.checksUntil && p.checkAt <= now;
 
 const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
 const min = (a: Millis, b: Millis): Millis => (a < b ? a : b);
@@ -272,10 +279,14 @@ function probed(p: Path, rttMs: number | undefined, now: Millis): Path {
 function trafficked(p: Path, now: Millis): Path {
   const isConversation = p.trafficAt !== undefined && now - p.trafficAt <= CONVERSATION_MS;
   if (!isConversation) return { ...p, trafficAt: now };
+  const busySince = isBusy(p, now) ? p.busySince : now;
+  const lasts = now - busySince >= LASTING_MS;
   return {
     ...p,
     trafficAt: now,
+    busySince,
     busyUntil: plus(now, BUSY_FOR_MS),
+    checksUntil: lasts ? plus(now, BUSY_FOR_MS) : p.checksUntil,
     nextAt: min(p.nextAt, plus(now, BUSY_MS)),
     searchAt: p.searchedAt === undefined ? p.searchAt : min(p.searchAt, plus(p.searchedAt, RESEARCH_BUSY_MS)),
   };

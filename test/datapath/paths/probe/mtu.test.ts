@@ -73,7 +73,7 @@ test('with traffic a path that narrows is known to be narrow within two seconds,
           w.run(500);
         }
       };
-      talk(1_000 + ms);
+      talk(5_000 + ms);
       assert.equal(passesAtMost(w.path(A, B)), 1376);
       w.mtu = mtu;
       talk(2_000);
