@@ -17,8 +17,8 @@ test('large pings and TCP work soon after the underlay has ceased to take more t
   for (const router of [a!, b!]) await sleeveStands(router);
   // Without it nft sees super-frames, and loses all of them.
   for (const { host } of [a!, b!]) host.netns.ip('link set eth0 gso_max_segs 1');
-  const small = new PingStream(ca, '10.32.0.2', 20, 800);
-  await sleep(6_000); // the pair is seen to have traffic
+  const small = new PingStream(ca, '10.32.0.2', 20, 1_300);
+  await sleep(14_000); // the pair is seen to have traffic that lasts
   const since = performance.now();
   const hole = `table inet hole { chain in { type filter hook input priority -400;
     meta l4proto udp meta length > ${PATH_BYTES} drop; icmp type destination-unreachable drop; }; }`;
