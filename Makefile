@@ -21,7 +21,7 @@ demo: build
 test: build
 	@scripts/test.sh fast sim netns package
 
-# Format, lint, types and the fast tests; 30 s aimed at, 40 s in a fresh clone.
+# Format, lint, types and the fast tests: about half a minute.
 check: setup
 	@$(MAKE) -j3 --output-sync format lint build
 	@scripts/test.sh fast
