@@ -1,7 +1,8 @@
 // The data plane: makes the kernel forward as the router's table says, keeps it so, and reports what it sees. A change
 // goes table → `Want` (what ought to be) → `plan` (pure) → `apply` (netlink); `Reconciler` repeats that for ever.
 import type { Datapath, DatapathConfig } from './datapath.js';
-import { LinuxDatapath, systemClock, writeSysctl, type DatapathDeps } from './linux-datapath.js';
+import { systemClock } from './clock.js';
+import { LinuxDatapath, writeSysctl, type DatapathDeps } from './linux-datapath.js';
 import { createLinuxKernel } from './netlink/linux-kernel.js';
 import type { Ip } from '../router/types.js';
 import { sleevePort } from './overlays.js';

@@ -7,13 +7,13 @@ import type {
   ForwardingDelta,
   Ip,
   Mac,
-  Millis,
   NetworkName,
   PathReport,
   PeerForward,
   PeerId,
   SessionKeys,
 } from '../router/types.js';
+import type { Clock } from './clock.js';
 import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
 import { Exposures } from './exposures.js';
@@ -28,7 +28,7 @@ import { Overlays } from './overlays.js';
 import { NO_VXLAN_REMEDY } from './paths/path-report.js';
 import type { Paths } from './paths/paths.js';
 import { preflight } from './preflight.js';
-import { Reconciler, type Clock } from './reconcile.js';
+import { Reconciler } from './reconcile.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
 import { SleeveTables } from './sleeve-tables.js';
 import { SyscallError } from './syscalls.js';
@@ -341,19 +341,6 @@ const partOf = (op: string): 'bridge' | 'vxlan' | 'sleeve' =>
   /vxlan|m[vw]-/.test(op) ? 'vxlan' : /\bms-/.test(op) ? 'sleeve' : 'bridge';
 
 const bridgeName = (network: NetworkWant): string => linkName('bridge', network.name, network.forward!.vni);
-
-export const systemClock: Clock = {
-  now: () => performance.now() as Millis,
-  /** Runs after what has come meanwhile was read: who was kept from running must not take answers for lost. */
-  after(ms, run) {
-    let reading: NodeJS.Immediate | undefined;
-    const timer = setTimeout(() => (reading = setImmediate(run)), ms);
-    return () => {
-      clearTimeout(timer);
-      clearImmediate(reading);
-    };
-  },
-};
 
 /** Best effort: in a container's read-only /proc the bridge works all the same. */
 export const writeSysctl = (path: string, value: string): Promise<boolean> =>

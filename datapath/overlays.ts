@@ -1,13 +1,13 @@
 // The shell of the choice among overlays: what probing knows of each path goes into `OverlayChoice`, and what that decides
 // goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
 import type { PathReport, PeerForward, PeerId, SessionKeys, SocketAddress } from '../router/types.js';
+import type { Clock } from './clock.js';
 import type { Capability, DatapathConfig } from './datapath.js';
 import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
 import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } from './overlay.js';
-import { wayTo, type Way } from './paths/path-report.js';
+import { sameWay, wayTo, type Way } from './paths/path-report.js';
 import { passesAtLeast, passesAtMost, type Path } from './paths/probe/path-state.js';
 import { SleeveProbes } from './paths/sleeve-probes.js';
-import type { Clock } from './reconcile.js';
 import { sleeveReport } from './sleeve-report.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
 
@@ -92,7 +92,7 @@ export class Overlays {
     this.#step({ kind: 'peer', peer, allowed: this.#allowed() });
     if (this.#sleeve === undefined) return;
     if (old === undefined) this.#wantSession(peer, true);
-    else if (!sameVtep(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
+    else if (!sameWay(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
     this.#probes.setPeer(peer, way.family);
   }
 
@@ -130,7 +130,7 @@ export class Overlays {
     const forced = this.#config.overlay === 'sleeve';
     const { name, way } = known;
     const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
-    const counted = this.#sleeve?.counters().peers.get(vxlan.peer);
+    const counted = this.#sleeve?.peerCounters(vxlan.peer);
     return sleeveReport(
       { ...facts, hasSession: known.session !== undefined, counted, ceiling: this.#ceiling, refusal: this.#refusal },
       vxlan,
@@ -253,10 +253,12 @@ export class Overlays {
 
   #readTraffic(): void {
     const moving: PeerId[] = [];
-    for (const [peer, { txFrames, rxFrames }] of this.#sleeve?.counters().peers ?? []) {
-      if (this.#framesSeen.get(peer) === txFrames + rxFrames) continue;
+    for (const peer of this.#peers.keys()) {
+      const counted = this.#sleeve?.peerCounters(peer);
+      const frames = counted && counted.txFrames + counted.rxFrames;
+      if (frames === undefined || this.#framesSeen.get(peer) === frames) continue;
       if (this.#framesSeen.has(peer)) moving.push(peer);
-      this.#framesSeen.set(peer, txFrames + rxFrames);
+      this.#framesSeen.set(peer, frames);
     }
     if (moving.length > 0) this.#probes.traffic(moving);
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
@@ -282,4 +284,3 @@ export class Overlays {
 export const sleevePort = (vxlanPort: number): number => vxlanPort - 1;
 
 const sleeveAddress = ({ vtep }: Way): SocketAddress => ({ ip: vtep.ip, port: sleevePort(vtep.port) });
-const sameVtep = (a: Way, b: Way): boolean => a.vtep.ip === b.vtep.ip && a.vtep.port === b.vtep.port;

@@ -1,18 +1,12 @@
 // The loop that makes the kernel agree with what is wanted, and keeps it so whatever else happens on the host.
-import type { EndpointId, LinkIndex, Millis, NetworkName } from '../router/types.js';
+import type { EndpointId, LinkIndex, NetworkName } from '../router/types.js';
 import { applyLinks, applyRows } from './apply.js';
+import type { Clock } from './clock.js';
 import { KernelError, type Kernel, type KernelEvent, type Link, type Row } from './kernel.js';
 import { KnownRows } from './known-rows.js';
 import type { NetworkWant } from './network-want.js';
 import { planLink, planLinks } from './plan.js';
 import type { Want } from './want.js';
-
-/** The loop's only source of time. */
-export interface Clock {
-  now(): Millis;
-  /** @returns how to call it off */
-  after(ms: number, run: () => void): () => void;
-}
 
 export interface ReconcileHooks {
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;

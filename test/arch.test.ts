@@ -23,7 +23,7 @@ const SHELL = [
   /^router\/swim\/swim-/,
   /^datapath\/syscalls\.ts/,
   /^datapath\/netlink\/(linux-kernel|socket|dump-worker|dump|row-writer-worker|row-writer)\.ts/,
-  /^datapath\/(linux-datapath|overlays|reconcile|apply|endpoints)\.ts/,
+  /^datapath\/(linux-datapath|clock|reconcile|apply|endpoints)\.ts/,
   /^datapath\/paths\//,
   /^datapath\/sleeve\/((native|worker)\/|(sleeve|supervisor|peer-book)\.ts)/,
   /^cli\//,

@@ -1,6 +1,7 @@
 // The shell of path probing: owns the clock, the timers, the sockets and the children; what to do is decided by the cores.
 import { readFileSync } from 'node:fs';
 import type { Ip, LinkIndex, Mac, Millis, PathReport, PeerForward, PeerId } from '../../router/types.js';
+import { systemClock } from '../clock.js';
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Kernel, KernelEvent } from '../kernel.js';
 import { DEFAULT_CEILING, VXLAN_OVERHEAD } from '../mtu.js';
@@ -8,7 +9,7 @@ import { Announcer, BATCH_MS } from './announce/announcer.js';
 import { BridgeSockets } from './announce/bridge-sockets.js';
 import { Forward } from './nft/forward.js';
 import { Traffic } from './nft/traffic.js';
-import { reportOf, wayTo, type Family, type Way } from './path-report.js';
+import { reportOf, sameWay, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
 import { ProbeDevice } from './probe/device.js';
 import type { Path } from './probe/path-state.js';
@@ -16,7 +17,6 @@ import { decodeProbe, encodeProbe, setHeld } from './probe/frame.js';
 import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
 import { runTool } from './run-tool.js';
 
-/** Reading the counters and looking at the forward chains: two or three children of 4 ms each. */
 /** Each look costs a process or two of `nft`, some 20 ms: quick while there is traffic to judge or a rule to guard. */
 const UPKEEP_MS = 2_000;
 const QUIET_UPKEEP_MS = 6_000;
@@ -42,7 +42,7 @@ class LinuxPaths implements Paths {
   readonly #devices = new Map<Family, ProbeDevice>();
   readonly #prober: Prober;
   readonly #traffic: Traffic;
-  #stirredAt = -Infinity;
+  #neededAt = -Infinity;
   readonly #forward: Forward;
   readonly #announcer: Announcer;
   readonly #bridgeSockets = new BridgeSockets();
@@ -51,7 +51,8 @@ class LinuxPaths implements Paths {
   #unwatch: (() => void) | undefined;
   #listener: (peer: PeerId, path: Path) => void = () => undefined;
   #running = false;
-  #probeTimer: NodeJS.Timeout | undefined;
+  /** Calls the next tick of the prober off. */
+  #disarm: () => void = () => undefined;
   #upkeep: { readonly at: Millis; readonly timer: NodeJS.Timeout } | undefined;
   #deviceTimer: NodeJS.Timeout | undefined;
   #announceTimer: NodeJS.Timeout | undefined;
@@ -154,8 +155,8 @@ class LinuxPaths implements Paths {
     this.#running = false;
     this.#unwatch?.();
     this.#unwatch = undefined;
-    for (const timer of [this.#probeTimer, this.#upkeep?.timer, this.#deviceTimer, this.#announceTimer])
-      clearTimeout(timer);
+    this.#disarm();
+    for (const timer of [this.#upkeep?.timer, this.#deviceTimer, this.#announceTimer]) clearTimeout(timer);
     this.#announceTimer = this.#deviceTimer = this.#upkeep = undefined;
     // The devices stay: they cost nothing, the guard in the nft table stays with them, and the next router adopts both.
     for (const device of this.#devices.values()) device.close();
@@ -218,8 +219,8 @@ class LinuxPaths implements Paths {
   }
 
   #upkeepMs(): number {
-    if (this.#forward.isNeeded) this.#stirredAt = clock();
-    return clock() - this.#stirredAt < QUIET_AFTER_MS ? UPKEEP_MS : QUIET_UPKEEP_MS;
+    if (this.#forward.isNeeded) this.#neededAt = clock();
+    return clock() - this.#neededAt < QUIET_AFTER_MS ? UPKEEP_MS : QUIET_UPKEEP_MS;
   }
 
   async #keepUp(): Promise<void> {
@@ -229,7 +230,7 @@ class LinuxPaths implements Paths {
 
   async #readTraffic(): Promise<void> {
     const peers = await this.#traffic.read();
-    if (peers.length > 0) this.#stirredAt = clock();
+    if (peers.length > 0) this.#neededAt = clock();
     this.#step({ kind: 'traffic', peers });
   }
 
@@ -272,16 +273,11 @@ class LinuxPaths implements Paths {
     this.#counters[name] = (this.#counters[name] ?? 0) + 1;
   }
 
-  /** After what has come meanwhile was read: a router that was kept from running must not take answers for lost. */
-  #tick(): void {
-    if (this.#running) this.#step({ kind: 'tick' });
-  }
-
   #arm(): void {
-    clearTimeout(this.#probeTimer);
+    this.#disarm();
     const at = this.#prober.nextDeadline();
     if (!this.#running || at === undefined) return;
-    this.#probeTimer = setTimeout(() => setImmediate(() => this.#tick()), Math.max(0, Math.ceil(at - clock())));
+    this.#disarm = systemClock.after(Math.max(0, Math.ceil(at - clock())), () => this.#step({ kind: 'tick' }));
   }
 
   #stirred(peer: PeerId): void {
@@ -307,10 +303,7 @@ class LinuxPaths implements Paths {
 }
 
 const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
-const clock = (): Millis => performance.now() as Millis;
-
-const sameWay = (a: Way | undefined, b: Way | undefined): boolean =>
-  a?.family === b?.family && a?.vtep.ip === b?.vtep.ip && a?.vtep.port === b?.vtep.port;
+const clock = (): Millis => systemClock.now();
 
 function readProc(path: string): string | undefined {
   try {

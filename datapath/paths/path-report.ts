@@ -22,6 +22,9 @@ export function wayTo(local: { readonly v4?: Ip; readonly v6?: Ip }, peer: PeerF
   return undefined;
 }
 
+export const sameWay = (a: Way | undefined, b: Way | undefined): boolean =>
+  a?.family === b?.family && a?.vtep.ip === b?.vtep.ip && a?.vtep.port === b?.vtep.port;
+
 export interface PathFacts {
   readonly peer: PeerId;
   readonly name: string;

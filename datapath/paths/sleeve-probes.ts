@@ -3,7 +3,7 @@
 import type { Millis, PeerId } from '../../router/types.js';
 import { SLEEVE_OVERHEAD } from '../mtu.js';
 import type { Family } from './path-report.js';
-import type { Clock } from '../reconcile.js';
+import type { Clock } from '../clock.js';
 import { PROBE_MIN_BYTES } from './probe/frame.js';
 import type { Path } from './probe/path-state.js';
 import { Prober, type ProberEvent } from './probe/prober.js';

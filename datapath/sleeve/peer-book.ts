@@ -91,6 +91,11 @@ export class PeerBook {
     this.#tell({ kind: 'pathMtu', peer: id, bytes });
   }
 
+  countersOf(id: PeerId): Readonly<Record<PeerCounter, number>> | undefined {
+    const buffer = this.#peers.get(id)?.buffer;
+    return buffer && named(new Float64Array(buffer));
+  }
+
   counters(): Map<PeerId, Record<PeerCounter, number>> {
     return new Map([...this.#peers].map(([id, { buffer }]) => [id, named(new Float64Array(buffer))]));
   }

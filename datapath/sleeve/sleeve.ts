@@ -94,6 +94,8 @@ export interface Sleeve {
     label: number,
     route: { readonly from: SocketAddress; readonly to: SocketAddress; readonly toLabel: number } | undefined,
   ): void;
+  /** Of one peer: cheap. @returns undefined for one that was never named */
+  peerCounters(peer: PeerId): Readonly<Record<PeerCounter, number>> | undefined;
   counters(): SleeveCounters;
   /** TAPs stay, sockets and threads go. Idempotent. */
   close(): Promise<void>;

@@ -6,6 +6,7 @@ import { closeQuietly } from './native/io.js';
 import { createMemory } from './native/memory.js';
 import { openTap, type Tap } from './native/tap.js';
 import { openUdp, sockaddr, socketDrops, type Family, type UdpSocket } from './native/udp.js';
+import type { PeerCounter } from './worker/shared.js';
 import { PeerBook } from './peer-book.js';
 import type { Session, Sleeve, SleeveCounters, SleeveEvent, SleeveOptions } from './sleeve.js';
 import { Supervisor } from './supervisor.js';
@@ -121,6 +122,10 @@ export class TwoWorkers implements Sleeve {
     if (route === undefined) this.#relays.delete(label);
     else this.#relays.set(label, command);
     this.#tell(command);
+  }
+
+  peerCounters(peer: PeerId): Readonly<Record<PeerCounter, number>> | undefined {
+    return this.#peers.countersOf(peer);
   }
 
   counters(): SleeveCounters {

@@ -4,7 +4,7 @@ import type { PeerId } from '../types.js';
 import { peerIdBytes } from '../wire/peer-id.js';
 import { decodeTerms, encodeTerms, SESSION_VERSION, type Terms } from '../wire/session.js';
 import type { KeyPair, Noise, NoiseXx } from './noise-xx.js';
-import { agreeCipher, deriveKeys, isSpoken, type Cipher, type SessionKeys } from './session-keys.js';
+import { agreeCipher, deriveKeys, isSpoken, type Cipher, type HandshakeKeys } from './session-keys.js';
 
 /** What a router brings to all its handshakes. */
 export interface Party {
@@ -27,7 +27,7 @@ export interface Part {
   readonly terms: Terms;
 }
 
-export interface Agreed extends SessionKeys {
+export interface Agreed extends HandshakeKeys {
   readonly theirs: Terms;
   readonly cipher: Cipher;
 }

@@ -1,5 +1,6 @@
 // From the end of a handshake to the keys of a session.
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { SessionKeys } from '../types.js';
 import { CONFIRM_BYTES, type Terms } from '../wire/session.js';
 import { KEY_BYTES, type NoiseResult } from './noise-xx.js';
 
@@ -7,9 +8,10 @@ import { KEY_BYTES, type NoiseResult } from './noise-xx.js';
 export const SLEEVE_VERSION = 1;
 export const OLDEST_SLEEVE_VERSION = 1;
 
-export type Cipher = 'aes-256-gcm' | 'chacha20-poly1305';
+export type Cipher = SessionKeys['cipher'];
 
-export interface SessionKeys {
+/** What a handshake yields beside its terms. */
+export interface HandshakeKeys {
   readonly sendKey: Uint8Array;
   readonly receiveKey: Uint8Array;
   /** By which the responder proves that it has the keys. */
@@ -23,7 +25,7 @@ const INFO = new TextEncoder().encode('mesh session 1');
  * handshake's hash, so the keys are bound to all that was said. 32 bytes each: initiator to responder, back, confirm.
  * @param secret of the mesh; empty while there is none
  */
-export function deriveKeys(r: NoiseResult, initiator: boolean, secret: Uint8Array): SessionKeys {
+export function deriveKeys(r: NoiseResult, initiator: boolean, secret: Uint8Array): HandshakeKeys {
   const [toResponder, toInitiator] = initiator ? [r.sendKey, r.receiveKey] : [r.receiveKey, r.sendKey];
   const input = Uint8Array.of(...toResponder, ...toInitiator, ...secret);
   const all = new Uint8Array(hkdfSync('sha256', input, r.hash, INFO, 3 * KEY_BYTES));

@@ -1,26 +1,18 @@
 // What the two sides of a handshake have in common: the words they use, how they wait, and the session that they hold.
 import type { Random } from '../core.js';
-import type { Millis, PeerId } from '../types.js';
+import type { Millis, PeerId, SessionKeys } from '../types.js';
 import type { Terms } from '../wire/session.js';
 import type { Agreed, Party, Part } from './handshake.js';
 import type { Indices } from './indices.js';
-import { OLDEST_SLEEVE_VERSION, SLEEVE_VERSION, type Cipher } from './session-keys.js';
+import { OLDEST_SLEEVE_VERSION, SLEEVE_VERSION } from './session-keys.js';
 import type { TokenBucket } from './token-bucket.js';
 
 /** @returns so many random bytes, in memory of the caller's own; seeded in tests */
 export type Entropy = (bytes: number) => Uint8Array;
 
-/** Keys that crossed over: what one end sends with, the other receives with. */
-export interface Session {
+/** What two sides came to. `receiveIndex` is unlike that of every other session of this router. */
+export interface Session extends SessionKeys {
   readonly peer: PeerId;
-  /** 32 bytes each. */
-  readonly sendKey: Uint8Array;
-  readonly receiveKey: Uint8Array;
-  /** The peer's name for the session: it goes into what we send. 1 .. 2^32-1, as is the other. */
-  readonly sendIndex: number;
-  /** Ours, unlike that of every other session of this router: what comes bears it. */
-  readonly receiveIndex: number;
-  readonly cipher: Cipher;
   readonly initiatedBy: 'self' | 'peer';
   readonly at: Millis;
   /**

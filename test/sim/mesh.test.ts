@@ -2,7 +2,7 @@
 // so without noise; a failure prints its seed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { VirtualMesh } from '../support/virtual-mesh.js';
+import { inMesh, VirtualMesh } from '../support/virtual-mesh.js';
 
 const SEEDS = [1, 2, 3];
 const MAC_A = '02:00:00:00:00:0a';
@@ -13,16 +13,7 @@ const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i
 /** Runs the scenario under each seed. */
 function scenario(sentence: string, run: (mesh: VirtualMesh) => void, seeds: readonly number[] = SEEDS): void {
   test(sentence, () => {
-    for (const seed of seeds) {
-      const mesh = new VirtualMesh(seed);
-      try {
-        run(mesh);
-      } catch (e) {
-        throw new Error(`seed ${seed}: ${(e as Error).message}`, { cause: e });
-      } finally {
-        mesh.close();
-      }
-    }
+    for (const seed of seeds) inMesh(seed, run);
   });
 }
 

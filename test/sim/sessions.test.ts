@@ -2,20 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Session } from '../../router/session/side.js';
-import { VirtualMesh, type VirtualHost } from '../support/virtual-mesh.js';
+import type { VirtualMesh } from '../support/virtual-mesh.js';
+import { inMesh, type VirtualHost } from '../support/virtual-mesh.js';
 
 const SLEEVE = { sleeve: true };
-
-function inMesh(seed: number, run: (mesh: VirtualMesh) => void): void {
-  const mesh = new VirtualMesh(seed);
-  try {
-    run(mesh);
-  } catch (e) {
-    throw new Error(`seed ${seed}: ${(e as Error).message}`, { cause: e });
-  } finally {
-    mesh.close();
-  }
-}
 
 /** The last session that the host may send with. */
 function lastSession(host: VirtualHost, peer: VirtualHost): Session | undefined {

@@ -81,6 +81,10 @@ export class FakeSleeve implements Sleeve {
 
   setRelay(): void {}
 
+  peerCounters(peer: PeerId): ReturnType<Sleeve['peerCounters']> {
+    return this.traffic.get(peer) as ReturnType<Sleeve['peerCounters']>;
+  }
+
   counters(): SleeveCounters {
     const [tx, rx] = [{}, {}] as SleeveCounters['tx'][];
     const peers = new Map([...this.traffic].map(([peer, n]) => [peer, n as never]));

@@ -260,3 +260,15 @@ export class VirtualMesh {
     this.time.restore();
   }
 }
+
+/** Runs a scenario in a mesh of its own. @throws Error that names the seed */
+export function inMesh(seed: number, run: (mesh: VirtualMesh) => void): void {
+  const mesh = new VirtualMesh(seed);
+  try {
+    run(mesh);
+  } catch (e) {
+    throw new Error(`seed ${seed}: ${(e as Error).message}`, { cause: e });
+  } finally {
+    mesh.close();
+  }
+}

@@ -1,10 +1,8 @@
 // Where a frame goes: MAC → T within a network. The table is told, never learnt from traffic.
 import type { Mac } from '../../../router/types.js';
+import { macNumber } from '../../address-map.js';
 
-/** A MAC as a number below 2^48: what the data path looks up without making a string. */
-export const macNumber = (mac: Mac): number => Number.parseInt(mac.replaceAll(':', ''), 16);
-
-/** Reads the MAC at `at`: the destination of a frame, or 6 bytes on its source. */
+/** Reads the MAC at `at` as `macNumber` has it: the destination of a frame, or 6 bytes on its source. */
 export const macAt = (v: DataView, at: number): number => v.getUint16(at) * 2 ** 32 + v.getUint32(at + 2);
 
 /** Is it a broadcast or multicast address? */

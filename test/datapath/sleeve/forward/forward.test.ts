@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isGroup, macAt, macNumber, MacTable } from '../../../../datapath/sleeve/forward/mac-table.js';
+import { macNumber } from '../../../../datapath/address-map.js';
+import { isGroup, macAt, MacTable } from '../../../../datapath/sleeve/forward/mac-table.js';
 import { StormLimiter } from '../../../../datapath/sleeve/forward/storm.js';
 import { macFromBytes } from '../../../../router/address.js';
 import type { Mac } from '../../../../router/types.js';
