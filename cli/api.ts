@@ -68,7 +68,7 @@ export interface ConnectionStatus {
   readonly name: string;
   readonly address: string;
   readonly control: 'up' | 'down';
-  readonly overlay: 'vxlan' | 'sleeve' | 'none';
+  readonly overlay: 'vxlan' | 'sleeve' | 'relay' | 'none';
   readonly reason: string;
   readonly remedy: string;
   readonly rttMs: number | null;
@@ -90,7 +90,7 @@ export interface TargetStatus {
 export interface EdgeStatus {
   readonly from: string;
   readonly to: string;
-  readonly overlay: 'vxlan' | 'sleeve' | 'none';
+  readonly overlay: 'vxlan' | 'sleeve' | 'relay' | 'none';
   readonly rttMs: number | null;
   readonly mtu: number | null;
 }

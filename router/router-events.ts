@@ -2,6 +2,7 @@
 import type { ConnId } from './connection/connections.js';
 import type { DialFx, Target } from './connection/dialer.js';
 import type { LocalEndpoint } from './local-endpoints.js';
+import type { RelayFx } from './relay/relays.js';
 import type { SessionRequest } from './session/session-plane.js';
 import type { SessionOptions } from './session/sessions.js';
 import type { SessionFx } from './session/side.js';
@@ -33,6 +34,7 @@ export type RouterEvent =
   /** What sessions are made with: before the first is wanted. */
   | { readonly kind: 'sessions'; readonly options: SessionOptions }
   | SessionRequest
+  | (DatapathReport & { readonly kind: 'relayWanted' | 'relayFailed' })
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   /** The router ends: `stopped` keeps everything in force, `left` withdraws it for good. */
@@ -41,6 +43,7 @@ export type RouterEvent =
 export type RouterEffect =
   | DialFx
   | SessionFx
+  | RelayFx
   | { readonly kind: 'send'; readonly conn: ConnId; readonly bytes: Uint8Array }
   | { readonly kind: 'close'; readonly conn: ConnId }
   | { readonly kind: 'sendDatagram'; readonly to: SocketAddress; readonly bytes: Uint8Array }

@@ -128,7 +128,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         this.ledger.catchUp(now, CHANGES_PER_TURN);
         return this.#onConnections(this.connections.tick(now), now);
       case 'started':
-        this.#startedAt = now;
+        return void (this.#startedAt = now);
+      case 'relayWanted':
+      case 'relayFailed':
         return;
       case 'opened':
         return this.#onConnections(this.connections.opened(ev.conn, ev.remote, ev.outbound, now), now);
@@ -387,9 +389,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#fx.push({ kind: 'log', event, fields });
   }
 
-  #neighbours(): readonly PeerId[] {
-    return this.connections.peers;
-  }
+  readonly #neighbours = (): readonly PeerId[] => this.connections.peers;
 
   /** Addresses that are not ours: behind the same docker0 everywhere, a peer's address may be our own. */
   #foreign(addresses: readonly SocketAddress[]): readonly SocketAddress[] {

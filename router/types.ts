@@ -56,8 +56,8 @@ export type ForwardingDelta =
   | { readonly kind: 'mac'; readonly network: NetworkName; readonly mac: Mac; readonly value: PeerId | undefined }
   | { readonly kind: 'neigh'; readonly network: NetworkName; readonly ip: Ip; readonly value: Mac | undefined };
 
-/** What carries Ethernet between two peers. `none`: nothing does at present. */
-export type Overlay = 'vxlan' | 'sleeve' | 'none';
+/** What carries Ethernet between two peers; `relay` is the sleeve through other peers. `none`: nothing does at present. */
+export type Overlay = 'vxlan' | 'sleeve' | 'relay' | 'none';
 
 /** A path as the datapath measured it. Durations in ms; `mtu` is the largest inner IP packet that passes, bytes. */
 export interface PathReport {
@@ -88,6 +88,24 @@ export interface SessionKeys {
   readonly confirmed: boolean;
 }
 
+/** A way to a peer through others' sleeves. */
+export interface RelayWay {
+  /** The first relay: a datagram with `label` goes to its sleeve. */
+  readonly via: PeerId;
+  /** 1 .. 2^32-1: what `via` calls the way. */
+  readonly label: number;
+  /** On the way, 1 .. 7. */
+  readonly relays: number;
+}
+
+/** What a label of ours means: what comes with it from the sleeve of `from`, and from nowhere else, goes on to that of `to`. */
+export interface RelayRule {
+  readonly from: PeerId;
+  readonly to: PeerId;
+  /** 1 .. 2^32-1: the label that it goes on with; 0: `to` is whom it is for. */
+  readonly toLabel: number;
+}
+
 /** What the datapath tells the router. */
 export type DatapathReport =
   | { readonly kind: 'path'; readonly path: PathReport }
@@ -98,7 +116,11 @@ export type DatapathReport =
   /** The sleeve has a use for keys shared with the peer, or no longer. */
   | { readonly kind: 'sessionWanted'; readonly peer: PeerId; readonly wanted: boolean }
   /** The session has sealed so much that another should take its place. */
-  | { readonly kind: 'sessionWorn'; readonly peer: PeerId };
+  | { readonly kind: 'sessionWorn'; readonly peer: PeerId }
+  /** No direct way to the peer is known to work: one through others is of use; or no longer. */
+  | { readonly kind: 'relayWanted'; readonly peer: PeerId; readonly wanted: boolean }
+  /** Probes on the way that begins with `via` are lost: another one is wanted. */
+  | { readonly kind: 'relayFailed'; readonly peer: PeerId; readonly via: PeerId };
 
 /** `a1b2c3d4`: enough of an id for a person. */
 export const shortPeer = (id: PeerId): string => id.slice(0, 8);

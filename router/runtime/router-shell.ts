@@ -1,6 +1,7 @@
 // The shell around RouterCore: sockets, membership, timers and the disk. It decides nothing.
 import { parseHostPort } from '../address.js';
 import type { Random } from '../core.js';
+import type { RelayFx } from '../relay/relays.js';
 import { RouterCore } from '../router.js';
 import type { RouterEffect, RouterEvent } from '../router-events.js';
 import type { RouterOptions } from '../router-options.js';
@@ -22,6 +23,8 @@ export interface RouterHooks {
   log(event: string, fields: Readonly<Record<string, string | number>>): void;
   /** For whoever wanted sessions. */
   session?(fx: SessionFx): void;
+  /** For whoever wanted ways through others, or is to be one. */
+  relay?(fx: RelayFx): void;
 }
 
 export interface RouterWorld {
@@ -168,6 +171,9 @@ export class Router {
       case 'sessionConfirmed':
       case 'sessionLost':
         return this.#hooks.session?.(fx);
+      case 'relayWay':
+      case 'relayRule':
+        return this.#hooks.relay?.(fx);
       case 'log':
         return this.#hooks.log(fx.event, fx.fields);
     }

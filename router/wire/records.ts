@@ -118,14 +118,14 @@ export function decodePeer(bytes: Uint8Array): PeerRecord | RecordDrop {
   return { name, addresses, vxlanPort, state, version };
 }
 
-/** Map: `o` overlay 0 none 1 vxlan 2 sleeve, `r` RTT in ms, `m` MTU; the last two may be missing. */
+/** Map: `o` overlay 0 none 1 vxlan 2 sleeve 3 relay, `r` RTT in ms, `m` MTU; the last two may be missing. */
 export const encodeConn = (r: ConnRecord): Uint8Array =>
   encodeMsgpack({ o: OVERLAYS.indexOf(r.overlay), r: r.rttMs, m: r.mtu });
 
 export function decodeConn(bytes: Uint8Array): ConnRecord | RecordDrop {
   const map = decodeMsgpackMap(bytes, MAX_VALUE_BYTES);
   if (typeof map === 'string') return map;
-  const overlay = OVERLAYS[intIn(map.get('o'), 0, 2) ?? -1];
+  const overlay = OVERLAYS[intIn(map.get('o'), 0, OVERLAYS.length - 1) ?? -1];
   const [r, m] = [map.get('r'), map.get('m')];
   const mtu = intIn(m, 68, 65_535); // 68: the least an IPv4 link may have, RFC 791
   if (overlay === undefined || (m !== undefined && mtu === undefined)) return 'field';
@@ -181,7 +181,7 @@ export function decodeMac(bytes: Uint8Array): Readonly<Record<never, never>> | R
 
 const STATES = ['running', 'stopped', 'left'] as const; // append-only: the index is on the wire
 const WHYS = ['left', 'forgotten'] as const; // append-only: the index is on the wire
-const OVERLAYS = ['none', 'vxlan', 'sleeve'] as const; // append-only: the index is on the wire
+const OVERLAYS = ['none', 'vxlan', 'sleeve', 'relay'] as const; // append-only: the index is on the wire
 
 const same = <T extends string>(parsed: T | undefined, text: string): T | undefined =>
   parsed === text ? parsed : undefined;

@@ -52,6 +52,7 @@ test('each kind of record is read back as it was written', () => {
     mtu: 1_376,
   });
   assert.deepEqual(decodeConn(encodeConn({ overlay: 'none' })), { overlay: 'none' });
+  assert.deepEqual(decodeConn(encodeConn({ overlay: 'relay' })), { overlay: 'relay' });
   assert.deepEqual(decodeNet(encodeNet({ vni: 7 as Vni, mtu: 1_376 })), { vni: 7, mtu: 1_376 });
   const net = { vni: 7 as Vni, mtu: 1_376, range: '10.32.0.0/12' as Cidr };
   assert.deepEqual(decodeNet(encodeNet(net)), net);
