@@ -28,7 +28,7 @@ check: setup
 
 # Is everything formatted? `npx prettier --write .` mends it.
 format:
-	@node_modules/.bin/prettier --check --log-level warn --cache --cache-location node_modules/.cache/prettier .
+	@node_modules/.bin/prettier --check --log-level warn --cache .
 
 # What the compiler lets pass.
 lint:

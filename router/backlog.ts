@@ -1,29 +1,33 @@
 import type { RecordChange } from './gossip/chain.js';
 
-/** Changes that were heard and not yet learnt, in the order in which they came. */
+/** Changes that were heard and not yet learnt, in the order in which they came. Each is made when its turn comes. */
 export class Backlog {
-  #queue: (readonly RecordChange[])[] = [];
-  /** Of the first list, how many were taken. */
-  #taken = 0;
+  #queue: Iterator<RecordChange>[] = [];
+  /** The next one: asked for ahead, to know whether there is one. */
+  #next: RecordChange | undefined;
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0;
+    return this.#next === undefined;
   }
 
-  /** Keeps `changes`, which must not change afterwards. */
-  push(changes: readonly RecordChange[]): void {
-    if (changes.length > 0) this.#queue.push(changes);
+  push(changes: Iterable<RecordChange>): void {
+    this.#queue.push(changes[Symbol.iterator]());
+    this.#next ??= this.#pull();
   }
 
   /** Safe to be called again before what was taken is dealt with. */
   next(): RecordChange | undefined {
-    const first = this.#queue[0];
-    if (first === undefined) return undefined;
-    const change = first[this.#taken++];
-    if (this.#taken === first.length) {
-      this.#queue.shift();
-      this.#taken = 0;
-    }
+    const change = this.#next;
+    if (change !== undefined) this.#next = this.#pull();
     return change;
+  }
+
+  #pull(): RecordChange | undefined {
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      const { done, value } = first.next() as IteratorResult<RecordChange, undefined>;
+      if (done !== true) return value;
+      this.#queue.shift();
+    }
+    return undefined;
   }
 }

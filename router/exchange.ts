@@ -21,7 +21,7 @@ export interface FrameOut {
 
 export interface Exchanged {
   readonly out: readonly FrameOut[];
-  readonly changes: readonly RecordChange[];
+  readonly changes: Iterable<RecordChange>;
   /** Somebody holds a stream of ours newer than we do, of this incarnation: our disk was set back. */
   readonly aheadOf: number | undefined;
   /** The neighbour and we hold the same. */

@@ -78,7 +78,7 @@ export class Ledger {
   }
 
   /** What others published: it is learnt in its turn, by `catchUp`. */
-  hear(changes: readonly RecordChange[]): void {
+  hear(changes: Iterable<RecordChange>): void {
     this.#backlog.push(changes);
   }
 

@@ -269,7 +269,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   /** Learns at once what is little, or the beginning of it; the rest follows tick by tick. */
-  #hear(changes: readonly RecordChange[], now: Millis): void {
+  #hear(changes: Iterable<RecordChange>, now: Millis): void {
     const isCaughtUp = this.ledger.isCaughtUp;
     this.ledger.hear(changes);
     if (isCaughtUp) this.ledger.catchUp(now, CHANGES_PER_TURN);

@@ -30,7 +30,8 @@ export type ReplicaOutcome =
       readonly kind: 'news';
       readonly owner: PeerId;
       readonly topic: Topic;
-      readonly changes: readonly RecordChange[];
+      /** To be read once. */
+      readonly changes: Iterable<RecordChange>;
       readonly blocks: readonly Uint8Array[];
     }
   | { readonly kind: 'known' }

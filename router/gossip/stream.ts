@@ -22,14 +22,15 @@ export interface Room {
 }
 
 /**
- *  - `applied`: `blocks` are now part of the stream (the one that came, and those it had kept waiting).
+ *  - `applied`: `blocks` are now part of the stream (the one that came, and those it had kept waiting). `changes` may be
+ *    read once, at any time later: those of a large base are made as they are read.
  *  - `known`: nothing new in it.
  *  - `waiting`: kept, or not for lack of room; its predecessor is missing, or parts of a base are (`partial`).
  *  - `overlap`, `parts-differ`: it contradicts what the owner published before.
  *  - `records`, `bytes`: the owner is over its limit.
  */
 export type StreamOutcome =
-  | { readonly kind: 'applied'; readonly changes: readonly RecordChange[]; readonly blocks: readonly Uint8Array[] }
+  | { readonly kind: 'applied'; readonly changes: Iterable<RecordChange>; readonly blocks: readonly Uint8Array[] }
   | { readonly kind: 'known' }
   | { readonly kind: 'waiting'; readonly partial: boolean }
   | { readonly kind: 'refused'; readonly reason: StreamRefusal };
@@ -163,21 +164,12 @@ export class Stream {
     const size = blocks.reduce((sum, b) => sum + b.length, 0);
     if (next.size > room.records) return { kind: 'refused', reason: 'records' };
     if (size > room.bytes) return { kind: 'refused', reason: 'bytes' };
-    const changes = this.#swap(next);
-    this.chain.rebase(base.version, blocks);
-    return { kind: 'applied', changes, blocks: [...blocks, ...this.#drain(room, changes)] };
-  }
-
-  #swap(next: Map<string, BlockRecord>): RecordChange[] {
-    const { records } = this.chain;
-    const changes: RecordChange[] = [];
-    for (const before of records.values()) if (!next.has(before.key)) changes.push(goneChange(this.chain, before));
-    for (const record of next.values()) {
-      const change = changeOf(this.chain, records.get(record.key), record);
-      if (change !== undefined) changes.push(change);
-    }
+    const swapped = swap(this.chain, this.chain.records, [...next.values()]);
     this.chain.records = next;
-    return changes;
+    this.chain.rebase(base.version, blocks);
+    const after: RecordChange[] = [];
+    blocks.push(...this.#drain(room, after));
+    return { kind: 'applied', changes: inTurn(swapped, after), blocks };
   }
 
   /** Applies what waited for the present head, and forgets what it has overtaken. @returns the blocks applied */
@@ -210,6 +202,26 @@ export class Stream {
     const added = new Set(records.filter((r) => !this.chain.records.has(r.key)).map((r) => r.key));
     return size + added.size > room.records ? 'records' : undefined;
   }
+}
+
+/** What it changes to have the records `next` in place of those of `before`, which nobody may write to any more. */
+function* swap(
+  chain: Chain,
+  before: ReadonlyMap<string, BlockRecord>,
+  next: readonly BlockRecord[],
+): Iterable<RecordChange> {
+  if (before.size > 0) {
+    const kept = new Set(next.map((record) => record.key));
+    for (const record of before.values()) if (!kept.has(record.key)) yield goneChange(chain, record);
+  }
+  for (const record of next) {
+    const change = changeOf(chain, before.get(record.key), record);
+    if (change !== undefined) yield change;
+  }
+}
+
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Iterable<T> {
+  for (const list of lists) yield* list;
 }
 
 const newBase = (version: number, count: number): PendingBase => ({

@@ -19,7 +19,7 @@ test('a restarted router withdraws nothing that it still has, not even for a mom
   const got = b.receive(base!);
   assert.ok(got.kind === 'news');
   assert.deepEqual(
-    got.changes.map((c) => [c.key, c.deleted, c.gone]),
+    [...got.changes].map((c) => [c.key, c.deleted, c.gone]),
     [['ip/10.0.0.2', true, false]],
   );
   assert.equal(b.get(peer(1), blue, 'ip/10.0.0.1')?.seq, 3, 'the claim kept its sequence');

@@ -62,7 +62,7 @@ test('a base tells what it changes, adds and takes away', () => {
   });
   const outcome = receive(stream, bytes);
   assert.equal(outcome.kind, 'applied');
-  const changes = outcome.kind === 'applied' ? outcome.changes.map((c) => `${c.gone ? '-' : '+'}${c.key}`) : [];
+  const changes = outcome.kind === 'applied' ? [...outcome.changes].map((c) => `${c.gone ? '-' : '+'}${c.key}`) : [];
   assert.deepEqual(changes.sort(), ['+c', '+d', '-a']);
 });
 
