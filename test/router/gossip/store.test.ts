@@ -47,18 +47,21 @@ test('news names each change with the value before', () => {
   const got = b.receive(block!);
   assert.ok(got.kind === 'news');
   assert.deepEqual(got.blocks, [block]);
-  assert.deepEqual([...got.changes], [
-    {
-      owner: peer(1),
-      topic: 'core',
-      key: 'x',
-      seq: 0,
-      value: bytes(2),
-      deleted: false,
-      gone: false,
-      previous: bytes(1),
-    },
-  ]);
+  assert.deepEqual(
+    [...got.changes],
+    [
+      {
+        owner: peer(1),
+        topic: 'core',
+        key: 'x',
+        seq: 0,
+        value: bytes(2),
+        deleted: false,
+        gone: false,
+        previous: bytes(1),
+      },
+    ],
+  );
   assert.equal(b.receive(block!).kind, 'known');
 });
 
