@@ -9,3 +9,6 @@ export interface Core<Ev, Fx> {
 
 /** The only source of chance for a core; seeded in tests. Uniform in [0, 1). */
 export type Random = () => number;
+
+/** @returns so many random bytes, in memory of the caller's own; seeded in tests */
+export type Entropy = (bytes: number) => Uint8Array;

@@ -11,22 +11,12 @@
 //   rest      request, session worn          rest      due now
 //   any       the peer runs anew             rest      due now
 import type { Millis, PeerId } from '../types.js';
+import { backoff, jittered, NEVER } from '../waiting.js';
 import { sameBytes } from '../wire/bytes.js';
 import { SessionType, TOKEN_BYTES } from '../wire/session.js';
 import { finish, initiate, type Naming, type Part } from './handshake.js';
 import { isConfirm } from './session-keys.js';
-import {
-  backoff,
-  HANDSHAKE_MS,
-  jittered,
-  MAX_FAULTS,
-  NEVER,
-  newPart,
-  Tenure,
-  type Shared,
-  type Side,
-  type SideFx,
-} from './side.js';
+import { HANDSHAKE_MS, MAX_FAULTS, newPart, Tenure, type Shared, type Side, type SideFx } from './side.js';
 
 const REKEY_MS = 120_000;
 const REQUEST_HOLDOFF_MS = 5_000; // after a session: a request that was long under way is none

@@ -8,22 +8,12 @@
 //   no session for 0.2 s, then 1, 2 ..  send request
 //   the session is old, or worn         send request
 import type { Millis, PeerId } from '../types.js';
+import { TokenBucket } from '../token-bucket.js';
+import { backoff, jittered, NEVER } from '../waiting.js';
 import { sameBytes } from '../wire/bytes.js';
 import { SessionType, TOKEN_BYTES } from '../wire/session.js';
 import { accept, answer, type Naming, type Part } from './handshake.js';
-import {
-  backoff,
-  HANDSHAKE_MS,
-  jittered,
-  MAX_FAULTS,
-  NEVER,
-  newPart,
-  Tenure,
-  type Shared,
-  type Side,
-  type SideFx,
-} from './side.js';
-import { TokenBucket } from './token-bucket.js';
+import { HANDSHAKE_MS, MAX_FAULTS, newPart, Tenure, type Shared, type Side, type SideFx } from './side.js';
 
 const MAX_ANSWERED = 2; // a real one and a late one
 const ANSWERS_PER_S = 1;

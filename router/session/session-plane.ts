@@ -1,12 +1,12 @@
 // Sessions on the control plane: their frames go out over the connection to the peer or to its next hop, and what is for
 // others is handed on unread, within a hop limit and a rate for each neighbour.
 import type { Random } from '../core.js';
+import { TokenBucket } from '../token-bucket.js';
 import type { Millis, PeerId } from '../types.js';
 import { MAX_HOPS } from '../wire/datagram.js';
 import { decodeSession, encodeSession, relaySession } from '../wire/session.js';
 import { Sessions, type SessionOptions, type SessionsEvent } from './sessions.js';
 import type { SessionFx, SideFx } from './side.js';
-import { TokenBucket } from './token-bucket.js';
 
 export interface SessionPlaneHooks {
   /** The neighbour by which a peer is reached, itself if there is a connection to it; undefined: there is no way. */

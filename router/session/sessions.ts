@@ -3,16 +3,17 @@
 //
 // Nothing is kept or computed for a peer that is not wanted. Of one that is: four answers at once and one a second after, two
 // handshakes whose third message has not come, three forgeries of each; of all together 200 answers a second.
-import type { Core, Random } from '../core.js';
+import type { Core, Entropy, Random } from '../core.js';
+import { Indices } from '../indices.js';
+import { TokenBucket } from '../token-bucket.js';
 import type { Millis, PeerId } from '../types.js';
+import { NEVER } from '../waiting.js';
 import { sameBytes } from '../wire/bytes.js';
 import { SessionType, type SessionFrame } from '../wire/session.js';
-import { Indices } from './indices.js';
 import { Initiator } from './initiator.js';
 import type { KeyPair, Noise } from './noise-xx.js';
 import { Responder } from './responder.js';
-import { NEVER, type Entropy, type LostReason, type Shared, type Side, type SideFx } from './side.js';
-import { TokenBucket } from './token-bucket.js';
+import type { LostReason, Shared, Side, SideFx } from './side.js';
 
 export interface SessionOptions {
   readonly noise: Noise;

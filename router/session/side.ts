@@ -1,14 +1,11 @@
 // What the two sides of a handshake have in common: the words they use, how they wait, and the session that they hold.
-import type { Random } from '../core.js';
+import type { Entropy, Random } from '../core.js';
+import type { Indices } from '../indices.js';
+import type { TokenBucket } from '../token-bucket.js';
 import type { Millis, PeerId, SessionKeys } from '../types.js';
 import type { Terms } from '../wire/session.js';
 import type { Agreed, Party, Part } from './handshake.js';
-import type { Indices } from './indices.js';
 import { OLDEST_SLEEVE_VERSION, SLEEVE_VERSION } from './session-keys.js';
-import type { TokenBucket } from './token-bucket.js';
-
-/** @returns so many random bytes, in memory of the caller's own; seeded in tests */
-export type Entropy = (bytes: number) => Uint8Array;
 
 /** What two sides came to. `receiveIndex` is unlike that of every other session of this router. */
 export interface Session extends SessionKeys {
@@ -73,20 +70,10 @@ export interface Side {
   end(): void;
 }
 
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 30_000;
 /** How long the messages of one handshake are repeated before another one is begun, and answered. */
 export const HANDSHAKE_MS = 10_000;
 /** Forged messages that one handshake survives: each costs a signature's worth of work. */
 export const MAX_FAULTS = 3;
-export const NEVER = Infinity as Millis;
-
-/** 1 s, doubled with each failure up to 30 s, a quarter more or less. */
-export const backoff = (failures: number, random: Random): number =>
-  Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures, 10), LAST_RETRY_MS) * (0.75 + random() / 2);
-
-/** `ms`, a tenth more or less: rekeys of many peers must not come in flocks. */
-export const jittered = (ms: number, random: Random): number => ms * (0.9 + random() / 5);
 
 export const newPart = (s: Shared): Part => {
   const terms: Terms = {

@@ -1,4 +1,4 @@
-import type { Millis } from '../types.js';
+import type { Millis } from './types.js';
 
 /** Lets `burst` things happen at once, and `perSecond` of them in the long run. */
 export class TokenBucket {

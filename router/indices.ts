@@ -1,7 +1,7 @@
-import { Reader } from '../wire/bytes.js';
-import type { Entropy } from './side.js';
+import type { Entropy } from './core.js';
+import { Reader } from './wire/bytes.js';
 
-/** Session indices of this router: random, so that nobody guesses one, and no two alike while both are in use. */
+/** Numbers by which this router knows something in what it receives: random, so that nobody guesses one, and no two alike while both are in use. */
 export class Indices {
   readonly #entropy: Entropy;
   readonly #inUse = new Set<number>();
