@@ -9,6 +9,7 @@ import { sameWay, wayTo, type Way } from './paths/path-report.js';
 import { passesAtLeast, passesAtMost, type Path } from './paths/probe/path-state.js';
 import { SleeveProbes } from './paths/sleeve-probes.js';
 import { sleeveReport } from './sleeve-report.js';
+import { FAST_PATH, type FastPart } from './sleeve/fast-path.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
 
 export interface OverlaysDeps {
@@ -53,6 +54,8 @@ export class Overlays {
   readonly #counters: Record<string, number> = {};
   #sleeve: Sleeve | undefined;
   #refusal: string | undefined;
+  /** What the sleeve does without. */
+  readonly #missing = new Set<FastPart>();
   #hasVxlan = true;
   #ceiling = DEFAULT_CEILING;
   /** Each calls its timer off. */
@@ -138,7 +141,8 @@ export class Overlays {
   }
 
   capabilities(): readonly Capability[] {
-    if (this.#refusal === undefined) return [];
+    if (this.#refusal === undefined)
+      return [...this.#missing].map((part) => ({ name: 'sleeve', ok: false, ...FAST_PATH[part] }));
     const remedy = this.#refusal.includes('EADDRINUSE') ? `ss -lunp | grep ${sleevePort(this.#config.vxlanPort)}` : '';
     return [{ name: 'sleeve', ok: false, reason: this.#refusal, remedy }];
   }
@@ -210,6 +214,7 @@ export class Overlays {
       case 'tapLost':
         return this.#hooks.tapLost();
       case 'fallback':
+        this.#missing.add(ev.what);
         return this.#config.log('sleeve-fallback', { without: ev.what });
     }
   }

@@ -1,5 +1,6 @@
 // The sleeve: Ethernet between hosts over sealed UDP, by two threads of our own. This is the face that they show.
 import type { Ip, Mac, PeerId, SocketAddress, Vni } from '../../router/types.js';
+import type { FastPart } from './fast-path.js';
 import { createMemory } from './native/memory.js';
 import type { Cipher } from './native/sealing.js';
 import { IFREQ, removeTap } from './native/tap.js';
@@ -19,8 +20,8 @@ export interface SleeveOptions {
   readonly stormFramesPerS?: number;
   /** How long the session before still opens, ms. */
   readonly graceMs?: number;
-  /** false: `node:crypto` seals, as where the node binary does not export OpenSSL. */
-  readonly withEvp?: boolean;
+  /** Does without these as where they are missing. */
+  readonly without?: readonly FastPart[];
 }
 
 export type SleeveEvent =
@@ -41,7 +42,7 @@ export type SleeveEvent =
   /** The TAP was deleted under us; `setNetwork` makes it again. */
   | { readonly kind: 'tapLost'; readonly vni: Vni }
   /** The fast path lacks a part: it is slower, not wrong. */
-  | { readonly kind: 'fallback'; readonly what: 'udp-gro' | 'udp-segment' | 'uso' | 'evp' };
+  | { readonly kind: 'fallback'; readonly what: FastPart };
 
 /** What the handshake came to. Indices are 32 bits, not 0, and each side's own choice for what it receives. */
 export interface Session {

@@ -1,14 +1,23 @@
 // The main thread's part: it holds what the workers must know, so that one that died can be told again, and touches no frame.
 import { ipBytes, ipFromBytes } from '../../router/address.js';
 import type { Mac, PeerId, SocketAddress, Vni } from '../../router/types.js';
+import type { FastPart } from './fast-path.js';
 import { STORM_FRAMES_PER_S } from './forward/storm.js';
 import { closeQuietly } from './native/io.js';
 import { createMemory } from './native/memory.js';
 import { openTap, type Tap } from './native/tap.js';
-import { openUdp, sockaddr, socketDrops, type Family, type UdpSocket } from './native/udp.js';
+import {
+  BUFFER_BYTES,
+  openUdp,
+  receiveBuffer,
+  sockaddr,
+  socketDrops,
+  type Family,
+  type UdpSocket,
+} from './native/udp.js';
 import type { PeerCounter } from './worker/shared.js';
 import { PeerBook } from './peer-book.js';
-import type { Session, Sleeve, SleeveCounters, SleeveEvent, SleeveOptions } from './sleeve.js';
+import type { Session, Sleeve, SleeveCounters, SleeveOptions } from './sleeve.js';
 import { Supervisor } from './supervisor.js';
 import type { Command, Remote, Report } from './worker/messages.js';
 
@@ -28,6 +37,7 @@ interface Network {
 
 export class TwoWorkers implements Sleeve {
   readonly #options: SleeveOptions;
+  readonly #without: readonly FastPart[];
   readonly #memory = createMemory(4_096);
   readonly #scratch = this.#memory.take(64);
   readonly #sockets: UdpSocket[] = [];
@@ -42,15 +52,17 @@ export class TwoWorkers implements Sleeve {
 
   constructor(options: SleeveOptions) {
     this.#options = options;
+    this.#without = options.without ?? [];
     for (const family of ['v4', 'v6'] as const) {
       const ip = options.listen[family];
-      if (ip !== undefined) this.#sockets.push(openUdp(family, ipBytes(ip), options.port));
+      if (ip !== undefined) this.#sockets.push(openUdp(family, ipBytes(ip), options.port, this.#without));
     }
     this.#peers = new PeerBook(options.graceMs ?? GRACE_MS, (command) => this.#tell(command));
     this.#workers = { tx: this.#supervise('tx'), rx: this.#supervise('rx') };
-    for (const { hasGro, hasGso } of this.#sockets) {
+    for (const { fd, hasGro, hasGso } of this.#sockets) {
       if (!hasGro) this.#fallback('udp-gro');
       if (!hasGso) this.#fallback('udp-segment');
+      if (receiveBuffer(this.#memory, this.#scratch, fd) < BUFFER_BYTES) this.#fallback('socket-buffer');
     }
   }
 
@@ -62,7 +74,7 @@ export class TwoWorkers implements Sleeve {
       this.#end(vni, old.tap.fd);
     }
     if (tapName === undefined) return;
-    const tap = openTap(this.#memory, this.#scratch, tapName);
+    const tap = openTap(this.#memory, this.#scratch, tapName, !this.#without.includes('uso'));
     if (!tap.hasUso) this.#fallback('uso');
     const network = {
       name: tapName,
@@ -152,7 +164,8 @@ export class TwoWorkers implements Sleeve {
 
   #supervise(role: Role): Supervisor {
     const sockets = Object.fromEntries(this.#sockets.map(({ fd, family, hasGso }) => [family, { fd, hasGso }]));
-    const { withEvp = true, stormFramesPerS = STORM_FRAMES_PER_S, onEvent } = this.#options;
+    const { stormFramesPerS = STORM_FRAMES_PER_S, onEvent } = this.#options;
+    const withEvp = !this.#without.includes('evp');
     return new Supervisor(
       { role, sockets, withEvp, stormFramesPerS },
       {
@@ -231,7 +244,7 @@ export class TwoWorkers implements Sleeve {
     }
   }
 
-  #fallback(what: Extract<SleeveEvent, { kind: 'fallback' }>['what']): void {
+  #fallback(what: FastPart): void {
     if (this.#told.has(what)) return;
     this.#told.add(what);
     this.#options.onEvent({ kind: 'fallback', what });

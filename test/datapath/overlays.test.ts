@@ -4,12 +4,14 @@ import { test } from 'node:test';
 import type { DatapathConfig } from '../../datapath/datapath.js';
 import { Overlays } from '../../datapath/overlays.js';
 import { newPath, type Path } from '../../datapath/paths/probe/path-state.js';
+import { FAST_PATH, type FastPart } from '../../datapath/sleeve/fast-path.js';
 import { SyscallError } from '../../datapath/syscalls.js';
 import type { DatapathReport, Ip, Millis, PathReport, PeerForward, PeerId, SessionKeys } from '../../router/types.js';
 import { peerOf, SELF, vtep } from '../support/datapath-lab.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeSleeve } from '../support/fake-sleeve.js';
 
+const FAST_PARTS = Object.keys(FAST_PATH) as FastPart[];
 const B = peerOf(1);
 const AT_B: PeerForward = { name: 'b', v4: { ip: vtep(1), port: 6785 } };
 const keys = (receiveIndex: number, confirmed = true): SessionKeys => {
@@ -259,6 +261,18 @@ test('a sleeve that is refused says why, and is tried again', async () => {
   bench.refusal = undefined;
   await bench.clock.run(10_000);
   assert.deepEqual([bench.sleeves.length, bench.overlays.capabilities()], [1, []]);
+});
+
+test('what the sleeve does without is in the status, with what helps', async () => {
+  const bench = await Bench.joined();
+  assert.deepEqual(bench.overlays.capabilities(), []);
+  for (const part of FAST_PARTS) bench.sleeve.emit({ kind: 'fallback', what: part });
+  const said = bench.overlays.capabilities();
+  assert.deepEqual(
+    said.map(({ name, ok, reason, remedy }) => [name, ok, reason !== '' && remedy !== '']),
+    FAST_PARTS.map(() => ['sleeve', false, true]),
+  );
+  assert.equal(said[1]?.reason, 'no UDP_GRO: a system call for each datagram that comes');
 });
 
 test('what the threads tell is logged by the peer’s name, asked of the router, or looked into', async () => {

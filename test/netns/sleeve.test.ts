@@ -92,7 +92,7 @@ for (const underlay of ['v4', 'v6'] as const)
   });
 
 test('a side without the fast OpenSSL speaks to one that has it', async () => {
-  const [a, b] = await pair({ create: { withEvp: false } });
+  const [a, b] = await pair({ create: { without: ['evp'] } });
   assert.ok(a.events.some((e) => e.kind === 'fallback' && e.what === 'evp'));
   b.kill();
   b.launch();

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { closeFd } from '../../datapath/syscalls.js';
 import { createSleeve, type Session, type Sleeve, type SleeveEvent } from '../../datapath/sleeve/sleeve.js';
+import type { FastPart } from '../../datapath/sleeve/fast-path.js';
 import type { Ip, PeerId } from '../../router/types.js';
 
 export type SessionText = Omit<Session, 'sendKey' | 'receiveKey'> & {
@@ -23,7 +24,7 @@ export interface CreateOptions {
   readonly port: number;
   readonly listen: { readonly v4?: Ip; readonly v6?: Ip };
   readonly graceMs?: number;
-  readonly withEvp?: boolean;
+  readonly without?: readonly FastPart[];
   readonly stormFramesPerS?: number;
 }
 

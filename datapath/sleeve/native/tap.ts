@@ -26,9 +26,10 @@ export interface Tap {
 /**
  * Opens the TAP `name`, making it where there is none. It is persistent: bridge port, addresses and rules outlive the process,
  * and the next one adopts it.
+ * @param withUso false: no super-frames of UDP, though the kernel has them
  * @throws SyscallError EBUSY when another process has it, EPERM, EINVAL when a link of another kind has the name
  */
-export function openTap(memory: Memory, ifreq: number, name: string): Tap {
+export function openTap(memory: Memory, ifreq: number, name: string, withUso = true): Tap {
   if (name.length === 0 || name.length > MAX_NAME_BYTES) throw new SyscallError(`tap ${name}`, 'EINVAL');
   const fd = openDevice('/dev/net/tun');
   try {
@@ -39,7 +40,7 @@ export function openTap(memory: Memory, ifreq: number, name: string): Tap {
     need('TUNSETPERSIST', ioctl(fd, TUNSETPERSIST, 1));
     memory.view.setInt32(ifreq, 1, true);
     need('TUNSETVNETLE', ioctl(fd, TUNSETVNETLE, memory.base + ifreq));
-    const hasUso = ioctl(fd, TUNSETOFFLOAD, TCP_OFFLOADS | UDP_OFFLOADS) >= 0;
+    const hasUso = withUso && ioctl(fd, TUNSETOFFLOAD, TCP_OFFLOADS | UDP_OFFLOADS) >= 0;
     if (!hasUso) need('TUNSETOFFLOAD', ioctl(fd, TUNSETOFFLOAD, TCP_OFFLOADS));
     return { fd, hasUso };
   } catch (error) {

@@ -1,5 +1,6 @@
 // The sleeve's UDP sockets: one for each address family, unbound to a peer, with room for a burst.
 import { bindSocket, closeFd, openSocket, setSocketOption } from '../../syscalls.js';
+import type { FastPart } from '../fast-path.js';
 import { getOption } from './io.js';
 import type { Memory } from './memory.js';
 
@@ -22,7 +23,7 @@ const PMTUDISC_PROBE = 3; // don't fragment, and do not believe what ICMP says
 export const UDP_SEGMENT = 103;
 export const UDP_GRO = 104;
 /** Weave's loss at speed was the default of 208 KiB and nothing else. */
-const BUFFER_BYTES = 8 << 20;
+export const BUFFER_BYTES = 8 << 20;
 
 export type Family = keyof typeof AF;
 /** struct sockaddr_in and sockaddr_in6 */
@@ -36,8 +37,16 @@ export interface UdpSocket {
   readonly hasGso: boolean;
 }
 
-/** @param address of 4 or 16 bytes, zeros for any. @throws SyscallError EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL */
-export function openUdp(family: Family, address: Uint8Array, port: number): UdpSocket {
+/**
+ * @param address of 4 or 16 bytes, zeros for any. @param without what is not to be used though it is there
+ * @throws SyscallError EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL
+ */
+export function openUdp(
+  family: Family,
+  address: Uint8Array,
+  port: number,
+  without: readonly FastPart[] = [],
+): UdpSocket {
   const fd = openSocket(AF[family], SOCK_DGRAM, 0);
   try {
     if (family === 'v6') setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -46,14 +55,16 @@ export function openUdp(family: Family, address: Uint8Array, port: number): UdpS
     closeFd(fd);
     throw error;
   }
-  if (setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
+  const mayForce = !without.includes('socket-buffer');
+  if (!mayForce || setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
     setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
-  if (setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
+  if (!mayForce || setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
     setSocketOption(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
   if (family === 'v4') setSocketOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
   else setSocketOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
-  const hasGro = setSocketOption(fd, SOL_UDP, UDP_GRO, 1) === 0;
-  const hasGso = setSocketOption(fd, SOL_UDP, UDP_SEGMENT, 0) === 0; // 0: as each message says
+  const hasGro = !without.includes('udp-gro') && setSocketOption(fd, SOL_UDP, UDP_GRO, 1) === 0;
+  // 0: as each message says
+  const hasGso = !without.includes('udp-segment') && setSocketOption(fd, SOL_UDP, UDP_SEGMENT, 0) === 0;
   return { fd, family, hasGro, hasGso };
 }
 
@@ -83,6 +94,15 @@ export function sameEndpoint(b: Uint8Array, x: number, y: number): boolean {
 function sameRange(b: Uint8Array, x: number, y: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (b[x + i] !== b[y + i]) return false;
   return true;
+}
+
+/** How much the socket may hold of what was not read yet, by the kernel's own count: bytes. */
+export function receiveBuffer(memory: Memory, scratch: number, fd: number): number {
+  const { view, base } = memory;
+  view.setUint32(scratch, 4, true);
+  view.setUint32(scratch + 4, 0, true);
+  getOption(fd, SOL_SOCKET, SO_RCVBUF, base + scratch + 4, base + scratch);
+  return view.getUint32(scratch + 4, true);
 }
 
 /** How many datagrams the kernel dropped because the socket's buffer was full. 0 where it does not say (before 4.12). */
