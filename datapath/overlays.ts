@@ -67,7 +67,7 @@ export class Overlays {
     this.#deps = deps;
     this.#hooks = hooks;
     this.#probes = new SleeveProbes(config.self, this.#ceiling, deps.clock, {
-      probe: (peer, bytes, token) => this.#sleeve?.probe(peer, bytes, token),
+      probe: (peer, bytes, token) => this.#sleeve?.probe(peer, 'direct', bytes, token),
       stirred: (peer) => this.#sleeveStirred(peer),
       news: (peer) => hooks.news(peer),
     });
@@ -223,7 +223,7 @@ export class Overlays {
     const [path, way] = [this.#probes.path(peer), this.#peers.get(peer)?.way];
     if (path === undefined || way === undefined) return;
     const fits = passesAtLeast(path);
-    if (fits !== undefined) this.#sleeve?.setPathMtu(peer, fits + SLEEVE_OVERHEAD[way.family]);
+    if (fits !== undefined) this.#sleeve?.setPathMtu(peer, 'direct', fits + SLEEVE_OVERHEAD[way.family]);
     this.#state(peer, 'sleeve', path);
   }
 

@@ -1,8 +1,8 @@
-// What the main thread knows of each peer: its session and the ones before it, where it is, and its counters.
+// What the main thread knows of each peer: its session and the ones before it, the ways to it, and its counters.
 import type { PeerId } from '../../router/types.js';
 import type { Session } from './sleeve.js';
 import { createPeerBuffer, createSessionBuffer, PEER_COUNTERS, type PeerCounter } from './worker/shared.js';
-import type { Command, Remote, SessionKeys } from './worker/messages.js';
+import type { Command, RelayedWay, Remote, SessionKeys, SleeveWay } from './worker/messages.js';
 
 /** Sessions before the current one that still open: two rekeys within the grace, and no more. */
 const MAX_OLD = 2;
@@ -18,7 +18,9 @@ interface Peer {
   /** Keys that the peer may not have yet. */
   next: SessionKeys | undefined;
   remote: Remote | undefined;
-  pathMtu: number | undefined;
+  relay: RelayedWay | undefined;
+  carrier: SleeveWay;
+  readonly pathMtus: Partial<Record<SleeveWay, number>>;
   old: OldSession[];
 }
 
@@ -37,13 +39,14 @@ export class PeerBook {
     const known = this.#peers.get(id);
     if (known) return known;
     const buffer = createPeerBuffer();
-    const peer: Peer = { buffer, keys: undefined, next: undefined, remote: undefined, pathMtu: undefined, old: [] };
+    const blank = { keys: undefined, next: undefined, remote: undefined, relay: undefined } as const;
+    const peer: Peer = { buffer, ...blank, carrier: 'direct', pathMtus: {}, old: [] };
     this.#peers.set(id, peer);
     this.#tell({ kind: 'peer', peer: id, counters: buffer });
     return peer;
   }
 
-  setSession(id: PeerId, session: Session, remote: Remote): void {
+  setSession(id: PeerId, session: Session, remote: Remote | undefined): void {
     const peer = this.ensure(id);
     const { cipher, sendKey, receiveKey, sendIndex, receiveIndex } = session;
     const keys = { cipher, sendKey, receiveKey, sendIndex, receiveIndex, state: createSessionBuffer() };
@@ -57,10 +60,10 @@ export class PeerBook {
   /** The peer has sealed with these keys, so it can open what we seal with them. */
   heard(id: PeerId, receiveIndex: number): void {
     const peer = this.#peers.get(id);
-    if (peer?.next?.receiveIndex === receiveIndex) this.#use(id, peer, peer.next, peer.remote!);
+    if (peer?.next?.receiveIndex === receiveIndex) this.#use(id, peer, peer.next, peer.remote);
   }
 
-  #use(id: PeerId, peer: Peer, keys: SessionKeys, remote: Remote): void {
+  #use(id: PeerId, peer: Peer, keys: SessionKeys, remote: Remote | undefined): void {
     if (peer.keys) this.#retire(peer, peer.keys);
     if (peer.next && peer.next !== keys) this.#tell({ kind: 'expire', receiveIndex: peer.next.receiveIndex });
     peer.next = undefined;
@@ -86,9 +89,23 @@ export class PeerBook {
     return true;
   }
 
-  setPathMtu(id: PeerId, bytes: number): void {
-    this.ensure(id).pathMtu = bytes;
-    this.#tell({ kind: 'pathMtu', peer: id, bytes });
+  /** What was found out about the way before it holds no longer. */
+  setRelayWay(id: PeerId, way: RelayedWay | undefined): void {
+    const peer = this.ensure(id);
+    if (way !== undefined) this.ensure(way.via);
+    peer.relay = way && { via: way.via, label: way.label };
+    delete peer.pathMtus.relay;
+    this.#tell({ kind: 'relayWay', peer: id, way: peer.relay });
+  }
+
+  carry(id: PeerId, way: SleeveWay): void {
+    this.ensure(id).carrier = way;
+    this.#tell({ kind: 'carry', peer: id, way });
+  }
+
+  setPathMtu(id: PeerId, way: SleeveWay, bytes: number): void {
+    this.ensure(id).pathMtus[way] = bytes;
+    this.#tell({ kind: 'pathMtu', peer: id, way, bytes });
   }
 
   countersOf(id: PeerId): Readonly<Record<PeerCounter, number>> | undefined {
@@ -102,13 +119,16 @@ export class PeerBook {
 
   /** What a new worker must hear of the peers. The counters that sealed stay in shared memory, so none is used twice. */
   snapshot(): Command[] {
-    return [...this.#peers].flatMap(([peer, { buffer, keys, next, remote, pathMtu, old }]): Command[] => [
-      { kind: 'peer', peer, counters: buffer },
-      ...(remote === undefined ? [] : old.map((o) => sessionCommand(peer, o.keys, remote, false))),
-      ...(remote === undefined || next === undefined ? [] : [sessionCommand(peer, next, remote, false)]),
-      ...(remote === undefined || keys === undefined ? [] : [sessionCommand(peer, keys, remote, true)]),
-      ...(pathMtu === undefined ? [] : [{ kind: 'pathMtu', peer, bytes: pathMtu } as const]),
-    ]);
+    const peers = [...this.#peers];
+    return [
+      ...peers.map(([peer, { buffer }]): Command => ({ kind: 'peer', peer, counters: buffer })), // ways name others
+      ...peers.flatMap(([peer, { keys, next, remote, old }]): Command[] => [
+        ...old.map((o) => sessionCommand(peer, o.keys, remote, false)),
+        ...(next === undefined ? [] : [sessionCommand(peer, next, remote, false)]),
+        ...(keys === undefined ? [] : [sessionCommand(peer, keys, remote, true)]),
+      ]),
+      ...peers.flatMap(([peer, known]) => wayCommands(peer, known)),
+    ];
   }
 
   close(): void {
@@ -131,13 +151,22 @@ export class PeerBook {
   }
 }
 
-const sessionCommand = (peer: PeerId, keys: SessionKeys, remote: Remote, sends: boolean): Command => ({
+const sessionCommand = (peer: PeerId, keys: SessionKeys, remote: Remote | undefined, sends: boolean): Command => ({
   kind: 'session',
   peer,
   keys,
   remote,
   sends,
 });
+
+const wayCommands = (peer: PeerId, { relay, carrier, pathMtus }: Peer): Command[] => [
+  ...(relay === undefined ? [] : [{ kind: 'relayWay', peer, way: relay } as const]),
+  ...(['direct', 'relay'] as const).flatMap((way): Command[] => {
+    const bytes = pathMtus[way];
+    return bytes === undefined ? [] : [{ kind: 'pathMtu', peer, way, bytes }];
+  }),
+  ...(carrier === 'direct' ? [] : [{ kind: 'carry', peer, way: carrier } as const]),
+];
 
 const named = (values: Float64Array): Record<PeerCounter, number> =>
   Object.fromEntries(PEER_COUNTERS.map((name, i) => [name, values[i]!])) as Record<PeerCounter, number>;

@@ -1,13 +1,15 @@
 // The sleeve: Ethernet between hosts over sealed UDP, by two threads of our own. This is the face that they show.
-import type { Ip, Mac, PeerId, SocketAddress, Vni } from '../../router/types.js';
+import type { Ip, Mac, PeerId, RelayRule, SocketAddress, Vni } from '../../router/types.js';
 import type { FastPart } from './fast-path.js';
 import { createMemory } from './native/memory.js';
 import type { Cipher } from './native/sealing.js';
 import { IFREQ, removeTap } from './native/tap.js';
 import { TwoWorkers } from './two-workers.js';
+import type { RelayedWay, SleeveWay } from './worker/messages.js';
 import type { PeerCounter, Total } from './worker/shared.js';
 
 export type { Cipher } from './native/sealing.js';
+export type { RelayedWay, SleeveWay } from './worker/messages.js';
 export { HISTOGRAM_BOUNDS } from './worker/shared.js';
 
 export interface SleeveOptions {
@@ -25,7 +27,7 @@ export interface SleeveOptions {
 }
 
 export type SleeveEvent =
-  /** A peer speaks from another address now, and is sent to there. */
+  /** A peer speaks from another address now, and is sent to there. Never by what came over relays. */
   | { readonly kind: 'moved'; readonly peer: PeerId; readonly remote: SocketAddress }
   /** @param bytes of the probe's whole IP packet */
   | {
@@ -52,9 +54,8 @@ export interface Session {
   readonly receiveKey: Uint8Array;
   readonly sendIndex: number;
   readonly receiveIndex: number;
-  readonly remote: SocketAddress;
-  /** Not 0: `remote` is a relay, and calls the way to the peer this. */
-  readonly label?: number;
+  /** Where the peer's own sleeve listens; undefined: nothing leads straight there. */
+  readonly remote: SocketAddress | undefined;
   /** The peer may not have the keys yet: open with them, and seal with them from its first datagram on. Of two sides one
    *  waits (the one that spoke last in the handshake), and the other sends something at once: a probe will do. */
   readonly waits?: boolean;
@@ -84,17 +85,19 @@ export interface Sleeve {
   /** The peer is known to have the keys of a session that waits: seal with them. The first datagram that opens says it too. */
   confirmSession(peer: PeerId, receiveIndex: number): void;
   dropSession(peer: PeerId): void;
-  /** Sends the peer's datagrams elsewhere from now on. @param label not 0: over that relay */
-  setRemote(peer: PeerId, remote: SocketAddress, label?: number): void;
-  /** @param bytes the largest IP packet that the underlay passes to the peer, 576 .. 65535 */
-  setPathMtu(peer: PeerId, bytes: number): void;
-  /** @param bytes of the whole IP packet. @param token comes back with the reply, 32 bits */
-  probe(peer: PeerId, bytes: number, token: number): void;
-  /** Passes on what comes from `from` with this label of ours. */
-  setRelay(
-    label: number,
-    route: { readonly from: SocketAddress; readonly to: SocketAddress; readonly toLabel: number } | undefined,
-  ): void;
+  /** The peer itself listens elsewhere from now on. */
+  setRemote(peer: PeerId, remote: SocketAddress): void;
+  /** The way to the peer through others, beside the direct one; its path's MTU begins anew. */
+  relayWay(peer: PeerId, way: RelayedWay | undefined): void;
+  /** Which way the peer's data takes, `direct` at first. By `relay` only while there is such a way. */
+  carry(peer: PeerId, way: SleeveWay): void;
+  /** @param bytes the largest IP packet that gets to the peer by this way, as it leaves here, 576 .. 65535 */
+  setPathMtu(peer: PeerId, way: SleeveWay, bytes: number): void;
+  /** By either way, whichever data takes; nothing where there is no such way. @param bytes of the whole IP packet. @param token comes back with the reply, 32 bits */
+  probe(peer: PeerId, way: SleeveWay, bytes: number, token: number): void;
+  /** What comes with this label of ours from where the session with `from` is, goes on to where that with `to` is, wherever
+   *  they move. A neighbour without a session: it is dropped, until there is one. */
+  relayRule(label: number, rule: RelayRule | undefined): void;
   /** Of one peer: cheap. @returns undefined for one that was never named */
   peerCounters(peer: PeerId): Readonly<Record<PeerCounter, number>> | undefined;
   counters(): SleeveCounters;

@@ -1,6 +1,6 @@
 // The main thread's part: it holds what the workers must know, so that one that died can be told again, and touches no frame.
 import { ipBytes, ipFromBytes } from '../../router/address.js';
-import type { Mac, PeerId, SocketAddress, Vni } from '../../router/types.js';
+import type { Mac, PeerId, RelayRule, SocketAddress, Vni } from '../../router/types.js';
 import type { FastPart } from './fast-path.js';
 import { STORM_FRAMES_PER_S } from './forward/storm.js';
 import { closeQuietly } from './native/io.js';
@@ -19,7 +19,7 @@ import type { PeerCounter } from './worker/shared.js';
 import { PeerBook } from './peer-book.js';
 import type { Session, Sleeve, SleeveCounters, SleeveOptions } from './sleeve.js';
 import { Supervisor } from './supervisor.js';
-import type { Command, Remote, Report } from './worker/messages.js';
+import type { Command, RelayedWay, Remote, Report, SleeveWay } from './worker/messages.js';
 
 type Role = 'tx' | 'rx';
 
@@ -42,7 +42,7 @@ export class TwoWorkers implements Sleeve {
   readonly #scratch = this.#memory.take(64);
   readonly #sockets: UdpSocket[] = [];
   readonly #networks = new Map<Vni, Network>();
-  readonly #relays = new Map<number, Extract<Command, { kind: 'relay' }>>();
+  readonly #rules = new Map<number, RelayRule>();
   readonly #peers: PeerBook;
   readonly #workers: Readonly<Record<Role, Supervisor>>;
   readonly #told = new Set<string>();
@@ -105,7 +105,7 @@ export class TwoWorkers implements Sleeve {
   }
 
   setSession(peer: PeerId, session: Session): void {
-    this.#peers.setSession(peer, session, remoteOf(session.remote, session.label ?? 0));
+    this.#peers.setSession(peer, session, session.remote && remoteOf(session.remote));
   }
 
   confirmSession(peer: PeerId, receiveIndex: number): void {
@@ -116,24 +116,33 @@ export class TwoWorkers implements Sleeve {
     this.#peers.dropSession(peer);
   }
 
-  setRemote(peer: PeerId, remote: SocketAddress, label = 0): void {
-    this.#peers.setRemote(peer, remoteOf(remote, label));
+  setRemote(peer: PeerId, remote: SocketAddress): void {
+    this.#peers.setRemote(peer, remoteOf(remote));
   }
 
-  setPathMtu(peer: PeerId, bytes: number): void {
-    this.#peers.setPathMtu(peer, Math.min(MAX_PATH_MTU, Math.max(MIN_PATH_MTU, bytes)));
+  relayWay(peer: PeerId, way: RelayedWay | undefined): void {
+    this.#peers.setRelayWay(peer, way);
   }
 
-  probe(peer: PeerId, bytes: number, token: number): void {
-    this.#workers.tx.tell({ kind: 'probe', peer, bytes, token });
+  carry(peer: PeerId, way: SleeveWay): void {
+    this.#peers.carry(peer, way);
   }
 
-  setRelay(label: number, route: { from: SocketAddress; to: SocketAddress; toLabel: number } | undefined): void {
-    const entry = route && { from: remoteOf(route.from, 0), to: remoteOf(route.to, 0), toLabel: route.toLabel };
-    const command = { kind: 'relay', label, entry } as const;
-    if (route === undefined) this.#relays.delete(label);
-    else this.#relays.set(label, command);
-    this.#tell(command);
+  setPathMtu(peer: PeerId, way: SleeveWay, bytes: number): void {
+    this.#peers.setPathMtu(peer, way, Math.min(MAX_PATH_MTU, Math.max(MIN_PATH_MTU, bytes)));
+  }
+
+  probe(peer: PeerId, way: SleeveWay, bytes: number, token: number): void {
+    this.#workers.tx.tell({ kind: 'probe', peer, way, bytes, token });
+  }
+
+  relayRule(label: number, rule: RelayRule | undefined): void {
+    if (rule === undefined) this.#rules.delete(label);
+    else {
+      for (const peer of [rule.from, rule.to]) this.#peers.ensure(peer);
+      this.#rules.set(label, rule);
+    }
+    this.#workers.rx.tell({ kind: 'relayRule', label, rule });
   }
 
   peerCounters(peer: PeerId): Readonly<Record<PeerCounter, number>> | undefined {
@@ -190,8 +199,7 @@ export class TwoWorkers implements Sleeve {
         return;
       case 'moved': {
         const remote = { ip: ipFromBytes(report.address)!, port: report.port };
-        if (this.#peers.setRemote(report.peer, remoteOf(remote, 0)))
-          onEvent({ kind: 'moved', peer: report.peer, remote });
+        if (this.#peers.setRemote(report.peer, remoteOf(remote))) onEvent({ kind: 'moved', peer: report.peer, remote });
         return;
       }
       case 'heard':
@@ -219,7 +227,7 @@ export class TwoWorkers implements Sleeve {
     return [
       ...this.#peers.snapshot(),
       ...[...this.#networks].flatMap(([vni, network]) => networkCommands(vni, network)),
-      ...this.#relays.values(),
+      ...[...this.#rules].map(([label, rule]): Command => ({ kind: 'relayRule', label, rule })),
     ];
   }
 
@@ -257,8 +265,8 @@ const networkCommands = (vni: Vni, { tap, macs, flood }: Network): Command[] => 
   { kind: 'flood', vni, peers: flood },
 ];
 
-function remoteOf({ ip, port }: SocketAddress, label: number): Remote {
+function remoteOf({ ip, port }: SocketAddress): Remote {
   const bytes = ipBytes(ip);
   const family: Family = bytes.length === 4 ? 'v4' : 'v6';
-  return { family, sockaddr: sockaddr(family, bytes, port), label };
+  return { family, sockaddr: sockaddr(family, bytes, port) };
 }

@@ -238,7 +238,7 @@ test('frames that go by the sleeve quicken its probes', async () => {
   await bench.clock.run(20_000);
   assert.ok(bench.sleeve.probed.length - idle <= 2);
   for (let i = 0; i < 40; i++) {
-    bench.sleeve.carry(B, 1, 100);
+    bench.sleeve.moveFrames(B, 1, 100);
     await bench.clock.run(500);
   }
   const busy = bench.sleeve.probed.length;

@@ -171,13 +171,13 @@ test('a peer that speaks from another address is followed', async () => {
 
 test('a probe is answered when it fits the wire, and says how long it took', async () => {
   const [a, b] = await pair();
-  await a.do('probe', b.id, 1_500, 7);
+  await a.do('probe', b.id, 'direct', 1_500, 7);
   const reply = await eventually('the probe is answered', 5_000, () =>
     Promise.resolve(a.events.find((e) => e.kind === 'probeReply')),
   );
   assert.ok(reply.token === 7 && reply.bytes === 1_500 && reply.rttMs < 1_000 && reply.peer === b.id);
   const before = (await b.counters()).rx.probes;
-  await a.do('probe', b.id, 1_501, 8);
+  await a.do('probe', b.id, 'direct', 1_501, 8);
   await eventually('the kernel refuses what is too large', 5_000, async () =>
     (await a.counters()).tx['socket-error'] > 0 ? true : undefined,
   );
@@ -321,28 +321,6 @@ function seal(messages: readonly Uint8Array[], key: string, receiver: number): s
     return Buffer.from(memory.bytes.subarray(at, at + OUTER_BYTES + message.length + sealer.tagBytes)).toString('hex');
   });
 }
-
-test('a relay passes batches on that it cannot read, and only from whom it knows', async () => {
-  const [a, b] = await pair();
-  const r = new SleeveHost(lab, 'relay', 9);
-  endAfter([r]);
-  await r.start();
-  const at = (h: SleeveHost): { ip: string; port: number } => ({ ip: h.host.v4, port: SLEEVE_PORT });
-  await r.do('setRelay', 5, { from: at(a), to: at(b), toLabel: 0 });
-  await r.do('setRelay', 6, { from: at(b), to: at(a), toLabel: 0 });
-  await a.do('setRemote', b.id, at(r), 5);
-  await b.do('setRemote', a.id, at(r), 6);
-  lab.cut(a.host.name, b.host.name);
-  await allArrive(a, b.v4);
-  const [sent, received] = await transfer(a, b, b.v4, 5e6);
-  assert.equal(received, sent);
-  assert.ok((await r.counters()).rx.relayed > 1_000);
-  await r.do('setRelay', 5, { from: at(b), to: at(b), toLabel: 0 });
-  await eventually('a stranger is refused', 5_000, async () => {
-    await a.container.run('ping', '-n', '-c', '1', '-W', '1', b.v4);
-    return (await r.counters()).rx['relay-source'] > 0 ? true : undefined;
-  });
-});
 
 test('frames for nobody are counted, and go nowhere', async () => {
   const [a, b] = await pair();

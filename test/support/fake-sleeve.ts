@@ -1,6 +1,13 @@
 // A sleeve that keeps what it is told, and answers probes while a test lets it.
-import type { Mac, PeerId, SocketAddress, Vni } from '../../router/types.js';
-import type { Session, Sleeve, SleeveCounters, SleeveEvent } from '../../datapath/sleeve/sleeve.js';
+import type { Mac, PeerId, RelayRule, SocketAddress, Vni } from '../../router/types.js';
+import type {
+  RelayedWay,
+  Session,
+  Sleeve,
+  SleeveCounters,
+  SleeveEvent,
+  SleeveWay,
+} from '../../datapath/sleeve/sleeve.js';
 
 interface FakeNetwork {
   readonly tap: string;
@@ -14,13 +21,23 @@ export class FakeSleeve implements Sleeve {
   readonly networks = new Map<Vni, FakeNetwork>();
   readonly sessions = new Map<PeerId, Session>();
   readonly pathMtus = new Map<PeerId, number>();
+  readonly relayWays = new Map<PeerId, RelayedWay>();
+  readonly relayMtus = new Map<PeerId, number>();
+  readonly rules = new Map<number, RelayRule>();
+  readonly carriers = new Map<PeerId, SleeveWay>();
   readonly confirmed: number[] = [];
-  readonly probed: { readonly peer: PeerId; readonly bytes: number; readonly token: number }[] = [];
+  readonly probed: {
+    readonly peer: PeerId;
+    readonly way: SleeveWay;
+    readonly bytes: number;
+    readonly token: number;
+  }[] = [];
   /** Every call that changes a table, in order: `mac 02:… 0001`, `flood 0001,0002`. */
   readonly told: string[] = [];
   readonly traffic = new Map<PeerId, typeof PEER_COUNTS>();
-  /** Probes to these come back, if they are not longer than the wire, bytes. */
+  /** Probes to these come back, if they are not longer than the wire, bytes: straight, and by the first relay's name. */
   readonly wires = new Map<PeerId, number>();
+  readonly relayWires = new Map<PeerId, number>();
   isClosed = false;
   readonly #emit: (ev: SleeveEvent) => void;
 
@@ -69,17 +86,31 @@ export class FakeSleeve implements Sleeve {
     if (session) this.sessions.set(peer, { ...session, remote });
   }
 
-  setPathMtu(peer: PeerId, bytes: number): void {
-    this.pathMtus.set(peer, bytes);
+  relayWay(peer: PeerId, way: RelayedWay | undefined): void {
+    if (way === undefined) this.relayWays.delete(peer);
+    else this.relayWays.set(peer, way);
   }
 
-  probe(peer: PeerId, bytes: number, token: number): void {
-    this.probed.push({ peer, bytes, token });
-    if (!this.sessions.has(peer) || bytes > (this.wires.get(peer) ?? 0)) return;
+  carry(peer: PeerId, way: SleeveWay): void {
+    this.carriers.set(peer, way);
+  }
+
+  setPathMtu(peer: PeerId, way: SleeveWay, bytes: number): void {
+    (way === 'direct' ? this.pathMtus : this.relayMtus).set(peer, bytes);
+  }
+
+  probe(peer: PeerId, way: SleeveWay, bytes: number, token: number): void {
+    this.probed.push({ peer, way, bytes, token });
+    const via = this.relayWays.get(peer)?.via;
+    const wire = way === 'direct' ? this.wires.get(peer) : via && this.relayWires.get(via);
+    if (!this.sessions.has(peer) || bytes > (wire ?? 0)) return;
     queueMicrotask(() => this.#emit({ kind: 'probeReply', peer, token, rttMs: 0, bytes }));
   }
 
-  setRelay(): void {}
+  relayRule(label: number, rule: RelayRule | undefined): void {
+    if (rule === undefined) this.rules.delete(label);
+    else this.rules.set(label, rule);
+  }
 
   peerCounters(peer: PeerId): ReturnType<Sleeve['peerCounters']> {
     return this.traffic.get(peer) as ReturnType<Sleeve['peerCounters']>;
@@ -92,7 +123,7 @@ export class FakeSleeve implements Sleeve {
   }
 
   /** Frames went to the peer and came from it. */
-  carry(peer: PeerId, frames: number, bytes: number): void {
+  moveFrames(peer: PeerId, frames: number, bytes: number): void {
     const was = this.traffic.get(peer) ?? PEER_COUNTS;
     this.traffic.set(peer, {
       txFrames: was.txFrames + frames,

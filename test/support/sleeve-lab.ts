@@ -131,6 +131,19 @@ const key = (n: number, direction: number): string => Buffer.alloc(32, n * 2 + d
 
 /** Gives both the `n`-th session, addresses and MACs of one another. The first does not use it before it hears the second. */
 export async function acquaint(
+  pair: readonly [SleeveHost, SleeveHost],
+  n: number,
+  options: PairOptions = {},
+): Promise<void> {
+  await shareKeys(pair, n, options);
+  for (const [here, there] of [pair, [pair[1], pair[0]] as const]) {
+    await here.do('setMac', SLEEVE_VNI, there.mac, there.id);
+    await here.do('setFlood', SLEEVE_VNI, [there.id]);
+  }
+}
+
+/** A session between two that need not have anything to say to each other: neighbours on a way. */
+export async function shareKeys(
   [a, b]: readonly [SleeveHost, SleeveHost],
   n: number,
   options: PairOptions = {},
@@ -141,9 +154,7 @@ export async function acquaint(
   ] as const) {
     const session = sessionText(n, side, there.host, options);
     await here.do('setSession', there.id, { ...session, waits: n > 1 && side === 0 });
-    await here.do('setPathMtu', there.id, options.pathMtu ?? 1_500);
-    await here.do('setMac', SLEEVE_VNI, there.mac, there.id);
-    await here.do('setFlood', SLEEVE_VNI, [there.id]);
+    await here.do('setPathMtu', there.id, 'direct', options.pathMtu ?? 1_500);
   }
 }
 

@@ -4,7 +4,7 @@
  *    off len field
  *      0   1  version   1
  *      1   1  lane      0 or 1: which of the sender's counters
- *      2   1  hops      0 .. 8 relays may still pass it on
+ *      2   1  hops      0 = from its sender itself; over relays 8, one less behind each, and never 0
  *      3   1  reserved  0
  *      4   4  label     0 = for the receiver of the datagram; else an index agreed with the relay
  *      8   4  receiver  session index, chosen by who opens it
@@ -28,6 +28,7 @@ export const OUTER = {
 export const OUTER_BYTES = OUTER.sealed;
 export const TAG_BYTES = 16;
 export const SLEEVE_VERSION = 1;
+/** Of a datagram with a label when it sets out. A relay drops what it would have to pass on with 0: at most 7 are on the way. */
 export const MAX_HOPS = 8;
 /** The largest UDP payload over IPv4, and what UDP_SEGMENT takes in one call: 65535 - 20 - 8. */
 export const MAX_DATAGRAM_BYTES = 65_507;

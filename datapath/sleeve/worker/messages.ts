@@ -1,5 +1,5 @@
 // What the main thread tells its workers, and what they say.
-import type { Mac, PeerId } from '../../../router/types.js';
+import type { Mac, PeerId, RelayRule } from '../../../router/types.js';
 import type { Cipher } from '../native/sealing.js';
 import type { Family } from '../native/udp.js';
 
@@ -8,7 +8,15 @@ export interface Remote {
   readonly family: Family;
   /** struct sockaddr_in or sockaddr_in6 */
   readonly sockaddr: Uint8Array;
-  /** Not 0: the way leads over a relay, and this is what the relay calls it. */
+}
+
+/** How datagrams get to a peer: straight to where it listens, or over other peers' sleeves. */
+export type SleeveWay = 'direct' | 'relay';
+
+/** The first relay on the way to a peer, and what that one calls the way. */
+export interface RelayedWay {
+  readonly via: PeerId;
+  /** 1 .. 2^32-1 */
   readonly label: number;
 }
 
@@ -24,13 +32,6 @@ export interface SessionKeys {
   readonly state: SharedArrayBuffer;
 }
 
-/** A label of ours: what comes with it from `from` goes on to `to` with the label `toLabel`. */
-export interface RelayEntry {
-  readonly from: Remote;
-  readonly to: Remote;
-  readonly toLabel: number;
-}
-
 export type Command =
   | { readonly kind: 'network'; readonly vni: number; readonly fd: number; readonly hasUso: boolean }
   /** To be forgotten, and answered with `released`: then the fd is closed. */
@@ -43,7 +44,8 @@ export type Command =
       readonly kind: 'session';
       readonly peer: PeerId;
       readonly keys: SessionKeys;
-      readonly remote: Remote;
+      /** Undefined: nothing leads straight to the peer. */
+      readonly remote: Remote | undefined;
       readonly sends: boolean;
     }
   /** The peer keeps its place in the tables, but has no key any more. */
@@ -51,9 +53,19 @@ export type Command =
   /** An old session opens no more. */
   | { readonly kind: 'expire'; readonly receiveIndex: number }
   | { readonly kind: 'remote'; readonly peer: PeerId; readonly remote: Remote }
-  | { readonly kind: 'pathMtu'; readonly peer: PeerId; readonly bytes: number }
-  | { readonly kind: 'probe'; readonly peer: PeerId; readonly bytes: number; readonly token: number }
-  | { readonly kind: 'relay'; readonly label: number; readonly entry: RelayEntry | undefined }
+  /** Another way over relays, or none. */
+  | { readonly kind: 'relayWay'; readonly peer: PeerId; readonly way: RelayedWay | undefined }
+  /** Which way data takes. */
+  | { readonly kind: 'carry'; readonly peer: PeerId; readonly way: SleeveWay }
+  | { readonly kind: 'pathMtu'; readonly peer: PeerId; readonly way: SleeveWay; readonly bytes: number }
+  | {
+      readonly kind: 'probe';
+      readonly peer: PeerId;
+      readonly way: SleeveWay;
+      readonly bytes: number;
+      readonly token: number;
+    }
+  | { readonly kind: 'relayRule'; readonly label: number; readonly rule: RelayRule | undefined }
   | { readonly kind: 'stop' };
 
 export type Report =

@@ -1,10 +1,10 @@
 // A worker's peers: where their datagrams go, and with which key they are sealed.
 import type { PeerId } from '../../../router/types.js';
-import { SOCKADDR_BYTES } from '../native/udp.js';
+import { SOCKADDR_BYTES, type Family } from '../native/udp.js';
 import type { Memory } from '../native/memory.js';
 import type { Sealer, Sealing } from '../native/sealing.js';
 import { OUTER_BYTES, type Lane } from '../wire/datagram.js';
-import type { Remote, SessionKeys, Socket } from './messages.js';
+import type { RelayedWay, Remote, SessionKeys, SleeveWay, Socket } from './messages.js';
 import { sessionState } from './shared.js';
 
 /** Before a datagram, bytes. */
@@ -16,18 +16,43 @@ export const FIRST_PATH_MTU = 1_280;
 export const REKEY_AFTER = 2 ** 28;
 export const REJECT_AFTER = 2 ** 30;
 
+/** Straight to where the peer's sleeve listens. */
+export interface DirectWay {
+  /** Offset of its sockaddr. */
+  readonly name: number;
+  nameBytes: number;
+  /** -1: there is no address to send to. */
+  fd: number;
+  hasGso: boolean;
+  family: Family;
+  /** Of a whole IP packet, bytes. */
+  pathMtu: number;
+}
+
+/** To the peer that passes it on under this label. Where that one is, its own direct way says. */
+interface OverRelay {
+  readonly via: SendPeer;
+  readonly label: number;
+  /** To the end of the way, of a whole IP packet on its first leg, bytes. */
+  pathMtu: number;
+}
+
 /** A peer that can be sent to. Mutable: one object lives as long as the peer does, in every table that names it. */
 export interface SendPeer {
   readonly id: PeerId;
   readonly counters: Float64Array;
-  /** Offset of its sockaddr. */
-  readonly name: number;
+  readonly direct: DirectWay;
+  relay: OverRelay | undefined;
+  /** What data takes; over relays only while there is such a way. */
+  carrier: SleeveWay;
+  /** From here to `roomBytes`: copied from the way that is in use, for each datagram asks for them. */
+  name: number;
   nameBytes: number;
   fd: number;
   hasGso: boolean;
+  /** 0: straight to the peer. */
   label: number;
-  family: 'v4' | 'v6';
-  pathMtu: number;
+  family: Family;
   /** The largest message that one datagram of the path holds. */
   roomBytes: number;
   sealer: Sealer | undefined;
@@ -43,9 +68,9 @@ export class SendPeers {
   readonly #memory: Memory;
   readonly #sealing: Sealing;
   readonly #lane: Lane;
-  readonly #sockets: Readonly<Partial<Record<'v4' | 'v6', Socket>>>;
+  readonly #sockets: Readonly<Partial<Record<Family, Socket>>>;
 
-  constructor(memory: Memory, sealing: Sealing, lane: Lane, sockets: Readonly<Partial<Record<'v4' | 'v6', Socket>>>) {
+  constructor(memory: Memory, sealing: Sealing, lane: Lane, sockets: Readonly<Partial<Record<Family, Socket>>>) {
     this.#memory = memory;
     this.#sealing = sealing;
     this.#lane = lane;
@@ -62,7 +87,7 @@ export class SendPeers {
   }
 
   /** A new session replaces the old one for sending, at once. */
-  setSession(peer: SendPeer, keys: SessionKeys, remote: Remote): void {
+  setSession(peer: SendPeer, keys: SessionKeys, remote: Remote | undefined): void {
     peer.sealer?.close();
     peer.sent = sessionState(keys.state).sent;
     peer.next = peer.sent[this.#lane]!;
@@ -70,7 +95,8 @@ export class SendPeers {
     peer.sealer = this.#sealing.sealer(use, peer.next);
     peer.receiver = keys.sendIndex;
     peer.asksForKey = false;
-    this.setRemote(peer, remote);
+    if (remote === undefined) useWay(peer, peer.carrier);
+    else this.setRemote(peer, remote);
   }
 
   endSession(peer: SendPeer): void {
@@ -78,34 +104,49 @@ export class SendPeers {
     peer.sealer = undefined;
   }
 
+  /** Where the peer itself listens; who is reached through it is so from now on by the same address. */
   setRemote(peer: SendPeer, remote: Remote): void {
     const socket = this.#sockets[remote.family];
-    peer.family = remote.family;
-    peer.fd = socket?.fd ?? -1;
-    peer.hasGso = socket?.hasGso ?? false;
-    peer.label = remote.label;
-    peer.nameBytes = SOCKADDR_BYTES[remote.family];
-    this.#memory.bytes.set(remote.sockaddr, peer.name);
-    this.setPathMtu(peer, peer.pathMtu);
+    const { direct } = peer;
+    direct.family = remote.family;
+    direct.fd = socket?.fd ?? -1;
+    direct.hasGso = socket?.hasGso ?? false;
+    direct.nameBytes = SOCKADDR_BYTES[remote.family];
+    this.#memory.bytes.set(remote.sockaddr, direct.name);
+    useWay(peer, peer.carrier);
+    for (const other of this.#peers.values()) if (other.relay?.via === peer) useWay(other, other.carrier);
+  }
+
+  /** @param way undefined: there is none any more, and data goes straight to the peer */
+  setRelayWay(peer: SendPeer, way: RelayedWay | undefined): void {
+    const via = way && this.#peers.get(way.via);
+    peer.relay = via && way && { via, label: way.label, pathMtu: FIRST_PATH_MTU };
+    useWay(peer, peer.carrier);
+  }
+
+  carry(peer: SendPeer, way: SleeveWay): void {
+    peer.carrier = way;
+    useWay(peer, way);
   }
 
   /** @param bytes of a whole IP packet */
-  setPathMtu(peer: SendPeer, bytes: number): void {
-    peer.pathMtu = bytes;
-    peer.roomBytes = bytes - IP_UDP_BYTES[peer.family] - OUTER_BYTES - (peer.sealer?.tagBytes ?? 0);
+  setPathMtu(peer: SendPeer, way: SleeveWay, bytes: number): void {
+    const of = way === 'relay' ? peer.relay : peer.direct;
+    if (of !== undefined) of.pathMtu = bytes;
+    useWay(peer, peer.carrier);
   }
 
   #create(id: PeerId, counters: SharedArrayBuffer): SendPeer {
+    const name = this.#memory.take(SOCKADDR_BYTES.v6);
+    const nowhere = { name, nameBytes: 0, fd: -1, hasGso: false, family: 'v4' } as const;
     return {
       id,
       counters: new Float64Array(counters),
-      name: this.#memory.take(SOCKADDR_BYTES.v6),
-      nameBytes: 0,
-      fd: -1,
-      hasGso: false,
+      direct: { ...nowhere, pathMtu: FIRST_PATH_MTU },
+      relay: undefined,
+      carrier: 'direct',
+      ...nowhere,
       label: 0,
-      family: 'v4',
-      pathMtu: FIRST_PATH_MTU,
       roomBytes: 0,
       sealer: undefined,
       receiver: 0,
@@ -114,4 +155,18 @@ export class SendPeers {
       asksForKey: false,
     };
   }
+}
+
+/** What is sealed for the peer from now on goes this way: over relays where there is such a way, else straight. */
+export function useWay(peer: SendPeer, wanted: SleeveWay): void {
+  const relay = wanted === 'relay' ? peer.relay : undefined;
+  const { name, nameBytes, fd, hasGso, family } = relay?.via.direct ?? peer.direct;
+  peer.name = name;
+  peer.nameBytes = nameBytes;
+  peer.fd = fd;
+  peer.hasGso = hasGso;
+  peer.family = family;
+  peer.label = relay?.label ?? 0;
+  const { pathMtu } = relay ?? peer.direct;
+  peer.roomBytes = pathMtu - IP_UDP_BYTES[family] - OUTER_BYTES - (peer.sealer?.tagBytes ?? 0);
 }

@@ -1,21 +1,21 @@
-// Passing on what is for others: batches as they came, unopened. Only from whom a label was agreed with, only with hops left, and
-// within a rate.
+// Passing on what is for others: batches as they came, unopened. Only from where the session is with whom a label was agreed, only
+// with hops left, and within a rate. Where neighbours are, their own direct ways say: a rule holds for one that moves.
 import { MAX_HOPS, OUTER, OUTER_BYTES, SLEEVE_VERSION } from '../wire/datagram.js';
 import type { Memory } from '../native/memory.js';
-import { sameEndpoint, SOCKADDR_BYTES, type Family } from '../native/udp.js';
-import type { RelayEntry, Remote, Socket } from './messages.js';
-import type { Sender, Target } from './sender.js';
+import { sameEndpoint } from '../native/udp.js';
+import type { SendPeer } from './peers.js';
+import type { Sender } from './sender.js';
 
 /** Bytes a second for each label, and a tenth of it at once: 10 Gbit/s. */
 const BYTES_PER_S = 1.25e9;
 const BURST_BYTES = BYTES_PER_S / 10;
 
-export type RelayFault = 'short' | 'version' | 'label' | 'relay-source' | 'relay-rate' | 'hops';
+export type RelayFault = 'short' | 'version' | 'label' | 'relay-source' | 'relay-target' | 'relay-rate' | 'hops';
 
 interface Route {
-  /** Offset of the sockaddr that the label was agreed with. */
-  readonly from: number;
-  readonly to: Target;
+  /** With whom the label was agreed, and to whom it leads. */
+  readonly from: SendPeer;
+  readonly to: SendPeer;
   readonly toLabel: number;
   allowance: number;
   atUs: number;
@@ -24,30 +24,16 @@ interface Route {
 export class Relay {
   readonly #memory: Memory;
   readonly #sender: Sender;
-  readonly #sockets: Readonly<Partial<Record<Family, Socket>>>;
   readonly #routes = new Map<number, Route>();
-  readonly #free: number[] = [];
 
-  constructor(memory: Memory, sender: Sender, sockets: Readonly<Partial<Record<Family, Socket>>>) {
+  constructor(memory: Memory, sender: Sender) {
     this.#memory = memory;
     this.#sender = sender;
-    this.#sockets = sockets;
   }
 
-  set(label: number, entry: RelayEntry | undefined, nowUs: number): void {
-    const old = this.#routes.get(label);
-    if (old) this.#free.push(old.from, old.to.name);
-    this.#routes.delete(label);
-    if (entry === undefined) return;
-    const socket = this.#sockets[entry.to.family];
-    const to = {
-      name: this.#store(entry.to),
-      nameBytes: SOCKADDR_BYTES[entry.to.family],
-      fd: socket?.fd ?? -1,
-      hasGso: socket?.hasGso ?? false,
-    };
-    const { toLabel } = entry;
-    this.#routes.set(label, { from: this.#store(entry.from), to, toLabel, allowance: BURST_BYTES, atUs: nowUs });
+  set(label: number, rule: Pick<Route, 'from' | 'to' | 'toLabel'> | undefined, nowUs: number): void {
+    if (rule === undefined) this.#routes.delete(label);
+    else this.#routes.set(label, { ...rule, allowance: BURST_BYTES, atUs: nowUs });
   }
 
   /**
@@ -58,13 +44,15 @@ export class Relay {
     const { view } = this.#memory;
     const route = this.#routes.get(view.getUint32(at + OUTER.label));
     if (route === undefined) return 'label';
-    if (!sameEndpoint(this.#memory.bytes, name, route.from)) return 'relay-source';
+    const { from, to } = route;
+    if (from.sealer === undefined || !sameEndpoint(this.#memory.bytes, name, from.direct.name)) return 'relay-source';
+    if (to.sealer === undefined) return 'relay-target';
     if (!isWithinRate(route, bytes, nowUs)) return 'relay-rate';
     for (let o = 0; o < bytes; o += datagramBytes) {
       const fault = this.#relabel(at + o, Math.min(datagramBytes, bytes - o), route.toLabel);
       if (fault !== undefined) return fault;
     }
-    this.#sender.send(route.to, at, bytes, datagramBytes);
+    this.#sender.send(to.direct, at, bytes, datagramBytes);
     return undefined;
   }
 
@@ -73,16 +61,10 @@ export class Relay {
     if (length <= OUTER_BYTES) return 'short';
     if (bytes[at] !== SLEEVE_VERSION) return 'version';
     const hops = bytes[at + OUTER.hops]!;
-    if (hops === 0 || hops > MAX_HOPS) return 'hops';
+    if (hops <= 1 || hops > MAX_HOPS) return 'hops'; // 0 would say that it comes from its sender itself
     bytes[at + OUTER.hops] = hops - 1;
     view.setUint32(at + OUTER.label, toLabel);
     return undefined;
-  }
-
-  #store(remote: Remote): number {
-    const at = this.#free.pop() ?? this.#memory.take(SOCKADDR_BYTES.v6);
-    this.#memory.bytes.set(remote.sockaddr, at);
-    return at;
   }
 }
 

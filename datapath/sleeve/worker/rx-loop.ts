@@ -17,6 +17,7 @@ import {
 } from '../wire/message.js';
 import { isNew, take } from '../wire/replay.js';
 import type { Report } from './messages.js';
+import { useWay } from './peers.js';
 import { BATCH_BYTES, type Receiver } from './receiver.js';
 import type { Relay } from './relay.js';
 import type { Sender } from './sender.js';
@@ -136,20 +137,20 @@ export class RxLoop {
     const messageBytes = length - OUTER_BYTES - opener.tagBytes;
     if (messageBytes < 1) return 'short';
     if (!opener.open(at + OUTER.counter, messageBytes)) return 'tag';
-    if (take(window, counter)) this.#follow(session);
+    if (take(window, counter) && bytes[at + OUTER.hops] === 0) this.#follow(session); // a relay's address is not the peer's
     if (!session.isHeard) this.#confirm(session);
     session.peer.counters[PEER.rxDatagrams]!++;
     return this.#message(session, at + OUTER_BYTES, messageBytes);
   }
 
-  /** The newest datagram of a session says where its peer is now. */
+  /** The newest datagram of a session that came straight from its peer says where that is now. */
   #follow(session: OpenSession): void {
     if (session === this.#followed) return;
     this.#followed = session;
     const { peer } = session;
     const { memory, receiver, report } = this.#world;
-    if (peer.label !== 0 || sameEndpoint(memory.bytes, receiver.name, peer.name)) return; // a relay's address is not the peer's
-    memory.bytes.copyWithin(peer.name, receiver.name, receiver.name + SOCKADDR_BYTES[this.#family]);
+    if (sameEndpoint(memory.bytes, receiver.name, peer.direct.name)) return;
+    memory.bytes.copyWithin(peer.direct.name, receiver.name, receiver.name + SOCKADDR_BYTES[this.#family]);
     const { address, port } = readSockaddr(memory.bytes, memory.view, receiver.name);
     report({ kind: 'moved', peer: peer.id, family: this.#family, address, port });
   }
@@ -193,10 +194,12 @@ export class RxLoop {
     return fault;
   }
 
+  /** By the way that the probe came. */
   #answer({ peer }: OpenSession, at: number): void {
     const { memory, sender, totals } = this.#world;
     const { bytes } = memory;
     totals.add(TOTAL.probes);
+    useWay(peer, bytes[at - OUTER_BYTES + OUTER.hops] === 0 ? 'direct' : 'relay');
     if (!sender.reserve(peer, 1)) return;
     const message = this.#reply + OUTER_BYTES;
     bytes.copyWithin(message, at, at + PROBE_BYTES);

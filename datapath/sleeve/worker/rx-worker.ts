@@ -1,12 +1,13 @@
 // The receiving worker: datagrams and commands in, frames out; it answers probes, and passes on what is for others.
 import { parentPort, workerData } from 'node:worker_threads';
+import type { RelayRule } from '../../../router/types.js';
 import { createMemory } from '../native/memory.js';
 import { Sealing } from '../native/sealing.js';
 import type { Family } from '../native/udp.js';
 import { monotonicUs } from './clock.js';
 import { Inbox } from './inbox.js';
 import type { Command, Report, WorkerInit } from './messages.js';
-import { SendPeers } from './peers.js';
+import { SendPeers, type SendPeer } from './peers.js';
 import { Receiver } from './receiver.js';
 import { Relay } from './relay.js';
 import { RxLoop } from './rx-loop.js';
@@ -25,7 +26,7 @@ const sealing = new Sealing(memory, withEvp);
 const sender = new Sender(memory, totals, 1, (peer) => say({ kind: 'needRekey', peer: peer.id }));
 const peers = new SendPeers(memory, sealing, 1, sockets);
 const sessions = new OpenSessions(sealing);
-const relay = new Relay(memory, sender, sockets);
+const relay = new Relay(memory, sender);
 const taps = new Map<number, number>();
 const receiver = new Receiver(memory);
 const world = { memory, receiver, sessions, sender, relay, totals, taps, report: say, nowUs: monotonicUs };
@@ -68,16 +69,20 @@ function obey(command: Command): boolean {
     case 'expire':
       sessions.expire(command.receiveIndex);
       return true;
-    case 'relay':
-      relay.set(command.label, command.entry, monotonicUs());
+    case 'relayRule':
+      setRule(command.label, command.rule);
       return true;
     case 'session':
     case 'endSession':
     case 'remote':
-      change(command);
+    case 'relayWay': {
+      const peer = peers.find(command.peer);
+      if (peer !== undefined) change(peer, command);
       return true;
+    }
     case 'mac':
     case 'flood':
+    case 'carry':
     case 'pathMtu':
     case 'probe':
       return true;
@@ -86,9 +91,9 @@ function obey(command: Command): boolean {
   }
 }
 
-function change(command: Extract<Command, { kind: 'session' | 'endSession' | 'remote' }>): void {
-  const peer = peers.find(command.peer);
-  if (peer === undefined) return;
+type PeerCommand = Extract<Command, { kind: 'session' | 'endSession' | 'remote' | 'relayWay' }>;
+
+function change(peer: SendPeer, command: PeerCommand): void {
   switch (command.kind) {
     case 'session':
       if (command.sends) peers.setSession(peer, command.keys, command.remote);
@@ -99,7 +104,14 @@ function change(command: Extract<Command, { kind: 'session' | 'endSession' | 're
       return sessions.drop(command.peer);
     case 'remote':
       return peers.setRemote(peer, command.remote);
+    case 'relayWay':
+      return peers.setRelayWay(peer, command.way);
   }
+}
+
+function setRule(label: number, rule: RelayRule | undefined): void {
+  const [from, to] = [rule && peers.find(rule.from), rule && peers.find(rule.to)];
+  relay.set(label, rule && from && to && { from, to, toLabel: rule.toLabel }, monotonicUs());
 }
 
 run();

@@ -19,7 +19,8 @@ export const TOTALS = [
   'scattered', 'gathered', 'sends',
   // receiving
   'short', 'version', 'lane', 'hops', 'reserved', 'label', 'replay', 'tag', 'message-short', 'message-kind',
-  'message-index', 'message-part', 'unknown-network', 'receives', 'mended', 'relayed', 'relay-source', 'relay-rate',
+  'message-index', 'message-part', 'unknown-network', 'receives', 'mended', 'relayed', 'relay-source',
+  'relay-target', 'relay-rate',
 ] as const; // prettier-ignore
 export type Total = (typeof TOTALS)[number];
 

@@ -8,8 +8,8 @@ import { OUTER_BYTES } from '../wire/datagram.js';
 import { PROBE_BYTES, writeProbe } from '../wire/message.js';
 import { monotonicUs } from './clock.js';
 import { Inbox } from './inbox.js';
-import type { Command, Report, WorkerInit } from './messages.js';
-import { IP_UDP_BYTES, SendPeers, type SendPeer } from './peers.js';
+import type { Command, Report, SleeveWay, WorkerInit } from './messages.js';
+import { IP_UDP_BYTES, SendPeers, useWay, type SendPeer } from './peers.js';
 import { Sender } from './sender.js';
 import { Totals } from './shared.js';
 import { TxLoop, type TxNetwork } from './tx-loop.js';
@@ -66,6 +66,8 @@ function obey(command: Command): boolean {
     case 'session':
     case 'endSession':
     case 'remote':
+    case 'relayWay':
+    case 'carry':
     case 'pathMtu':
     case 'probe': {
       const peer = peers.find(command.peer);
@@ -73,14 +75,17 @@ function obey(command: Command): boolean {
       return true;
     }
     case 'expire':
-    case 'relay':
+    case 'relayRule':
       return true;
     case 'stop':
       return false;
   }
 }
 
-type PeerCommand = Extract<Command, { kind: 'session' | 'endSession' | 'remote' | 'pathMtu' | 'probe' }>;
+type PeerCommand = Extract<
+  Command,
+  { kind: 'session' | 'endSession' | 'remote' | 'relayWay' | 'carry' | 'pathMtu' | 'probe' }
+>;
 
 function change(peer: SendPeer, command: PeerCommand): void {
   switch (command.kind) {
@@ -91,11 +96,24 @@ function change(peer: SendPeer, command: PeerCommand): void {
       return peers.endSession(peer);
     case 'remote':
       return peers.setRemote(peer, command.remote);
+    case 'relayWay':
+      return peers.setRelayWay(peer, command.way);
+    case 'carry':
+      return peers.carry(peer, command.way);
     case 'pathMtu':
-      return peers.setPathMtu(peer, command.bytes);
+      return peers.setPathMtu(peer, command.way, command.bytes);
     case 'probe':
-      return probe(peer, command.bytes, command.token);
+      return probeBy(peer, command.way, () => probe(peer, command.bytes, command.token));
   }
+}
+
+/** Either way can be probed, whichever data takes: nothing that was sealed before is still to be sent. */
+function probeBy(peer: SendPeer, way: SleeveWay, probe: () => void): void {
+  if (way === 'relay' && peer.relay === undefined) return;
+  if (way === peer.carrier) return probe();
+  useWay(peer, way);
+  probe();
+  useWay(peer, peer.carrier);
 }
 
 /** @param bytes of the whole IP packet */

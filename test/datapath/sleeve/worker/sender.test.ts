@@ -27,7 +27,7 @@ function world(used: number) {
   const peer = peers.find(PEER)!;
   const key = new Uint8Array(32);
   const keys = { cipher: 'aes-256-gcm', sendKey: key, receiveKey: key, sendIndex: 1, receiveIndex: 2, state } as const;
-  peers.setSession(peer, keys, { family: 'v4', sockaddr: new Uint8Array(16), label: 0 });
+  peers.setSession(peer, keys, { family: 'v4', sockaddr: new Uint8Array(16) });
   const asked: SendPeer[] = [];
   const sender = new Sender(memory, totals, 0, (p) => asked.push(p));
   return { memory, peer, sender, asked, sent: () => sessionState(state).sent[0]!, totals, at: memory.take(2_048) };
