@@ -12,6 +12,7 @@ import type { RouterEffect } from './router-events.js';
 import type { EndpointId, ForwardingDelta, Millis, NetworkName, PeerId } from './types.js';
 import type { Topic } from './wire/block.js';
 import {
+  decodeConn,
   decodeGone,
   decodeNet,
   decodePeer,
@@ -145,7 +146,7 @@ export class Ledger {
       case 'peer':
         return this.#onPeer(change);
       case 'conn':
-        return this.#onEdge(change.owner, key.peer, change.deleted);
+        return this.#onEdge(change, key.peer);
       case 'net':
         return this.#onNetwork(key.name, change);
       case 'gone':
@@ -166,9 +167,12 @@ export class Ledger {
     this.forwardPeer(change.owner);
   }
 
-  #onEdge(owner: PeerId, peer: PeerId, isGone: boolean): void {
+  #onEdge({ owner, value }: RecordChange, peer: PeerId): void {
+    const conn = value === undefined ? undefined : decodeConn(value);
+    const overlay = typeof conn === 'object' ? conn.overlay : 'none';
+    this.topology.setCarries(owner, peer, overlay === 'vxlan' || overlay === 'sleeve');
     if (owner === this.#self) return; // of ours, the connections themselves speak
-    this.topology.setEdge(owner, peer, !isGone);
+    this.topology.setEdge(owner, peer, value !== undefined);
   }
 
   /** Shared records survive their writer because everyone keeps a copy of what won under its own name. */

@@ -41,3 +41,33 @@ export function nextHops(self: PeerId, graph: Graph): ReadonlyMap<PeerId, Route>
   }
   return routes;
 }
+
+/**
+ * Breadth first from `to` back to `self`, a connection between the two not counted.
+ * @param passOver who is not to be on the way
+ * @param maxRelays how many others may be on it
+ * @returns the neighbours of `self` that are first on the shortest ways, by id
+ */
+export function firstRelays(
+  self: PeerId,
+  to: PeerId,
+  graph: Graph,
+  passOver: ReadonlySet<PeerId>,
+  maxRelays: number,
+): readonly PeerId[] {
+  const seen = new Set([self, to]);
+  let level: PeerId[] = [to];
+  for (let relays = 1; relays <= maxRelays && level.length > 0; relays++) {
+    const found: PeerId[] = [];
+    for (const peer of level)
+      for (const next of graph.candidates(peer)) {
+        if (seen.has(next) || passOver.has(next) || !graph.relays(next) || !graph.isEdge(peer, next)) continue;
+        seen.add(next);
+        found.push(next);
+      }
+    const first = found.filter((peer) => graph.isEdge(self, peer));
+    if (first.length > 0) return first.sort();
+    level = found;
+  }
+  return [];
+}

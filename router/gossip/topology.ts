@@ -1,6 +1,6 @@
 // Who is connected to whom, as the routers publish it, and what follows: next hops, distances, components.
 import type { PeerId } from '../types.js';
-import { nextHops, type Graph, type Route } from './next-hops.js';
+import { firstRelays, nextHops, type Graph, type Route } from './next-hops.js';
 
 /**
  * The graph of peers and connections. An edge between two others counts when both publish it; an edge of our own when
@@ -10,6 +10,8 @@ export class Topology {
   readonly #self: PeerId;
   readonly #published = new Map<PeerId, Set<PeerId>>();
   readonly #hidden = new Set<PeerId>();
+  /** Of the edges that each publishes, those that it sends data over. */
+  readonly #carrying = new Map<PeerId, Set<PeerId>>();
   #version = 0;
   #routes: ReadonlyMap<PeerId, Route> | undefined;
   #components: readonly (readonly PeerId[])[] | undefined;
@@ -48,9 +50,17 @@ export class Topology {
     this.#changed();
   }
 
+  /** `peer` says that data goes straight to `neighbour`, or not. No route follows from it. */
+  setCarries(peer: PeerId, neighbour: PeerId, carries: boolean): void {
+    if (!carries) return void this.#carrying.get(peer)?.delete(neighbour);
+    const edges = this.#carrying.get(peer) ?? new Set<PeerId>();
+    this.#carrying.set(peer, edges.add(neighbour));
+  }
+
   /** Forgets what a peer published. Of ourselves only the edges go. */
   removePeer(peer: PeerId): void {
     this.#hidden.delete(peer);
+    this.#carrying.delete(peer);
     if (peer === this.#self) return this.setSelf([]);
     if (this.#published.delete(peer)) this.#changed();
   }
@@ -76,6 +86,28 @@ export class Topology {
     return this.#route(to)?.via;
   }
 
+  /**
+   * By which neighbours data reaches `to` through at most `maxRelays` others, in the fewest steps: first over connections that
+   * both ends send data over, and if there is no such way, over any.
+   * @param passOver who is not to be on the way
+   * @param canBeLast may it go from us straight to `to`, if there is a connection?
+   * @returns sorted by id; `to` itself when that is the answer
+   */
+  hopsForData(
+    to: PeerId,
+    passOver: ReadonlySet<PeerId>,
+    { maxRelays, canBeLast }: { readonly maxRelays: number; readonly canBeLast: boolean },
+  ): readonly PeerId[] {
+    const isSent = (a: PeerId, b: PeerId): boolean => this.isEdge(a, b) && this.#isCarried(a, b);
+    const isAny = (a: PeerId, b: PeerId): boolean => this.isEdge(a, b);
+    for (const isEdge of [isSent, isAny]) {
+      if (canBeLast && isEdge(this.#self, to)) return [to];
+      const first = firstRelays(this.#self, to, { ...this.#graph(), isEdge }, passOver, maxRelays);
+      if (first.length > 0) return first;
+    }
+    return [];
+  }
+
   /** Connections on the way; 0 to ourselves, undefined when there is no way. */
   distance(to: PeerId): number | undefined {
     if (to === this.#self) return 0;
@@ -93,6 +125,10 @@ export class Topology {
    */
   components(): readonly (readonly PeerId[])[] {
     return (this.#components ??= this.#findComponents());
+  }
+
+  #isCarried(a: PeerId, b: PeerId): boolean {
+    return this.#carrying.get(a)?.has(b) === true && this.#carrying.get(b)?.has(a) === true;
   }
 
   #route(to: PeerId): Route | undefined {

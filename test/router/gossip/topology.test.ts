@@ -156,3 +156,60 @@ test('a full mesh of 1,000 is searched once per change at most, and not at all f
   assert.equal(t.reachable().length, 999);
   assert.equal(t.components().length, 1);
 });
+
+const open = { maxRelays: 7, canBeLast: false };
+const nobody: ReadonlySet<PeerId> = new Set();
+
+test('data for a neighbour goes by the others that are nearest to it, and by those alone', () => {
+  const square: Edges = [[0, 1], [0, 2], [0, 3], [1, 3], [2, 3], [2, 4], [4, 3]]; // prettier-ignore
+  const t = viewOf(0, 5, square);
+  assert.deepEqual(t.hopsForData(id(3), nobody, open), [id(1), id(2)]);
+  assert.deepEqual(t.hopsForData(id(3), nobody, { ...open, canBeLast: true }), [id(3)]);
+  assert.deepEqual(t.hopsForData(id(3), new Set([id(1)]), open), [id(2)]);
+  assert.deepEqual(t.hopsForData(id(3), new Set([id(1), id(2)]), open), []);
+  t.hidden(id(1), true);
+  assert.deepEqual(t.hopsForData(id(3), nobody, open), [id(2)]);
+});
+
+test('no way for data has more relays than it may have', () => {
+  const t = viewOf(0, 5, line);
+  assert.deepEqual(t.hopsForData(id(4), nobody, { ...open, maxRelays: 3 }), [id(1)]);
+  assert.deepEqual(t.hopsForData(id(4), nobody, { ...open, maxRelays: 2 }), []);
+  assert.deepEqual(t.hopsForData(id(1), nobody, { maxRelays: 0, canBeLast: true }), [id(1)]);
+});
+
+test('a way over connections that both ends send data over comes before a shorter one over others', () => {
+  const t = viewOf(0, 4, [[0, 1], [1, 3], [0, 2], [2, 1], [0, 3]]); // prettier-ignore
+  const carries = (a: number, b: number, says = true): void => t.setCarries(id(a), id(b), says);
+  for (const [a, b] of [[0, 2], [2, 0], [2, 1], [1, 2], [1, 3]] as const) carries(a, b); // prettier-ignore
+  assert.deepEqual(t.hopsForData(id(3), nobody, open), [id(1)], 'while one end says no, all count alike');
+  carries(3, 1);
+  assert.deepEqual(t.hopsForData(id(3), nobody, open), [id(2)]);
+  assert.deepEqual(t.hopsForData(id(3), nobody, { ...open, canBeLast: true }), [id(2)]);
+  const { version } = t;
+  carries(2, 1, false);
+  assert.deepEqual(t.hopsForData(id(3), nobody, open), [id(1)]);
+  assert.equal(t.version, version);
+  t.removePeer(id(2));
+  assert.deepEqual(t.hopsForData(id(3), nobody, { ...open, canBeLast: true }), [id(3)]);
+});
+
+test('who hands data on to the nearest, never back to where it was, loses it nowhere, when all share a view', () => {
+  fc.assert(
+    fc.property(anyMesh, ({ count, edges, hidden }) => {
+      const views = Array.from({ length: count }, (_, p) => viewOf(p, count, edges, hidden));
+      for (let from = 0; from < count; from++)
+        for (let to = 0; to < count; to++) {
+          const path = [id(from)];
+          for (let at = id(from); from !== to && at !== id(to); path.push(at)) {
+            const search = { maxRelays: count, canBeLast: at !== id(from) };
+            const hops = views[parseInt(at, 16)]!.hopsForData(id(to), new Set(path), search);
+            if (path.length === 1 && hops.length === 0) break;
+            assert.ok(hops.length > 0, 'a dead end');
+            at = hops.at(-1)!;
+            assert.ok(!path.includes(at), 'a loop');
+          }
+        }
+    }),
+  );
+});
