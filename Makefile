@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := check
 MAKEFLAGS += --no-print-directory
-.PHONY: setup build demo test check format lint fuzz bench clean
+.PHONY: setup build demo test check format lint fuzz bench bench-peers clean
 
 # What building and testing need: Debian packages and npm packages.
 setup:
@@ -41,6 +41,10 @@ fuzz: build
 # Throughput, latency and convergence against plain VXLAN; writes bench/out/*.json.
 bench: build
 	@scripts/sandbox.sh node dist/bench/main.js
+
+# Other tunnels for `make bench` to compare the sleeve with, by apt-get: wireguard-go, tinc, openvpn, fastd, nebula.
+bench-peers:
+	@scripts/bench-peers.sh
 
 # Remove what was built. node_modules stays.
 clean:
