@@ -1,6 +1,8 @@
 // `make bench`: measures what the README promises, beside what plain `ip` and `bridge` give on the same namespaces.
 //
-//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle   only these     ROUNDS=15   of throughput     IDLE_S=60
+//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle   only these
+//   ROUNDS=15   of throughput and sleeve     IDLE_S=60
+//   BENCH_LOCK=FILE   the sleeve part measures only while it holds this lock of flock(1), as others on the machine may do
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { attachPart } from './parts/attach.js';
@@ -10,8 +12,9 @@ import { launchPart } from './parts/launch.js';
 import { macsPart } from './parts/macs.js';
 import { sleevePart } from './parts/sleeve.js';
 import { throughputPart } from './parts/throughput.js';
+import { exclusively } from './support/exclusive.js';
 import { load, machine } from './support/machine.js';
-import { drawTable, type Part, type Settings } from './support/report.js';
+import { drawResult, type Part, type Settings } from './support/report.js';
 
 const PARTS: readonly Part[] = [throughputPart, sleevePart, launchPart, attachPart, macsPart, firePart, idlePart];
 const OUT = 'bench/out';
@@ -33,6 +36,7 @@ async function main(): Promise<number> {
     rounds: count('ROUNDS', 15),
     idleS: count('IDLE_S', 60),
     say: (progress) => console.error(`    ${progress}`),
+    exclusively: (work) => exclusively(process.env.BENCH_LOCK, work),
   };
   console.log(`mesh bench   Linux ${about.kernel}, Node ${about.node}, ${about.cpus} x ${about.cpu}`);
   const outcomes: Record<string, Outcome> = {};
@@ -53,7 +57,7 @@ async function runPart(part: Part, settings: Settings): Promise<Outcome> {
   console.log(`\n${part.title}`);
   try {
     const result = await part.run(settings);
-    for (const line of drawTable(result)) console.log(line);
+    for (const line of drawResult(result)) console.log(line);
     const { figures, data: values, failed } = result;
     const outcome = { ...times(), data: { figures, values }, ...(failed !== undefined && { error: failed }) };
     if (failed !== undefined) console.log(`  FAILED: ${failed}`);

@@ -28,3 +28,17 @@ export async function throughput(way: Way, streams: number, seconds: number): Pr
     throw new Error(`iperf3 over ${way.name}: ${result.error ?? (stderr || `exit ${code}`)}`);
   return rate;
 }
+
+/** As many datagrams as one sender makes. @param bytes of each one's payload. @returns how many were delivered a second */
+export async function packets(way: Way, bytes: number, seconds: number): Promise<number> {
+  const args = ['--json', '--udp', '--bandwidth', '0', '--length', `${bytes}`, '--time', `${seconds}`];
+  const { code, stdout, stderr } = await way.from.run('iperf3', ...args, '--client', way.address);
+  const result = JSON.parse(stdout || '{}') as {
+    error?: string;
+    end?: { sum_received?: { bytes: number; seconds: number } };
+  };
+  const received = result.end?.sum_received;
+  if (code !== 0 || received === undefined)
+    throw new Error(`iperf3 over ${way.name}: ${result.error ?? (stderr || `exit ${code}`)}`);
+  return received.bytes / bytes / received.seconds;
+}

@@ -13,6 +13,20 @@ export const machine = () => ({
 /** Load average of the last minute; with others at work on the machine the figures suffer. */
 export const load = (): number => loadavg()[0]!;
 
+/** Processor time of all processors that was not idle, since the machine started, s: proc(5), /proc/stat. */
+export function busyS(): number {
+  const fields = readFileSync('/proc/stat', 'utf8').split('\n')[0]!.split(/\s+/).slice(1).map(Number);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields;
+  return (user + nice + system + irq + softirq) / TICKS_PER_S;
+}
+
+/** How busy the processors are while we only wait, 0 .. 1: the share that others have. */
+export async function busyShare(ms: number): Promise<number> {
+  const [before, since] = [busyS(), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return (busyS() - before) / (((performance.now() - since) / 1_000) * cpus().length);
+}
+
 const TICKS_PER_S = 100; // USER_HZ, which Linux fixes for user space
 
 export interface Usage {

@@ -10,10 +10,21 @@ export interface Figure {
   readonly isMet?: boolean;
 }
 
+/** Values side by side, of which nothing was promised. */
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly { readonly what: string; readonly cells: readonly string[] }[];
+}
+
 export interface PartResult {
+  /** Shown before the figures. */
+  readonly tables?: readonly Table[];
   /** Headings of `Figure.cells`. */
   readonly columns: readonly string[];
   readonly figures: readonly Figure[];
+  /** Sentences to read the figures by. */
+  readonly notes?: readonly string[];
   /** Every single value, for the JSON file. */
   readonly data: unknown;
   /** What could not be measured, while the rest could. */
@@ -34,23 +45,34 @@ export interface Settings {
   /** How long the idle part counts, s. */
   readonly idleS: number;
   readonly say: (progress: string) => void;
+  /** Runs `work` while no other benchmark measures, where they have agreed on a lock. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
 }
-
-const VERDICT_WIDTH = 6;
 
 /** @returns lines, without a newline at the end */
-export function drawTable({ columns, figures }: PartResult): string[] {
-  const rows = figures.map((f) => [f.what, ...pad(f.cells, columns.length), f.floor ?? '']);
-  const all = [['', ...columns, 'promised'], ...rows];
-  const widths = all[0]!.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
-  return all.map((row, n) => {
-    const cells = row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)));
-    return `  ${cells.join('  ')}  ${verdict(figures[n - 1]).padEnd(VERDICT_WIDTH)}`.trimEnd();
-  });
+export function drawResult({ tables = [], columns, figures, notes = [] }: PartResult): string[] {
+  const rows = figures.map((f) => [f.what, ...pad(f.cells, columns.length), f.floor ?? '', verdict(f)]);
+  return [
+    ...tables.flatMap((table) => [...drawTable(table), '']),
+    ...aligned([['', ...columns, 'promised', ''], ...rows]),
+    ...notes.map((note) => `  ${note}`),
+  ];
 }
 
-const verdict = (figure: Figure | undefined): string =>
-  figure?.isMet === undefined ? '' : figure.isMet ? 'ok' : 'MISSED';
+function drawTable({ title, columns, rows }: Table): string[] {
+  const cells = rows.map((row) => [row.what, ...pad(row.cells, columns.length)]);
+  return [`  ${title}`, ...aligned([['', ...columns], ...cells])];
+}
+
+/** The first column to the left, the others to the right. @param rows all of one length */
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
+  return rows.map((row) => `  ${line(row)}`.trimEnd());
+}
+
+const verdict = ({ isMet }: Figure): string => (isMet === undefined ? '' : isMet ? 'ok' : 'MISSED');
 
 const pad = (cells: readonly string[], length: number): string[] => Array.from({ length }, (_, i) => cells[i] ?? '');
 

@@ -1,0 +1,48 @@
+// fastd with a TAP and the method that its documentation recommends.
+import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { must } from '../../cli/demo/namespace.js';
+import { startAt, type End, type Rival } from './rival.js';
+
+const PORT = 10_000;
+const METHOD = 'salsa2012+umac';
+/** What fits 1500 bytes over IPv4: 20 + 8 + fastd's 24 + 14 of the Ethernet inside, and 8 to spare for PPPoE. */
+const MTU = 1_426;
+
+export const fastd: Rival = {
+  name: 'fastd',
+  needs: ['fastd'],
+  cipher: METHOD,
+  port: PORT,
+  async start([a, b]) {
+    const secrets = [await newSecret(), await newSecret()] as const;
+    const keys = [await publicKey(a, secrets[0]), await publicKey(b, secrets[1])] as const;
+    return [startOne(a, secrets[0], keys[1]), startOne(b, secrets[1], keys[0])];
+  },
+};
+
+const newSecret = async (): Promise<string> => (await must(['fastd', '--generate-key', '--machine-readable'])).trim();
+
+async function publicKey({ dir }: End, secret: string): Promise<string> {
+  const file = join(dir, 'secret');
+  writeFileSync(file, `secret "${secret}";\n`, { mode: 0o600 });
+  return (await must(['fastd', '--show-key', '--machine-readable', '--config', file])).trim();
+}
+
+function startOne(end: End, secret: string, key: string): ChildProcess {
+  const { device, host, other, dir } = end;
+  const lines = [
+    'mode tap;',
+    `interface "${device}";`,
+    `method "${METHOD}";`,
+    `mtu ${MTU};`,
+    `bind ${host.v4}:${PORT};`,
+    'log level warn;',
+    `secret "${secret}";`,
+    `peer "other" { remote ${other.v4}:${PORT}; key "${key}"; }`,
+  ];
+  const file = join(dir, 'fastd.conf');
+  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  return startAt(end, ['fastd', '--config', file]);
+}
