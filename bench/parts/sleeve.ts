@@ -28,13 +28,19 @@ async function measure(lab: Lab, settings: Settings): Promise<PartResult> {
   const { rounds: count, say } = settings;
   const { contenders, absent, versions, sleeves } = await fieldOf(lab);
   absent.forEach(say);
-  const [rounds, noise]: [Round[], Noise[]] = [[], []];
+  const [rounds, noise, failed]: [Round[], Noise[], string[]] = [[], [], []];
   for (let i = 0; i < count; i++) {
     const order = contenders.map((_, k) => contenders[(i + k) % contenders.length]!);
-    rounds.push(await measureRound(order, settings, noise));
-    say(`round ${i + 1} of ${count}: ${describe(contenders, rounds.at(-1)!)}`);
+    try {
+      rounds.push(await measureRound(order, settings, noise));
+      say(`round ${i + 1} of ${count}: ${describe(contenders, rounds.at(-1)!)}`);
+    } catch (error) {
+      failed.push(`round ${i + 1} is left out: ${error instanceof Error ? error.message : String(error)}`);
+      say(failed.at(-1)!);
+    }
   }
   return {
+    ...(failed.length > 0 && { failed: failed.join('; ') }),
     tables: tablesOf(contenders, rounds),
     columns: ['median', 'middle half'],
     figures: promises(contenders, rounds),

@@ -19,15 +19,31 @@ export async function cabledHosts(
   names: readonly [string, string] = ['a', 'b'],
 ): Promise<readonly [Host, Host]> {
   const hosts = [lab.host(names[0]), lab.host(names[1])] as const;
-  const [a, b] = hosts;
   for (const { netns } of hosts) netns.ip('link del eth0');
-  a.netns.ip(`link add eth0 mtu 1500 type veth peer name eth0 mtu 1500 netns ${b.netns.name}`);
-  for (const { netns, v4, v6 } of hosts)
-    netns.ip(`addr add ${v4}/24 dev eth0`, `addr add ${v6}/64 dev eth0 nodad`, 'link set eth0 up');
-  // The kernel takes up to a second to say that a link runs, and until then Node does not list its addresses.
-  for (const { name, netns } of hosts)
-    await eventually(`the cable of ${name} is up`, 5_000, async () =>
-      /state UP/.test(await netns.must('ip', 'link', 'show', 'eth0')) ? true : undefined,
-    );
+  const [one, other] = hosts.map((host) => ({ host, link: 'eth0', cidrs: [`${host.v4}/24`, `${host.v6}/64`] }));
+  await cable(one!, other!);
   return hosts;
+}
+
+/** One end of a cable: a link of that name will be there, with these addresses. */
+export interface Plug {
+  readonly host: Host;
+  readonly link: string;
+  readonly cidrs: readonly string[];
+}
+
+/** Joins two hosts, and waits until both kernels say that the link runs. */
+export async function cable(one: Plug, other: Plug): Promise<void> {
+  const peer = `peer name ${other.link} mtu 1500 netns ${other.host.netns.name}`;
+  one.host.netns.ip(`link add ${one.link} mtu 1500 type veth ${peer}`);
+  for (const { host, link, cidrs } of [one, other])
+    host.netns.ip(
+      ...cidrs.map((cidr) => `addr add ${cidr} dev ${link}${cidr.includes(':') ? ' nodad' : ''}`),
+      `link set ${link} up`,
+    );
+  // The kernel takes up to a second to say that a link runs, and until then Node does not list its addresses.
+  for (const { host, link } of [one, other])
+    await eventually(`the cable of ${host.name} is up`, 5_000, async () =>
+      /state UP/.test(await host.netns.must('ip', 'link', 'show', link)) ? true : undefined,
+    );
 }
