@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../cli/demo/namespace.js';
-import { startAt, type End, type Rival } from './rival.js';
+import { deviceOf, startAt, type End, type Rival } from './rival.js';
 
 const PORT = 10_000;
 const METHOD = 'salsa2012+umac';
@@ -18,7 +18,10 @@ export const fastd: Rival = {
   async start([a, b]) {
     const secrets = [await newSecret(), await newSecret()] as const;
     const keys = [await publicKey(a, secrets[0]), await publicKey(b, secrets[1])] as const;
-    return [startOne(a, secrets[0], keys[1]), startOne(b, secrets[1], keys[0])];
+    // The one that begins must not do so before the other listens: it would try again after 20 s.
+    const answers = startOne(a, secrets[0], `key "${keys[1]}";`);
+    await deviceOf(a);
+    return [answers, startOne(b, secrets[1], `key "${keys[0]}"; remote ${a.host.v4}:${PORT};`)];
   },
 };
 
@@ -30,8 +33,8 @@ async function publicKey({ dir }: End, secret: string): Promise<string> {
   return (await must(['fastd', '--show-key', '--machine-readable', '--config', file])).trim();
 }
 
-function startOne(end: End, secret: string, key: string): ChildProcess {
-  const { device, host, other, dir } = end;
+function startOne(end: End, secret: string, other: string): ChildProcess {
+  const { device, host, dir } = end;
   const lines = [
     'mode tap;',
     `interface "${device}";`,
@@ -40,7 +43,7 @@ function startOne(end: End, secret: string, key: string): ChildProcess {
     `bind ${host.v4}:${PORT};`,
     'log level warn;',
     `secret "${secret}";`,
-    `peer "other" { remote ${other.v4}:${PORT}; key "${key}"; }`,
+    `peer "other" { ${other} }`,
   ];
   const file = join(dir, 'fastd.conf');
   writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });

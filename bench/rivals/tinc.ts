@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startAt, type End, type Rival } from './rival.js';
+import { deviceOf, startAt, type End, type Rival } from './rival.js';
 
 const PORT = 655;
 
@@ -11,7 +11,7 @@ export const tinc: Rival = {
   needs: ['tincd'],
   cipher: 'AES-256-CBC, SHA-256',
   port: PORT,
-  start(ends) {
+  async start(ends) {
     const keys = ends.map(() => generateKeyPairSync('rsa', { modulusLength: 2048 }));
     ends.forEach((end, i) => {
       writeFileSync(join(end.dir, 'tinc.conf'), config(end));
@@ -23,7 +23,9 @@ export const tinc: Rival = {
         writeFileSync(join(end.dir, 'hosts', side), `Address = ${host.v4}\nPort = ${PORT}\n${publicKey}`);
       });
     });
-    return [startOne(ends[0]), startOne(ends[1])];
+    const answers = startOne(ends[0]);
+    await deviceOf(ends[0]); // the other one would try again after 5 s
+    return [answers, startOne(ends[1])];
   },
 };
 

@@ -80,10 +80,13 @@ async function startRivals(
     const lacking = await missing(rival);
     if (lacking !== undefined)
       absent.push(`${rival.name} is left out: there is no ${lacking} (make bench-peers installs it)`);
-    else {
-      rivals.push(await rivalContender(rival, lab, hosts, i + 1));
-      versions[rival.name] = await versionOf(rival);
-    }
+    else
+      try {
+        rivals.push(await rivalContender(rival, lab, hosts, i + 1));
+        versions[rival.name] = await versionOf(rival);
+      } catch (error) {
+        absent.push(`${rival.name} is left out: ${error instanceof Error ? error.message : String(error)}`);
+      }
   }
   return { rivals, absent, versions };
 }
