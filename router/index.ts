@@ -3,7 +3,7 @@
 // the shell that gives it sockets, time and a disk.
 export { openStore } from './open-store.js';
 export type { Remotes } from './peer-book.js';
-export type { RelayFx } from './relay/relays.js';
+export type { RelayFx } from './relay/shared.js';
 export { RouterCore } from './router.js';
 export type { RouterOptions } from './router-options.js';
 export { loadIdentity, nextIncarnation, raiseIncarnation, type Identity } from './runtime/identity.js';

@@ -2,9 +2,8 @@
 import type { ConnId } from './connection/connections.js';
 import type { DialFx, Target } from './connection/dialer.js';
 import type { LocalEndpoint } from './local-endpoints.js';
-import type { RelayFx } from './relay/relays.js';
-import type { SessionRequest } from './session/session-plane.js';
-import type { SessionOptions } from './session/sessions.js';
+import type { PlaneRequest } from './planes.js';
+import type { RelayFx } from './relay/shared.js';
 import type { SessionFx } from './session/side.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, EndpointId, ForwardingDelta, NetworkName, PeerId, SocketAddress } from './types.js';
@@ -31,10 +30,7 @@ export type RouterEvent =
   | { readonly kind: 'announce'; readonly endpoint: LocalEndpoint; readonly fresh: boolean }
   | { readonly kind: 'withdraw'; readonly id: EndpointId }
   | { readonly kind: 'report'; readonly report: DatapathReport }
-  /** What sessions are made with: before the first is wanted. */
-  | { readonly kind: 'sessions'; readonly options: SessionOptions }
-  | SessionRequest
-  | (DatapathReport & { readonly kind: 'relayWanted' | 'relayFailed' })
+  | PlaneRequest
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   /** The router ends: `stopped` keeps everything in force, `left` withdraws it for good. */

@@ -7,15 +7,14 @@ import { Exchange, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
 import { Ledger, type LedgerHooks } from './ledger.js';
 import type { PeerState } from './peer-book.js';
+import { Planes } from './planes.js';
 import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
-import { SessionPlane } from './session/session-plane.js';
 import { SwimCarrier } from './swim-carrier.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, ForwardingDelta, Millis, NetworkName, PeerId, SocketAddress } from './types.js';
 import type { Hello } from './wire/hello.js';
 import type { GoneRecord } from './wire/records.js';
-import { FrameType } from './wire/stream.js';
 
 const SETTLE_AFTER_MS = 60_000;
 const CORE_PUSH_MS = 200; // connections come up and are measured in flocks
@@ -43,7 +42,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly pathSince = new Map<PeerId, { readonly isUp: boolean; readonly at: Millis }>();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
-  readonly #sessions: SessionPlane;
+  readonly planes: Planes;
   readonly #isConnected = (peer: PeerId): boolean => this.connections.of(peer) !== undefined;
   #addresses: readonly SocketAddress[];
   #incarnation: number;
@@ -67,9 +66,12 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
     this.#exchange = new Exchange(options.store, options.random, isEdge, now);
     this.#swim = new SwimCarrier(this.self);
-    this.#sessions = new SessionPlane(this.self, options.random, {
+    this.planes = new Planes(this.self, options.random, {
       hop: this.#hop,
-      send: (to, body) => this.#frames([{ to, type: FrameType.session, body }]),
+      hopsForData: (to, search) => this.ledger.topology.hopsForData(to, search.passOver, search),
+      knows: (peer) => this.ledger.book.has(peer),
+      launchOf: (peer) => this.connections.of(peer)?.hello.launch,
+      send: (to, type, body) => this.#frames([{ to, type, body }]),
       emit: (fx) => void this.#fx.push(fx),
       drop: (reason) => this.countDrop(reason),
     });
@@ -89,7 +91,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const all = [
       this.connections.nextDeadline(),
       this.contacts.nextDeadline(this.#isConnected),
-      this.#sessions.nextDeadline(),
+      this.planes.nextDeadline(),
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
       this.ledger.book.nextDeadline(),
@@ -128,9 +130,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         this.ledger.catchUp(now, CHANGES_PER_TURN);
         return this.#onConnections(this.connections.tick(now), now);
       case 'started':
-        return void (this.#startedAt = now);
-      case 'relayWanted':
-      case 'relayFailed':
+        this.#startedAt = now;
         return;
       case 'opened':
         return this.#onConnections(this.connections.opened(ev.conn, ev.remote, ev.outbound, now), now);
@@ -161,10 +161,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'report':
         return this.#onReport(ev.report, now);
       case 'sessions':
-        return this.#sessions.enable(ev.options);
       case 'sessionWanted':
       case 'sessionWorn':
-        return this.#sessions.asked(ev, this.connections.of(ev.peer)?.hello.launch, now);
+      case 'relayWanted':
+      case 'relayFailed':
+        return this.planes.request(ev, now);
       case 'addresses':
         this.#addresses = ev.addresses;
         return this.ledger.publisher.peer(ev.addresses, 'running');
@@ -179,7 +180,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
     this.#push(now);
-    this.#sessions.act(this.ledger.topology.version, now);
+    this.planes.act(this.ledger.topology.version, now);
     this.#emit(this.contacts.dialer.tick(now, this.#isConnected));
     this.#emit(this.contacts.tick(now));
     if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
@@ -244,14 +245,14 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.forwardPeer(c.peer);
     this.#frames(this.#exchange.up(c.peer, now));
     this.#fx.push({ kind: 'swimSync', peers: [c.peer] });
-    this.#sessions.handle({ kind: 'up', peer: c.peer, launch: c.hello.launch }, now);
+    this.planes.up(c, now);
     if (isNew) this.#log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {
     this.#exchange.down(c.peer);
-    this.#sessions.down(c.peer);
     this.ledger.topology.setSelf(this.#neighbours());
+    this.planes.down(c.peer, now);
     this.ledger.publisher.connection(c.peer, false);
     this.ledger.forwardPeer(c.peer);
     this.contacts.dialer.ended(c.peer, c.upAt, now);
@@ -259,7 +260,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
-    if (type === FrameType.session) return this.#sessions.received(from, body, now);
+    if (this.planes.received(from, type, body, now)) return;
     const got = this.#exchange.frame(from, type, body, this.#neighbours(), now);
     got.drops.forEach((reason) => this.countDrop(reason));
     this.#hear(got.changes, now);
@@ -295,7 +296,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {
     this.contacts.dialer.removePeer(peer);
     this.pathSince.delete(peer);
-    this.#sessions.handle({ kind: 'gone', peer, reason: why }, now);
+    this.planes.gone(peer, why, now);
     const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
     this.#onConnections(this.connections.drop(peer, reason), now);
     this.#fx.push({ kind: 'swimForget', peer });

@@ -1,7 +1,7 @@
 // The shell around RouterCore: sockets, membership, timers and the disk. It decides nothing.
 import { parseHostPort } from '../address.js';
 import type { Random } from '../core.js';
-import type { RelayFx } from '../relay/relays.js';
+import type { RelayFx } from '../relay/shared.js';
 import { RouterCore } from '../router.js';
 import type { RouterEffect, RouterEvent } from '../router-events.js';
 import type { RouterOptions } from '../router-options.js';

@@ -7,7 +7,17 @@ export const OLDEST_STREAM_VERSION = 1;
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
 /** What a frame's body is. Numbers are append-only; a reader skips a type that it does not know. */
-export const FrameType = { hello: 1, refuse: 2, digest: 3, vector: 4, block: 5, ping: 6, pong: 7, session: 8 } as const;
+export const FrameType = {
+  hello: 1,
+  refuse: 2,
+  digest: 3,
+  vector: 4,
+  block: 5,
+  ping: 6,
+  pong: 7,
+  session: 8,
+  relay: 9,
+} as const;
 
 /** The end of a stream: after `bad`, or a preamble with no version in common, a reader gives nothing more. */
 export type StreamItem =
