@@ -55,17 +55,20 @@ export function openUdp(
     closeFd(fd);
     throw error;
   }
-  const mayForce = !without.includes('socket-buffer');
-  if (!mayForce || setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
-    setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
-  if (!mayForce || setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
-    setSocketOption(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
+  if (!without.includes('socket-buffer')) enlargeBuffers(fd);
   if (family === 'v4') setSocketOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
   else setSocketOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
   const hasGro = !without.includes('udp-gro') && setSocketOption(fd, SOL_UDP, UDP_GRO, 1) === 0;
   // 0: as each message says
   const hasGso = !without.includes('udp-segment') && setSocketOption(fd, SOL_UDP, UDP_SEGMENT, 0) === 0;
   return { fd, family, hasGro, hasGso };
+}
+
+function enlargeBuffers(fd: number): void {
+  if (setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
+    setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
+  if (setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
+    setSocketOption(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
 }
 
 /** @returns a sockaddr_in or sockaddr_in6 */
