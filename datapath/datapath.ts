@@ -10,6 +10,8 @@ import type {
   NetworkName,
   PathReport,
   PeerId,
+  RelayRule,
+  RelayWay,
   SessionKeys,
 } from '../router/types.js';
 
@@ -60,7 +62,7 @@ export interface DatapathConfig {
   readonly vxlanPort: number;
   /** Source addresses of the underlay; the first of each family is used unless a peer is on another's subnet. */
   readonly local: { readonly v4?: Ip; readonly v6?: Ip };
-  /** What may carry data: `auto` is the kernel's vxlan where it works, else the sleeve. */
+  /** What may carry data: `auto` is the kernel's vxlan where it works, else the sleeve, straight or through others. */
   readonly overlay: 'auto' | 'vxlan' | 'sleeve';
   readonly onReport: (report: DatapathReport) => void;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -80,6 +82,10 @@ export interface Datapath {
   session(peer: PeerId, keys: SessionKeys | undefined): void;
   /** The peer has proven that it holds the keys of the session that we call so. */
   sessionConfirmed(peer: PeerId, receiveIndex: number): void;
+  /** The way to the peer through others, beside the direct ones; undefined: there is none any more. */
+  relayWay(peer: PeerId, way: RelayWay | undefined): void;
+  /** What our sleeve does with datagrams that have this label; undefined: it drops them. @param label 1 .. 2^32-1 */
+  relayRule(label: number, rule: RelayRule | undefined): void;
   /** The table is complete now: what the kernel has and nobody wants may go. */
   settled(): void;
   /** Resolves when all that was queued before the call is in the kernel. */

@@ -11,6 +11,8 @@ import type {
   PathReport,
   PeerForward,
   PeerId,
+  RelayRule,
+  RelayWay,
   SessionKeys,
 } from '../router/types.js';
 import type { Clock } from './clock.js';
@@ -110,6 +112,14 @@ export class LinuxDatapath implements Datapath {
 
   sessionConfirmed(peer: PeerId, receiveIndex: number): void {
     this.#overlays.confirmSession(peer, receiveIndex);
+  }
+
+  relayWay(peer: PeerId, way: RelayWay | undefined): void {
+    this.#overlays.setRelayWay(peer, way);
+  }
+
+  relayRule(label: number, rule: RelayRule | undefined): void {
+    this.#overlays.setRelayRule(label, rule);
   }
 
   apply(deltas: readonly ForwardingDelta[]): void {
@@ -288,8 +298,9 @@ export class LinuxDatapath implements Datapath {
   }
 
   #carry(peer: PeerId, carrier: Carrier | undefined): void {
-    this.#want.setSleeved(peer, carrier === 'sleeve');
-    if (carrier === 'sleeve') for (const network of this.#want.networks.values()) this.#tables?.add(network);
+    const isSleeved = carrier === 'sleeve' || carrier === 'relay';
+    this.#want.setSleeved(peer, isSleeved);
+    if (isSleeved) for (const network of this.#want.networks.values()) this.#tables?.add(network);
     this.#reconciler.kick();
   }
 

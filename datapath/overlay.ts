@@ -5,6 +5,9 @@
 //   lost, another is heard since      the best of those that are heard
 //   lost, none is heard since         the first in order: the peer's router may be dead, and its kernel is not
 //   narrower than the network         one that carries whole frames, if there is one
+//
+// A way through others is not there by itself: it is asked for as soon as no direct overlay is known to work, and given back
+// when a direct one carries and works.
 import type { Core } from '../router/core.js';
 import type { Millis, PeerId } from '../router/types.js';
 
@@ -32,7 +35,9 @@ export type OverlayEvent =
 export type OverlayEffect =
   | { readonly kind: 'use'; readonly peer: PeerId; readonly carrier: Carrier | undefined; readonly why: ChangeReason }
   /** The overlay in use may be lost: whether the others work is to be known soon. */
-  | { readonly kind: 'hurry'; readonly peer: PeerId; readonly carriers: readonly Carrier[] };
+  | { readonly kind: 'hurry'; readonly peer: PeerId; readonly carriers: readonly Carrier[] }
+  /** A way through others is of use, or no longer. */
+  | { readonly kind: 'wantRelay'; readonly peer: PeerId; readonly wanted: boolean };
 
 /** `first`: nothing was in use. `better`: a preferred one works again. `narrow`: whole frames do not fit. */
 export type ChangeReason = 'first' | 'lost' | 'better' | 'narrow' | 'dead' | 'refused';
@@ -54,6 +59,7 @@ interface Choice {
   readonly holds: Map<Carrier, { readonly ms: number; readonly takenAt: Millis }>;
   inUse: Carrier | undefined;
   hurried: boolean;
+  wantsRelay: boolean;
 }
 
 export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
@@ -62,14 +68,15 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
   handle(ev: OverlayEvent, now: Millis): readonly OverlayEffect[] {
     switch (ev.kind) {
       case 'tick':
-        return [...this.#peers].flatMap(([peer, c]) => this.#choose(peer, c, now));
+        return [...this.#peers].flatMap(([peer, c]) => [...this.#choose(peer, c, now), ...wantRelay(peer, c)]);
       case 'peer':
         return this.#setPeer(ev.peer, ev.allowed, now);
       case 'state': {
         const choice = this.#peers.get(ev.peer);
         if (choice === undefined) return [];
         this.#setState(choice, ev.carrier, ev.state, now);
-        return [...this.#hurry(ev.peer, choice), ...this.#choose(ev.peer, choice, now)];
+        const effects = [...this.#hurry(ev.peer, choice), ...this.#choose(ev.peer, choice, now)];
+        return [...effects, ...wantRelay(ev.peer, choice)];
       }
     }
   }
@@ -89,19 +96,25 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
     return this.#peers.get(peer)?.inUse;
   }
 
+  wantsRelay(peer: PeerId): boolean {
+    return this.#peers.get(peer)?.wantsRelay ?? false;
+  }
+
   #setPeer(peer: PeerId, allowed: readonly Carrier[] | undefined, now: Millis): readonly OverlayEffect[] {
     const old = this.#peers.get(peer);
     if (allowed === undefined) {
       this.#peers.delete(peer);
-      return old?.inUse === undefined ? [] : [{ kind: 'use', peer, carrier: undefined, why: 'refused' }];
+      const none: OverlayEffect[] = old?.wantsRelay === true ? [{ kind: 'wantRelay', peer, wanted: false }] : [];
+      if (old?.inUse !== undefined) none.push({ kind: 'use', peer, carrier: undefined, why: 'refused' });
+      return none;
     }
     const inUse = old?.inUse !== undefined && allowed.includes(old.inUse) ? old.inUse : allowed[0];
-    const fresh = { states: new Map(), wholeSince: new Map(), holds: new Map(), hurried: false };
+    const fresh = { states: new Map(), wholeSince: new Map(), holds: new Map(), hurried: false, wantsRelay: false };
     const choice: Choice = { ...(old ?? fresh), allowed, inUse };
     this.#peers.set(peer, choice);
     const why = old?.inUse === undefined ? 'first' : 'refused';
     const use: OverlayEffect[] = inUse === old?.inUse ? [] : [{ kind: 'use', peer, carrier: inUse, why }];
-    return [...use, ...this.#choose(peer, choice, now)];
+    return [...use, ...this.#choose(peer, choice, now), ...wantRelay(peer, choice)];
   }
 
   #setState(c: Choice, carrier: Carrier, state: CarrierState, now: Millis): void {
@@ -177,4 +190,28 @@ function dueAt(c: Choice, carrier: Carrier): Millis | undefined {
   const since = c.wholeSince.get(carrier);
   if (since === undefined) return undefined;
   return (since + (c.holds.get(carrier)?.ms ?? HOLD_MS)) as Millis;
+}
+
+/** When that changes, and between the two conditions it stays. */
+function wantRelay(peer: PeerId, c: Choice): readonly OverlayEffect[] {
+  const wanted = relayWanted(c);
+  if (wanted === undefined || wanted === c.wantsRelay) return [];
+  c.wantsRelay = wanted;
+  return [{ kind: 'wantRelay', peer, wanted }];
+}
+
+/** @returns undefined: as before */
+function relayWanted(c: Choice): boolean | undefined {
+  if (!c.allowed.includes('relay')) return false;
+  const direct = c.allowed.filter((one) => one !== 'relay');
+  const state = c.inUse && c.states.get(c.inUse);
+  if (c.inUse === 'relay') return direct.length === 0 ? true : undefined;
+  if (state?.kind === 'up' && state.losingSince === undefined) return false;
+  const losingSince = state?.losingSince ?? Infinity;
+  const mayWork = (one: Carrier): boolean => {
+    const other = c.states.get(one);
+    if (other === undefined) return true; // it was not tried yet
+    return other.losingSince === undefined && (other.kind === 'probing' || (other.heardAt ?? -Infinity) > losingSince);
+  };
+  return direct.some(mayWork) ? undefined : true;
 }

@@ -1,6 +1,14 @@
 // The shell of the choice among overlays: what probing knows of each path goes into `OverlayChoice`, and what that decides
 // goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
-import type { PathReport, PeerForward, PeerId, SessionKeys, SocketAddress } from '../router/types.js';
+import type {
+  PathReport,
+  PeerForward,
+  PeerId,
+  RelayRule,
+  RelayWay,
+  SessionKeys,
+  SocketAddress,
+} from '../router/types.js';
 import type { Clock } from './clock.js';
 import type { Capability, DatapathConfig } from './datapath.js';
 import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
@@ -8,6 +16,8 @@ import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } fro
 import { sameWay, wayTo, type Way } from './paths/path-report.js';
 import { passesAtLeast, passesAtMost, type Path } from './paths/probe/path-state.js';
 import { SleeveProbes } from './paths/sleeve-probes.js';
+import { relayReport, type RelayFacts } from './relay-report.js';
+import { RelayWays } from './relay-ways.js';
 import { sleeveReport } from './sleeve-report.js';
 import { FAST_PATH, type FastPart } from './sleeve/fast-path.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
@@ -33,7 +43,8 @@ export interface OverlaysHooks {
 
 interface Peer {
   readonly name: string;
-  readonly way: Way;
+  /** Undefined: it has no address that we could send to, and can be reached through others. */
+  readonly way: Way | undefined;
   session: SessionKeys | undefined;
 }
 
@@ -49,6 +60,7 @@ export class Overlays {
   readonly #hooks: OverlaysHooks;
   readonly #choice = new OverlayChoice();
   readonly #probes: SleeveProbes;
+  readonly #relays: RelayWays;
   readonly #peers = new Map<PeerId, Peer>();
   readonly #framesSeen = new Map<PeerId, number>();
   readonly #counters: Record<string, number> = {};
@@ -71,6 +83,12 @@ export class Overlays {
       stirred: (peer) => this.#sleeveStirred(peer),
       news: (peer) => hooks.news(peer),
     });
+    this.#relays = new RelayWays(config.self, this.#ceiling, deps.clock, {
+      family: (via) => this.#peers.get(via)?.way?.family,
+      stirred: (peer, path) => this.#relayStirred(peer, path),
+      news: (peer) => hooks.news(peer),
+      report: (report) => config.onReport(report),
+    });
   }
 
   /** @param hasVxlan does the kernel carry? */
@@ -83,20 +101,23 @@ export class Overlays {
   setPeer(peer: PeerId, value: PeerForward | undefined): void {
     const way = value && wayTo(this.#config.local, value);
     const old = this.#peers.get(peer);
-    if (value === undefined || way === undefined) {
-      this.#peers.delete(peer);
-      this.#framesSeen.delete(peer);
-      this.#probes.setPeer(peer, undefined);
-      this.#sleeve?.dropSession(peer);
-      if (old !== undefined) this.#wantSession(peer, false);
-      return this.#step({ kind: 'peer', peer, allowed: undefined });
-    }
+    const allowed = value && this.#allowed(way);
+    if (value === undefined || allowed === undefined) return this.#dropPeer(peer);
     this.#peers.set(peer, { name: value.name, way, session: old?.session });
-    this.#step({ kind: 'peer', peer, allowed: this.#allowed() });
+    this.#step({ kind: 'peer', peer, allowed });
     if (this.#sleeve === undefined) return;
-    if (old === undefined) this.#wantSession(peer, true);
-    else if (!sameWay(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
-    this.#probes.setPeer(peer, way.family);
+    if (old === undefined) return this.#wantSession(peer, true);
+    if (way !== undefined && !sameWay(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
+    if (old.session !== undefined) this.#probes.setPeer(peer, way?.family);
+  }
+
+  #dropPeer(peer: PeerId): void {
+    const wasKnown = this.#peers.delete(peer);
+    this.#framesSeen.delete(peer);
+    this.#probes.setPeer(peer, undefined);
+    this.#sleeve?.dropSession(peer);
+    if (wasKnown) this.#wantSession(peer, false);
+    this.#step({ kind: 'peer', peer, allowed: undefined });
   }
 
   /** @param keys undefined: those there were are void */
@@ -104,10 +125,22 @@ export class Overlays {
     const known = this.#peers.get(peer);
     if (known === undefined || this.#sleeve === undefined) return;
     const isFirst = known.session === undefined;
+    const { way } = known;
     known.session = keys;
     if (keys === undefined) return this.#sleeve.dropSession(peer);
-    this.#sleeve.setSession(peer, { ...keys, waits: !keys.confirmed, remote: sleeveAddress(known.way) });
-    if (isFirst) this.#probes.hurry(peer);
+    this.#sleeve.setSession(peer, { ...keys, waits: !keys.confirmed, remote: way && sleeveAddress(way) });
+    if (isFirst && way !== undefined) this.#probes.restart(peer, way.family);
+    if (isFirst) this.#relays.hurry(peer);
+  }
+
+  /** @param way to the peer through others; undefined: there is none any more */
+  setRelayWay(peer: PeerId, way: RelayWay | undefined): void {
+    if (this.#config.overlay !== 'vxlan') this.#relays.setWay(peer, way);
+  }
+
+  /** What a label of ours means; undefined: nothing any more. */
+  setRelayRule(label: number, rule: RelayRule | undefined): void {
+    if (this.#config.overlay !== 'vxlan') this.#relays.setRule(label, rule);
   }
 
   /** The peer has proven that it holds the keys of this session: until then the one before seals. */
@@ -124,20 +157,31 @@ export class Overlays {
   setCeiling(bytes: number): void {
     this.#ceiling = bytes;
     this.#probes.setCeiling(bytes);
+    this.#relays.setCeiling(bytes);
   }
 
   /** @param vxlan what there is to say of the vxlan path. @returns what there is to say of the one in use */
   describe(vxlan: PathReport): PathReport {
     const known = this.#peers.get(vxlan.peer);
-    if (known === undefined || this.#choice.inUse(vxlan.peer) !== 'sleeve') return vxlan;
+    const carrier = this.#choice.inUse(vxlan.peer);
+    if (known === undefined || carrier === undefined || carrier === 'vxlan') return vxlan;
     const forced = this.#config.overlay === 'sleeve';
-    const { name, way } = known;
-    const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
     const counted = this.#sleeve?.peerCounters(vxlan.peer);
+    const { name, way } = known;
+    if (carrier === 'relay' || way === undefined) return this.#describeRelay(known, counted, vxlan);
+    const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
     return sleeveReport(
       { ...facts, hasSession: known.session !== undefined, counted, ceiling: this.#ceiling, refusal: this.#refusal },
       vxlan,
     );
+  }
+
+  #describeRelay({ name, way }: Peer, counted: RelayFacts['counted'], vxlan: PathReport): PathReport {
+    const relay = this.#relays.way(vxlan.peer);
+    const facts = { name, direct: way, relay, via: relay === undefined ? '' : this.#name(relay.via), counted };
+    const forced = this.#config.overlay === 'sleeve';
+    const more = { path: this.#relays.path(vxlan.peer), sleevePort: way ? sleevePort(way.vtep.port) : 0 };
+    return relayReport({ ...facts, ...more, forced, hasVxlan: this.#hasVxlan }, vxlan);
   }
 
   capabilities(): readonly Capability[] {
@@ -163,6 +207,7 @@ export class Overlays {
     this.#isStopped = true;
     for (const cancel of this.#timers.values()) cancel();
     this.#probes.stop();
+    this.#relays.stop();
     await this.#sleeve?.close();
   }
 
@@ -183,10 +228,11 @@ export class Overlays {
     }
     this.#refusal = undefined;
     this.#hooks.started(this.#sleeve);
-    for (const [peer, { way }] of this.#peers) {
+    for (const peer of this.#peers.keys()) {
       this.#wantSession(peer, true);
-      this.#probes.setPeer(peer, way.family);
+      if (this.#choice.inUse(peer) === 'relay') this.#sleeve.carry(peer, 'relay');
     }
+    this.#relays.start(this.#sleeve);
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
@@ -194,15 +240,20 @@ export class Overlays {
     this.#config.onReport({ kind: 'sessionWanted', peer, wanted });
   }
 
-  #allowed(): readonly Carrier[] {
-    if (this.#config.overlay !== 'auto') return [this.#config.overlay];
-    return this.#hasVxlan ? ['vxlan', 'sleeve'] : ['sleeve'];
+  /** @returns undefined where nothing can carry */
+  #allowed(way: Way | undefined): readonly Carrier[] | undefined {
+    const { overlay } = this.#config;
+    if (overlay === 'vxlan') return way && ['vxlan'];
+    if (way === undefined) return ['relay'];
+    return overlay === 'auto' && this.#hasVxlan ? ['vxlan', 'sleeve', 'relay'] : ['sleeve', 'relay'];
   }
 
   #onEvent(ev: SleeveEvent): void {
     switch (ev.kind) {
       case 'probeReply':
-        return this.#probes.reply(ev.peer, ev.token, ev.rttMs);
+        return void (
+          this.#probes.reply(ev.peer, ev.token, ev.rttMs) || this.#relays.reply(ev.peer, ev.token, ev.rttMs)
+        );
       case 'needRekey':
         return this.#config.onReport({ kind: 'sessionWorn', peer: ev.peer });
       case 'moved':
@@ -227,6 +278,12 @@ export class Overlays {
     this.#state(peer, 'sleeve', path);
   }
 
+  #relayStirred(peer: PeerId, path: Path | undefined): void {
+    if (path !== undefined) return this.#state(peer, 'relay', path);
+    const gone = { kind: 'down', losingSince: this.#deps.clock.now(), heardAt: undefined, isNarrow: false } as const;
+    this.#step({ kind: 'state', peer, carrier: 'relay', state: gone });
+  }
+
   #state(peer: PeerId, carrier: Carrier, path: Path): void {
     // The sleeve cuts what is too long for its path.
     const isNarrow = carrier === 'vxlan' && (passesAtMost(path) ?? Infinity) < this.#ceiling;
@@ -237,14 +294,18 @@ export class Overlays {
   #step(ev: OverlayEvent): void {
     for (const fx of this.#choice.handle(ev, this.#deps.clock.now())) {
       if (fx.kind === 'use') this.#use(fx.peer, fx.carrier, fx.why);
+      else if (fx.kind === 'wantRelay') this.#relays.want(fx.peer, fx.wanted);
       else for (const carrier of fx.carriers) this.#hurry(fx.peer, carrier);
     }
     this.#arm();
   }
 
   #use(peer: PeerId, carrier: Carrier | undefined, why: string): void {
+    // On its way to the vxlan what is still in the TAP goes as before.
+    if (carrier === 'sleeve' || carrier === 'relay')
+      this.#sleeve?.carry(peer, carrier === 'relay' ? 'relay' : 'direct');
     this.#hooks.use(peer, carrier);
-    if (carrier === 'sleeve') this.#probes.hurry(peer); // what fits it was last asked while it was idle
+    if (carrier !== undefined && carrier !== 'vxlan') this.#hurry(peer, carrier); // what fits was last asked while it was idle
     if (carrier === undefined || why === 'first') return;
     this.#counters[`overlay-${why}`] = (this.#counters[`overlay-${why}`] ?? 0) + 1;
     this.#config.log('overlay-changed', { peer: this.#name(peer), overlay: carrier, reason: why });
@@ -254,18 +315,21 @@ export class Overlays {
   #hurry(peer: PeerId, carrier: Carrier): void {
     if (carrier === 'vxlan') this.#hooks.hurryVxlan(peer);
     else if (carrier === 'sleeve') this.#probes.hurry(peer);
+    else this.#relays.hurry(peer);
   }
 
   #readTraffic(): void {
-    const moving: PeerId[] = [];
+    const moving = { direct: new Array<PeerId>(), relay: new Array<PeerId>() };
     for (const peer of this.#peers.keys()) {
       const counted = this.#sleeve?.peerCounters(peer);
       const frames = counted && counted.txFrames + counted.rxFrames;
       if (frames === undefined || this.#framesSeen.get(peer) === frames) continue;
-      if (this.#framesSeen.has(peer)) moving.push(peer);
+      const isRelayed = this.#choice.inUse(peer) === 'relay';
+      if (this.#framesSeen.has(peer)) moving[isRelayed ? 'relay' : 'direct'].push(peer);
       this.#framesSeen.set(peer, frames);
     }
-    if (moving.length > 0) this.#probes.traffic(moving);
+    if (moving.direct.length > 0) this.#probes.traffic(moving.direct);
+    if (moving.relay.length > 0) this.#relays.traffic(moving.relay);
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 

@@ -111,6 +111,10 @@ const routerHooks = (
     else if (fx.kind === 'sessionConfirmed') datapath.sessionConfirmed(fx.peer, fx.receiveIndex);
     else datapath.session(fx.peer, undefined);
   },
+  relay: (fx) => {
+    if (fx.kind === 'relayWay') datapath.relayWay(fx.peer, fx.way);
+    else datapath.relayRule(fx.label, fx.rule);
+  },
 });
 
 const targetsOf = (router: Router): TargetsOnDisk => ({

@@ -172,6 +172,9 @@ function onReport(
     case 'sessionWanted':
     case 'sessionWorn':
       return askForSessions(r);
+    case 'relayWanted':
+    case 'relayFailed':
+      return router.dispatch(r);
     case 'path':
       return router.dispatch({ kind: 'report', report: r });
     case 'endpointGone':

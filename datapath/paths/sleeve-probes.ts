@@ -51,6 +51,12 @@ export class SleeveProbes {
     this.#step({ kind: 'peer', peer, overheadBytes: family && SLEEVE_OVERHEAD[family] });
   }
 
+  /** Nothing that was found out holds any longer: it is another way, or there are keys at last. */
+  restart(peer: PeerId, family: Family): void {
+    this.setPeer(peer, undefined);
+    this.setPeer(peer, family);
+  }
+
   setCeiling(bytes: number): void {
     this.#step({ kind: 'ceiling', bytes });
   }
@@ -63,14 +69,15 @@ export class SleeveProbes {
     this.#step({ kind: 'hurry', peer });
   }
 
-  /** @param rttMs as the threads measured it, without what this one was late */
-  reply(peer: PeerId, token: number, rttMs: number): void {
+  /** @param rttMs as the threads measured it, without what this one was late. @returns was it to a probe of ours? */
+  reply(peer: PeerId, token: number, rttMs: number): boolean {
     const [now, sentAt] = [this.#clock.now(), this.#peers.get(peer)?.sentAt.get(token)];
-    if (sentAt === undefined) return;
+    if (sentAt === undefined) return false;
     this.#peers.get(peer)!.sentAt.delete(token);
     const lateUs = Math.max(0, Math.round((now - sentAt - rttMs) * 1_000));
     const frame = { kind: 'echo', from: peer, nonce: token, timeUs: lateUs, sizeBytes: 0 } as const;
     this.#step({ kind: 'frame', frame, arrivedAt: now });
+    return true;
   }
 
   path(peer: PeerId): Path | undefined {

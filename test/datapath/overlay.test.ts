@@ -159,3 +159,46 @@ test('whatever happens, what carries is allowed, and what works for good is in u
     }),
   );
 });
+
+const wishes = (fx: readonly OverlayEffect[]): boolean[] =>
+  fx.flatMap((f) => (f.kind === 'wantRelay' ? [f.wanted] : []));
+const losing = (heardAt: number, since: number): CarrierState => ({ ...up(heardAt), losingSince: at(since) });
+
+test('a way through others is asked for when the overlay in use begins to lose and no other was heard since', () => {
+  const { choice: it, set } = choice();
+  assert.deepEqual(wishes(set('vxlan', up(100), 100)), []);
+  assert.deepEqual(wishes(set('sleeve', up(100), 100)), []);
+  assert.deepEqual(wishes(set('vxlan', losing(100, 300), 500)), [true]);
+  assert.deepEqual(wishes(set('sleeve', losing(100, 500), 700)), [], 'once');
+  assert.ok(it.wantsRelay(PEER));
+  assert.deepEqual(wishes(set('vxlan', up(800), 800)), [false]);
+  assert.ok(!it.wantsRelay(PEER));
+});
+
+test('it is not asked for while a direct overlay answers, or is yet to be tried', () => {
+  const { set } = choice();
+  assert.deepEqual(wishes(set('vxlan', losing(0, 100), 300)), [], 'the sleeve was not tried');
+  assert.deepEqual(wishes(set('sleeve', { ...down(0), kind: 'probing', losingSince: undefined }, 350)), []);
+  assert.deepEqual(wishes(set('sleeve', up(400), 400)), []);
+  assert.deepEqual(wishes(set('vxlan', down(100), 800)), []);
+  assert.deepEqual(wishes(set('sleeve', losing(400, 900), 1_100)), [true], 'the last that worked');
+});
+
+test('it is kept while it carries, and given back when a direct overlay has taken over', () => {
+  const { choice: it, set } = choice();
+  set('sleeve', down(0), 600);
+  assert.deepEqual(wishes(set('vxlan', down(0), 600)), [true]);
+  assert.deepEqual(uses(set('relay', up(700), 700)), ['relay lost']);
+  assert.deepEqual(wishes(set('vxlan', up(5_000), 5_000)), []);
+  const fx = it.handle({ kind: 'tick' }, at(5_000 + HOLD_MS));
+  assert.deepEqual([uses(fx), wishes(fx)], [['vxlan better'], [false]]);
+});
+
+test('where no direct overlay is allowed it is wanted from the start, where it is not allowed never', () => {
+  const it = new OverlayChoice();
+  assert.deepEqual(wishes(it.handle({ kind: 'peer', peer: PEER, allowed: ['relay'] }, at(0))), [true]);
+  assert.deepEqual(wishes(it.handle({ kind: 'peer', peer: PEER, allowed: undefined }, at(1))), [false]);
+  const { set } = choice(['vxlan', 'sleeve']);
+  set('sleeve', down(0), 600);
+  assert.deepEqual(wishes(set('vxlan', down(0), 600)), []);
+});
