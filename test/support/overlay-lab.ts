@@ -27,7 +27,7 @@ export async function connection(router: RouterProcess, peer: RouterProcess): Pr
 
 /** Until both send to each other over the overlay. @returns after how many ms */
 export async function carriedBy(
-  overlay: 'vxlan' | 'sleeve',
+  overlay: 'vxlan' | 'sleeve' | 'relay',
   a: RouterProcess,
   b: RouterProcess,
   withinMs = 30_000,
