@@ -150,12 +150,12 @@ export class PeerWays {
     return [...this.#tell(), ...replaced];
   }
 
-  end(from: PeerId, { token, reason, culprit }: End, now: Millis): RelaysFx[] {
+  end(from: PeerId, { token, culprit }: End, now: Millis): RelaysFx[] {
     if (this.#asked?.token === token && this.#asked.via === from)
       return [...this.#refused(culprit, now), ...this.#tell()];
     const way = this.#standing().find((one) => one.token === token && one.via === from);
     if (way === undefined) return [drop('token')];
-    return [...this.#lose(way, reason === 'unwanted' ? undefined : culprit, now), ...this.#tell()];
+    return [...this.#lose(way, culprit, now), ...this.#tell()];
   }
 
   /** The connection to a neighbour ended. */

@@ -105,6 +105,20 @@ test('who falls silent is forgotten after ninety seconds by all on the way, and 
   assert.ok(lab.isJoined(A, B));
 });
 
+test('a way whose answers are lost is ended for those who still keep it', () => {
+  const lab = new RelayLab(4, LINE);
+  lab.want(A, B);
+  lab.run(10);
+  lab.loses = (frame) => frame.kind === 'ready';
+  const { token } = lab.log[0]!.frame;
+  lab.run(91_000);
+  const ended = lab.log.filter((said) => said.frame.kind === 'end' && said.frame.token === token);
+  assert.deepEqual(ended.map(({ from }) => from), [A, R1, R2]); // prettier-ignore
+  lab.loses = () => false;
+  lab.run(40_000);
+  assert.deepEqual(lab.hosts.map((h) => h.relays.held.transits), [0, 1, 1, 0]); // prettier-ignore
+});
+
 test('when both ends begin at once both use the way of the lower id, and the other is ended', () => {
   const lab = new RelayLab(4, LINE);
   lab.want(B, A);
