@@ -35,6 +35,7 @@ const sleevePlace = ({ vxlanPort, local }: DatapathConfig): Pick<SleeveOptions, 
 });
 
 export type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
+export type { DatapathDeps } from './linux-datapath.js';
 export { KernelError } from './kernel.js';
 export { underlayMtu } from './underlay.js';
 export { networkMtu, SLEEVE_OVERHEAD, VXLAN_OVERHEAD } from './mtu.js';

@@ -3,7 +3,7 @@
 import { isIpv6, parseHostPort } from '../../router/address.js';
 import { PortInUse, Sockets, type Identity, type Log, type NetworkEvent, type Router } from '../../router/index.js';
 import type { DatapathReport, EndpointId, Ip, SocketAddress } from '../../router/types.js';
-import { createDatapath, type Datapath } from '../../datapath/index.js';
+import { createDatapath, type Datapath, type DatapathConfig, type DatapathDeps } from '../../datapath/index.js';
 import { DEFAULT_PORT, type LaunchConfig } from '../options.js';
 import { eraseRouterLog } from '../router-log.js';
 import { Refused, type Control } from './control.js';
@@ -41,22 +41,33 @@ export interface Daemon {
 
 /**
  * @param onStopped called once, when `stop` or `reset` has ended
+ * @param deps what a test brings in place of a part of the datapath
  * @throws StateDirError, Refused, PortInUse, CannotListen, KernelError; then nothing was changed
  */
-export async function launchRouter(config: LaunchConfig, log: Log, onStopped: () => void): Promise<Daemon> {
+export async function launchRouter(
+  config: LaunchConfig,
+  log: Log,
+  onStopped: () => void,
+  deps: Partial<DatapathDeps> = {},
+): Promise<Daemon> {
   const undo: Undo = [];
   try {
-    return await launchOn(await takeGround(config, log, undo), undo, onStopped);
+    return await launchOn(await takeGround(config, log, undo), undo, onStopped, deps);
   } catch (e) {
     for (const step of undo.reverse()) await step();
     throw e;
   }
 }
 
-async function launchOn(ground: Ground, undo: Undo, onStopped: () => void): Promise<Daemon> {
+async function launchOn(
+  ground: Ground,
+  undo: Undo,
+  onStopped: () => void,
+  deps: Partial<DatapathDeps>,
+): Promise<Daemon> {
   const startedAt = performance.now();
   const reports = new Later<DatapathReport>();
-  const parts = await openNetwork(ground, reports, undo);
+  const parts = await openNetwork(ground, reports, undo, deps);
   const { router, persistence, incarnation } = await createRouter(ground, parts);
   const { endpoints, exposures } = createEndpoints(ground, router, parts.datapath);
   const askForSessions = createSessionRequests(router, ground.log);
@@ -101,20 +112,22 @@ async function openNetwork(
   { config, identity, log, isNew }: Ground,
   reports: Later<DatapathReport>,
   undo: Undo,
+  deps: Partial<DatapathDeps>,
 ): Promise<RouterParts> {
   const { listen: host, port, advertise } = config;
   const events = new Later<NetworkEvent>();
   const network = new Sockets({ port, sink: events.sink, ...(host && { host }) });
   await network.listen();
   undo.push(() => network.stop());
-  const datapath = createDatapath({
+  const place: DatapathConfig = {
     self: identity.id,
     vxlanPort: port + 2,
     local: vxlanSources(config, network.localAddresses()),
     overlay: config.overlay,
     onReport: reports.sink,
     log: (event, fields) => log.write(event, fields),
-  });
+  };
+  const datapath = createDatapath(place, deps);
   await datapath.start();
   undo.push(() => (isNew ? datapath.reset() : datapath.stop()));
   const probe = datapath.snapshot().capabilities.find((c) => c.name === 'probe');
