@@ -2,7 +2,7 @@
 //
 //   PARTS=throughput,sleeve,launch,attach,macs,fire,idle   only these
 //   ROUNDS=15   of throughput and sleeve     IDLE_S=60
-//   BENCH_LOCK=FILE   the sleeve part measures only while it holds this lock of flock(1), as others on the machine may do
+//   BENCH_LOCK=FILE   each round of the sleeve part holds this lock of flock(1), as others on the machine may do
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { attachPart } from './parts/attach.js';

@@ -49,14 +49,15 @@ async function measure(lab: Lab, settings: Settings): Promise<PartResult> {
   };
 }
 
-async function measureRound(order: readonly Contender[], settings: Settings, noise: Noise[]): Promise<Round> {
+function measureRound(order: readonly Contender[], settings: Settings, noise: Noise[]): Promise<Round> {
   const values: Record<string, Partial<Values>> = Object.fromEntries(order.map(({ name }) => [name, {}]));
-  for (const take of MEASUREMENTS)
-    await settings.exclusively(async () => {
+  return settings.exclusively(async () => {
+    for (const take of MEASUREMENTS) {
       noise.push({ load: load(), busyShare: await busyShare(LOOK_MS) });
       for (const contender of order) values[contender.name] = merged(values[contender.name]!, await take(contender));
-    });
-  return values as Round;
+    }
+    return values as Round;
+  });
 }
 
 /** Two measurements count drops. */
