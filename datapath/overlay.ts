@@ -137,6 +137,7 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
     const found = this.#better(c, now) ?? this.#instead(c);
     if (found === undefined || found.carrier === c.inUse) return [];
     if (found.why === 'lost' || found.why === 'dead') this.#fell(c, now);
+    if (found.why === 'lost') distrustSilent(c);
     c.inUse = found.carrier;
     c.hurried = false;
     if (found.why === 'better') this.#took(c, found.carrier, now);
@@ -160,11 +161,7 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
       const whole = state.isNarrow ? c.allowed.find((one) => c.wholeSince.has(one)) : undefined;
       return whole && { carrier: whole, why: 'narrow' };
     }
-    const isHeard = (one: Carrier): boolean => {
-      const other = c.states.get(one);
-      return other?.kind === 'up' && (other.heardAt ?? -Infinity) > (state.losingSince ?? Infinity) + OUTLIVED_MS;
-    };
-    const alive = c.allowed.filter((one) => one !== c.inUse && isHeard(one));
+    const alive = c.allowed.filter((one) => one !== c.inUse && outlived(c.states.get(one), state));
     const next = alive.find((one) => c.wholeSince.has(one)) ?? alive[0];
     if (next !== undefined) return { carrier: next, why: 'lost' };
     return c.allowed.some((one) => c.states.get(one)?.kind === 'up')
@@ -185,10 +182,20 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
   }
 }
 
+/** Was it heard after the other had begun to lose? */
+const outlived = (one: CarrierState | undefined, lost: CarrierState): boolean =>
+  one?.kind === 'up' && (one.heardAt ?? -Infinity) > (lost.losingSince ?? Infinity) + OUTLIVED_MS;
+
+/** Of what is up and was not heard since the overlay in use began to lose, nobody knows: it has to prove itself again. */
+function distrustSilent(c: Choice): void {
+  const lost = c.inUse && c.states.get(c.inUse);
+  for (const one of c.allowed) if (lost && !outlived(c.states.get(one), lost)) c.wholeSince.delete(one);
+}
+
 /** When a better overlay may be taken; undefined while it does not work. */
 function dueAt(c: Choice, carrier: Carrier): Millis | undefined {
   const since = c.wholeSince.get(carrier);
-  if (since === undefined) return undefined;
+  if (since === undefined || c.states.get(carrier)?.losingSince !== undefined) return undefined;
   return (since + (c.holds.get(carrier)?.ms ?? HOLD_MS)) as Millis;
 }
 

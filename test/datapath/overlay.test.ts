@@ -202,3 +202,19 @@ test('where no direct overlay is allowed it is wanted from the start, where it i
   set('sleeve', down(0), 600);
   assert.deepEqual(wishes(set('vxlan', down(0), 600)), []);
 });
+
+test('a better overlay that was not heard since the fall is not taken for one that works', () => {
+  for (const sleeve of [up(200), losing(200, 700)]) {
+    const { choice: it, set } = choice();
+    set('vxlan', up(100), 100);
+    set('sleeve', up(200), 200);
+    set('vxlan', losing(100, 300), 500);
+    set('relay', up(600), 600);
+    set('sleeve', sleeve, 900);
+    assert.deepEqual(uses(set('vxlan', down(300), 950)), ['relay lost']);
+    assert.equal(it.nextDeadline(), undefined);
+    assert.deepEqual(uses(it.handle({ kind: 'tick' }, at(9_000))), []);
+    assert.deepEqual(uses(set('sleeve', up(10_000), 10_000)), []);
+    assert.equal(it.nextDeadline(), 10_000 + HOLD_MS, 'it is heard again');
+  }
+});
