@@ -54,7 +54,7 @@ export const OUTLIVED_MS = 150;
 interface Choice {
   readonly allowed: readonly Carrier[];
   readonly states: Map<Carrier, CarrierState>;
-  /** Since when each is whole: up, and not narrow. */
+  /** Since when each is whole: up, not narrow, and without a loss. */
   readonly wholeSince: Map<Carrier, Millis>;
   readonly holds: Map<Carrier, { readonly ms: number; readonly takenAt: Millis }>;
   inUse: Carrier | undefined;
@@ -119,7 +119,7 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
 
   #setState(c: Choice, carrier: Carrier, state: CarrierState, now: Millis): void {
     c.states.set(carrier, state);
-    const isWhole = state.kind === 'up' && !state.isNarrow;
+    const isWhole = state.kind === 'up' && !state.isNarrow && state.losingSince === undefined;
     if (!isWhole) c.wholeSince.delete(carrier);
     else if (!c.wholeSince.has(carrier)) c.wholeSince.set(carrier, now);
   }
@@ -195,7 +195,7 @@ function distrustSilent(c: Choice): void {
 /** When a better overlay may be taken; undefined while it does not work. */
 function dueAt(c: Choice, carrier: Carrier): Millis | undefined {
   const since = c.wholeSince.get(carrier);
-  if (since === undefined || c.states.get(carrier)?.losingSince !== undefined) return undefined;
+  if (since === undefined) return undefined;
   return (since + (c.holds.get(carrier)?.ms ?? HOLD_MS)) as Millis;
 }
 

@@ -203,6 +203,17 @@ test('where no direct overlay is allowed it is wanted from the start, where it i
   assert.deepEqual(wishes(set('vxlan', down(0), 600)), []);
 });
 
+test('a better overlay that loses has to hold anew', () => {
+  const { choice: it, set } = choice(['vxlan', 'sleeve']);
+  set('vxlan', down(0), 900);
+  set('sleeve', up(950), 950);
+  set('vxlan', up(5_000), 5_000);
+  set('vxlan', losing(5_000, 5_500), 5_700);
+  assert.equal(it.nextDeadline(), undefined);
+  assert.deepEqual(uses(set('vxlan', up(6_200), 6_200)), []);
+  assert.equal(it.nextDeadline(), 6_200 + HOLD_MS);
+});
+
 test('a better overlay that was not heard since the fall is not taken for one that works', () => {
   for (const sleeve of [up(200), losing(200, 700)]) {
     const { choice: it, set } = choice();
