@@ -1,6 +1,6 @@
-// Bundles the commands and the router into a few files, in place of the dist/cli/main.js that tsc wrote: loading 300 modules
-// one by one is most of what starting a router costs. Everything else in dist/ stays as tsc makes it, and main.js works
-// with or without this step.
+// Bundles the commands and the router into a few files, in place of the dist/cli/main.js that tsc wrote, and each worker thread
+// into one: loading 300 modules one by one is most of what starting a router costs. Everything else in dist/ stays as tsc
+// makes it, and all works with or without this step.
 //
 //   usage: node scripts/bundle.js [DIST]     after tsc
 import { readFile, rm, readdir } from 'node:fs/promises';
@@ -9,7 +9,15 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const outdir = join(process.argv[2] ?? join(root, 'dist'), 'cli');
+const dist = process.argv[2] ?? join(root, 'dist');
+const outdir = join(dist, 'cli');
+
+const WORKERS = [
+  'datapath/netlink/dump-worker',
+  'datapath/netlink/row-writer-worker',
+  'datapath/sleeve/worker/rx-worker',
+  'datapath/sleeve/worker/tx-worker',
+];
 
 /** What CommonJS packages expect to find around them; and Node's silence about their `new Buffer`, which goes by their folder. */
 const COMMONJS = `import { createRequire as meshRequire } from 'node:module';
@@ -30,20 +38,30 @@ const ownUrls = {
   },
 };
 
-for (const old of await readdir(outdir)) if (old.startsWith('bundle-')) await rm(join(outdir, old));
-await build({
-  entryPoints: [join(root, 'cli/main.ts')],
-  outdir,
-  chunkNames: 'bundle-[hash]',
+const common = {
   bundle: true,
-  splitting: true, // a client command loads no router
   format: 'esm',
   platform: 'node',
   target: 'node20',
   external: ['koffi', 'noise-protocol'], // native: they look for their binaries beside themselves
   sourcemap: true,
   banner: { js: COMMONJS },
-  plugins: [ownUrls],
   absWorkingDir: root,
   logLevel: 'warning',
+};
+
+for (const old of await readdir(outdir)) if (old.startsWith('bundle-')) await rm(join(outdir, old));
+await build({
+  ...common,
+  entryPoints: [join(root, 'cli/main.ts')],
+  outdir,
+  chunkNames: 'bundle-[hash]',
+  splitting: true, // a client command loads no router
+  plugins: [ownUrls],
+});
+await build({
+  ...common,
+  entryPoints: WORKERS.map((worker) => join(root, `${worker}.ts`)),
+  outbase: root,
+  outdir: dist,
 });
