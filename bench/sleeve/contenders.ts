@@ -1,5 +1,6 @@
-// All that the sleeve part compares: the hand-made VXLAN, our sleeve sealed and plain, and the rivals that are installed. On the
-// same two hosts, but for the plain sleeve: code that is optimised for sealed and plain is slow for each, so it is another pair.
+// All that the sleeve part compares: the hand-made VXLAN, our sleeve sealed, plain and over relays, and the rivals that are
+// installed. On the same two hosts, but for the relays, and the plain sleeve: code that is optimised for sealed and plain is slow for
+// each, so it is another pair.
 import { join } from 'node:path';
 import type { Cipher } from '../../datapath/sleeve/sleeve.js';
 import type { Host, Lab, Namespace } from '../../test/support/netns.js';
@@ -11,6 +12,7 @@ import { cabledHosts } from '../support/hosts.js';
 import { serve, warmUp } from '../support/iperf.js';
 import { usageOf } from '../support/machine.js';
 import type { Carrier, Contender, Role } from './contender.js';
+import { relayLine } from './relay-line.js';
 
 export interface Field {
   readonly contenders: readonly Contender[];
@@ -26,7 +28,11 @@ export async function fieldOf(lab: Lab): Promise<Field> {
   const sealed = await sleeves(lab, ['a', 'b'], 'aes-256-gcm');
   const plain = await sleeves(lab, ['c', 'd'], 'plain');
   const hosts = [sealed[0].host, sealed[1].host] as const;
-  const ours = [sleeveContender('sealed', 'sleeve, sealed', sealed), sleeveContender('plain', 'sleeve, plain', plain)];
+  const ours = [
+    sleeveContender('sealed', 'sleeve, sealed', sealed),
+    sleeveContender('plain', 'sleeve, plain', plain),
+    ...(await relayLine(lab)),
+  ];
   const { rivals, absent, versions } = await startRivals(lab, hosts);
   const hand = handMade(lab, hosts);
   for (const contender of [hand, ...ours, ...rivals]) {
