@@ -8,6 +8,7 @@ import { createSwimMembership } from '../../router/swim/swim-membership.js';
 import type { EndpointId, ForwardingDelta, Ip, Mac, NetworkName, PeerId, Vni } from '../../router/types.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
 import { FakeUnderlay } from './fake-network.js';
+import { RelayTable, walk, type Fate } from './relay-lab.js';
 import { sessionOptions } from './session-pair.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -48,7 +49,7 @@ export interface HostOptions {
   readonly founds?: boolean;
   /** Launch with what an earlier launch left on its disk. */
   readonly disk?: Uint8Array | undefined;
-  /** Has it a sleeve, which may want sessions? */
+  /** Has it a sleeve, which may want sessions and ways over relays? */
   readonly sleeve?: boolean;
 }
 
@@ -61,6 +62,8 @@ export interface VirtualHost {
   readonly log: string[];
   /** What its sleeve was told since the launch, in order. */
   readonly sessions: SessionFx[];
+  /** The labels and ways that its sleeve has. */
+  readonly relays: RelayTable;
   settled: boolean;
   incarnation: number;
 }
@@ -104,6 +107,7 @@ export class VirtualMesh {
       table: new Table(),
       log: [],
       sessions: [],
+      relays: new RelayTable(),
       settled: false,
       incarnation,
       router: undefined as never,
@@ -137,6 +141,7 @@ export class VirtualMesh {
           raiseIncarnation: (above) => (host.incarnation = Math.max(host.incarnation, above + 1)),
           claimLost: (_, key, to) => host.log.push(`claim-lost ${key} ${this.nameOf(to)}`),
           session: (fx) => void host.sessions.push(fx),
+          relay: (fx) => host.relays.apply(fx),
           log: (event, fields) => host.log.push(`${event} ${String(fields['peer'] ?? '')}`),
         },
       },
@@ -187,6 +192,25 @@ export class VirtualMesh {
       [b, a],
     ] as const)
       this.host(from).router.dispatch({ kind: 'sessionWanted', peer: this.host(to).id, wanted });
+  }
+
+  wantRelay(from: string, to: string, wanted = true): void {
+    this.host(from).router.dispatch({ kind: 'relayWanted', peer: this.host(to).id, wanted });
+  }
+
+  /** What becomes of a datagram from the one to the other over relays that run; undefined: there is no way. */
+  walkRelays(from: string, to: string): Fate | undefined {
+    const tables = new Map(this.running().map((h) => [h.id, h.relays]));
+    return walk(tables, this.host(from).id, this.host(to).id);
+  }
+
+  /** The relays between two that have a way to each other, by the same relays there and back. */
+  relaysBetween(a: string, b: string): readonly string[] | undefined {
+    const [there, back] = [this.walkRelays(a, b), this.walkRelays(b, a)];
+    if (there?.kind !== 'arrived' || back?.kind !== 'arrived') return undefined;
+    if (there.at !== this.host(b).id || back.at !== this.host(a).id) throw new Error('a way leads to somebody else');
+    const names = there.relays.map((id) => this.nameOf(id));
+    return [...back.relays].reverse().join() === there.relays.join() ? names : undefined;
   }
 
   detach(name: string, id: string): void {
