@@ -176,9 +176,9 @@ export class Overlays {
     );
   }
 
-  #describeRelay({ name, way }: Peer, counted: RelayFacts['counted'], vxlan: PathReport): PathReport {
+  #describeRelay({ way }: Peer, counted: RelayFacts['counted'], vxlan: PathReport): PathReport {
     const relay = this.#relays.way(vxlan.peer);
-    const facts = { name, direct: way, relay, via: relay === undefined ? '' : this.#name(relay.via), counted };
+    const facts = { direct: way, relay, via: relay === undefined ? '' : this.#name(relay.via), counted };
     const forced = this.#config.overlay === 'sleeve';
     const more = { path: this.#relays.path(vxlan.peer), sleevePort: way ? sleevePort(way.vtep.port) : 0 };
     return relayReport({ ...facts, ...more, forced, hasVxlan: this.#hasVxlan }, vxlan);

@@ -4,7 +4,6 @@ import type { Way } from './paths/path-report.js';
 import type { Path } from './paths/probe/path-state.js';
 
 export interface RelayFacts {
-  readonly name: string;
   /** The direct way, which does not work; undefined: the two have no address of one family. */
   readonly direct: Way | undefined;
   readonly sleevePort: number;
@@ -51,9 +50,9 @@ function whyNotDirect({ direct, forced, hasVxlan }: RelayFacts): string {
   return hasVxlan ? 'vxlan and sleeve get no answer' : 'no vxlan in the kernel, the sleeve gets no answer';
 }
 
-function remedy({ direct, name, sleevePort, forced, hasVxlan }: RelayFacts, vxlan: PathReport): string {
+/** The same for all peers that are relayed alike, so that `status` says it once: behind a hub it is true of many. */
+function remedy({ direct, sleevePort, forced, hasVxlan }: RelayFacts, vxlan: PathReport): string {
   if (direct === undefined) return vxlan.remedy;
-  const { port, ip } = direct.vtep;
-  const ports = forced || !hasVxlan ? `is UDP ${sleevePort}` : `are UDP ${sleevePort} and ${port}`;
-  return `${ports} open from ${direct.local} to ${ip} (${name}) and back?`;
+  const ports = forced || !hasVxlan ? `${sleevePort}` : `${sleevePort} and ${direct.vtep.port}`;
+  return `open UDP ${ports} between this host and it`;
 }

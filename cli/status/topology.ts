@@ -174,7 +174,8 @@ function notesOf(node: Node, indent: string, look: Look, { name, tell }: Words):
     return [...lines, ...tell(name(id), own.reason, own.remedy, 'bad', indent, lead)];
   }
   if (hop !== id) {
-    const text = `data goes there directly: ${own.overlay}, ${formatRtt(own.rttMs)}`;
+    const how = own.overlay === 'relay' ? 'through others' : 'directly';
+    const text = `data goes there ${how}: ${own.overlay}, ${formatRtt(own.rttMs)}`;
     lines.push(...wrap(text, look.columns - indent.length, '').map((line) => indent + look.paint('dim', line)));
   }
   return own.reason === '' ? lines : [...lines, ...tell(name(id), own.reason, own.remedy, 'warn', indent)];

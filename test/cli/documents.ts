@@ -135,6 +135,31 @@ export function sleeves(): StatusDocument {
   };
 }
 
+/** Two that are reached through this host's neighbour, and one that nothing reaches directly any more though its control does. */
+export function relayed(): StatusDocument {
+  const base = full(5);
+  const by = (via: string): Pick<ConnectionStatus, 'overlay' | 'reason' | 'remedy'> => ({
+    overlay: 'relay',
+    reason: `relayed by ${via} (vxlan and sleeve get no answer)`,
+    remedy: 'open UDP 6784 and 6785 between this host and it',
+  });
+  const far = {
+    reach: 'via beta',
+    reason: 'no direct control connection, messages go via beta',
+    remedy: 'open TCP 6783 to it',
+  };
+  return {
+    ...base,
+    peers: base.peers.map((p, i) => (i === 1 || i === 2 ? { ...p, ...far } : p)),
+    connections: base.connections.map((c, i) => {
+      if (i === 0) return c;
+      if (i === 3) return { ...c, ...by('beta') };
+      return { ...c, ...by(i === 1 ? 'beta' : 'beta and 1 more'), control: 'down' };
+    }),
+    edges: [edge(0, 1), edge(1, 2), edge(2, 3), { ...edge(0, 4), overlay: 'relay' }, edge(1, 4)],
+  };
+}
+
 /** This host in the middle of `n - 1` others that cannot reach each other. */
 export const hub = (n: number): StatusDocument => ({ ...full(n), edges: upTo(n).map((i) => edge(0, i)) });
 

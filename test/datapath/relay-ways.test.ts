@@ -46,7 +46,7 @@ test('when the vxlan begins to lose a way is asked for, and it carries when noth
   const report = bench.describe({ state: 'down', reason: 'probes lost' });
   assert.deepEqual([report.overlay, report.state, report.rttMs], ['relay', 'up', 0]);
   assert.equal(report.reason, 'relayed by r (vxlan and sleeve get no answer)');
-  assert.match(report.remedy, /^are UDP 6784 and 6785 open from [\d.]+ to [\d.]+ \(b\) and back\?$/);
+  assert.equal(report.remedy, 'open UDP 6784 and 6785 between this host and it');
   assert.deepEqual([report.txBytes, report.rxBytes], [10, 20]);
 });
 

@@ -52,7 +52,7 @@ test('when nothing passes between two hosts any more a third one relays within a
 
   const { overlay, reason, remedy, mtu } = await connection(a, b);
   assert.deepEqual([overlay, reason, mtu], ['relay', 'relayed by c (vxlan and sleeve get no answer)', 1_376]);
-  assert.match(remedy, /^are UDP 6784 and 6785 open from 10\.99\.0\.1 to 10\.99\.0\.2 \(b\) and back\?$/);
+  assert.equal(remedy, 'open UDP 6784 and 6785 between this host and it');
   for (const view of [[], ['connections'], ['topology']])
     assert.match(await a.must('status', ...view), /relayed by c/, view.join());
   assert.equal((await connection(a, c)).overlay, 'vxlan');

@@ -7,7 +7,7 @@ import { plain, type Look } from '../../../cli/format.js';
 import { renderSummary } from '../../../cli/status/summary.js';
 import { renderTable, type TableView } from '../../../cli/status/tables.js';
 import { renderTopology } from '../../../cli/status/topology.js';
-import { connection, document, edge, full, hub, idOf, line, peer, sleeves, trouble } from '../documents.js';
+import { connection, document, edge, full, hub, idOf, line, peer, relayed, sleeves, trouble } from '../documents.js';
 import { assertGolden } from '../golden.js';
 
 const MESHES: Readonly<Record<string, StatusDocument>> = {
@@ -18,6 +18,7 @@ const MESHES: Readonly<Record<string, StatusDocument>> = {
   line: line(5),
   trouble: trouble(),
   sleeves: sleeves(),
+  relayed: relayed(),
 };
 const TABLES: readonly TableView[] = ['peers', 'connections', 'macs', 'networks', 'endpoints'];
 const at80: Look = { columns: 80, paint: plain };
