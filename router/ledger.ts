@@ -9,6 +9,7 @@ import { LocalEndpoints, type ClaimPut, type LocalEndpoint } from './local-endpo
 import { PeerBook, type PeerState } from './peer-book.js';
 import { Publisher, type Identity } from './publisher.js';
 import type { RouterEffect } from './router-events.js';
+import type { RouterOptions } from './router-options.js';
 import type { EndpointId, ForwardingDelta, Millis, NetworkName, PeerId } from './types.js';
 import type { Topic } from './wire/block.js';
 import {
@@ -42,6 +43,8 @@ export interface LedgerOptions extends Identity {
   readonly claims: Claims;
 }
 
+type Recalled = Pick<RouterOptions, 'remotes' | 'addresses' | 'network' | 'founds'>;
+
 export class Ledger {
   readonly book = new PeerBook();
   readonly claims: Claims;
@@ -68,6 +71,16 @@ export class Ledger {
     this.forwarding = new Forwarding(this.#self, this.claims);
     this.local = new LocalEndpoints(this.#self, this.claims, (net, key) => this.#store.get(this.#self, net, key)?.seq);
     this.publisher = new Publisher(options, (topic, key, value, seq) => this.put(topic, key, value, seq));
+  }
+
+  /** Takes in what the disk remembers, then adds what we say of ourselves. Once, before anything else. */
+  recall({ remotes, addresses, network, founds }: Recalled, now: Millis): void {
+    for (const [peer, r] of remotes)
+      for (const ip of [r.v4, r.v6]) if (ip !== undefined) this.book.reachedAt(peer, ip, now);
+    this.learn([...this.#store.everything()], now);
+    this.publisher.peer(addresses, 'running');
+    if (this.network(network.name) === undefined)
+      this.publisher.network(network.name, network.definition, founds ? 2 : 1);
   }
 
   /** The one way into our own streams: what we say, we believe at once. */

@@ -75,7 +75,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       emit: (fx) => void this.#fx.push(fx),
       drop: (reason) => this.countDrop(reason),
     });
-    this.#recall(now);
+    this.ledger.recall(options, now);
   }
 
   handle(ev: RouterEvent, now: Millis): readonly RouterEffect[] {
@@ -324,17 +324,6 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (state === 'left') for (const e of this.ledger.local.all()) this.ledger.withdraw(e.id);
     if (state === 'left') this.ledger.publisher.gone(this.self, this.#incarnation, 'left');
     this.ledger.publisher.peer(this.#addresses, state);
-  }
-
-  /** Takes in what the disk remembers, then adds what we say of ourselves. */
-  #recall(now: Millis): void {
-    const { store, remotes, addresses, network, founds } = this.options;
-    for (const [peer, r] of remotes)
-      for (const ip of [r.v4, r.v6]) if (ip !== undefined) this.ledger.book.reachedAt(peer, ip, now);
-    this.ledger.learn([...store.everything()], now);
-    this.ledger.publisher.peer(addresses, 'running');
-    if (this.ledger.network(network.name) === undefined)
-      this.ledger.publisher.network(network.name, network.definition, founds ? 2 : 1);
   }
 
   #ledgerHooks(): LedgerHooks {
