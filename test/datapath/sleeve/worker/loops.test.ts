@@ -1,0 +1,173 @@
+// Frames and datagrams of any content through both loops, over real sockets: nothing throws, and what is in order goes through.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import fc from 'fast-check';
+import { Sealing } from '../../../../datapath/sleeve/native/sealing.js';
+import { createMemory } from '../../../../datapath/sleeve/native/memory.js';
+import { OUTER, OUTER_BYTES, writeOuter } from '../../../../datapath/sleeve/wire/datagram.js';
+import { KEYS, loopPair, MAC, Stranger, VNI, type LoopHost } from '../../../support/sleeve-loops.js';
+import { anyFrame, anySuperFrame, onTheWire, superFrame, type SuperFrame } from '../frame/segmentation.js';
+
+const VIRTIO_BYTES = 10;
+const TO = Buffer.from(MAC.replaceAll(':', ''), 'hex');
+const ROOMY = 2_000;
+const NUM_RUNS = 300;
+
+const [one, other] = loopPair();
+const stranger = new Stranger();
+after(() => [one, other, stranger].forEach((end) => end.close()));
+
+const wire = (bytes: Uint8Array, f: SuperFrame): string[] => onTheWire(bytes, f.ip, f.transport, f.isIpv6);
+const LAST = superFrame({
+  ...{ isIpv6: false, isTcp: true, tags: 0, options: 3, extension: false },
+  ...{ gsoBytes: 1_300, payloadBytes: 9_001, flags: 0x18, seed: 5 },
+});
+
+/** Whatever has been, a frame that is in order arrives as it was sent. */
+function isWell(from: LoopHost, to: LoopHost): void {
+  to.receive();
+  from.setPathMtu(to.id, ROOMY);
+  from.send(LAST.bytes);
+  const arrived = to.receive();
+  assert.deepEqual(
+    arrived.flatMap((bytes) => wire(bytes, LAST)),
+    wire(LAST.bytes, LAST),
+  );
+}
+
+/** What a TAP asks of a frame (drivers/net/tun.c, linux/virtio_net.h): headers and checksum lie within it. */
+function isSound(frame: Uint8Array): void {
+  const v = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  const length = frame.length - VIRTIO_BYTES;
+  const [flags, type, header, gso] = [frame[0]!, frame[1]! & 0x7f, v.getUint16(2, true), v.getUint16(4, true)];
+  assert.ok(length >= 14 && header <= length, `${length} bytes, header of ${header}`);
+  assert.ok([0, 1, 4, 5].includes(type), `type ${type}`);
+  if (type !== 0) assert.ok(gso > 0 && header > 0 && (flags & 1) === 1);
+  if ((flags & 1) === 1) assert.ok(v.getUint16(6, true) + v.getUint16(8, true) + 2 <= length, 'checksum outside');
+}
+
+/** A frame that a container may have made by itself: somewhere, something in it is not as a kernel makes it. */
+const anyForgery: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    frame: fc.oneof(anySuperFrame, anyFrame),
+    changes: fc.array(fc.record({ at: fc.nat(120), value: fc.nat(255) }), { maxLength: 4 }),
+    virtio: fc.array(fc.record({ at: fc.nat(VIRTIO_BYTES - 1), value: fc.constantFrom(0, 1, 4, 5, 16, 127, 255) }), {
+      maxLength: 4,
+    }),
+    length: fc.oneof(fc.constant(Infinity), fc.nat(1_600)),
+  })
+  .map(({ frame, changes, virtio, length }) => {
+    const bytes = frame.bytes.slice(0, Math.max(1, length));
+    for (const { at, value } of [...changes, ...virtio]) if (at < bytes.length) bytes[at] = value;
+    if (bytes.length >= VIRTIO_BYTES + 6 && bytes.at(-1)! % 8 > 0) bytes.set(TO, VIRTIO_BYTES); // mostly to somebody
+    return bytes;
+  });
+
+test('frames with any headers are sent or counted, and what arrives of them is a frame', () => {
+  const anyWidth = fc.constantFrom(576, 700, 1_400, 9_000, 65_535);
+  fc.assert(
+    fc.property(
+      fc.array(anyForgery, { minLength: 1, maxLength: 8 }),
+      anyWidth,
+      fc.boolean(),
+      (frames, pathMtu, back) => {
+        const [from, to] = back ? [other, one] : [one, other];
+        from.setPathMtu(to.id, pathMtu);
+        for (const frame of frames) from.send(frame);
+        for (const frame of to.receive()) isSound(frame);
+        isWell(one, other);
+        isWell(other, one);
+      },
+    ),
+    { numRuns: NUM_RUNS },
+  );
+});
+
+test('frames in order arrive as they were', () => {
+  fc.assert(
+    fc.property(anySuperFrame, (frame) => {
+      one.setPathMtu(other.id, ROOMY);
+      one.send(frame.bytes);
+      const arrived = other.receive().flatMap((bytes) => wire(bytes, frame));
+      assert.deepEqual(arrived, wire(frame.bytes, frame));
+    }),
+    { numRuns: NUM_RUNS },
+  );
+});
+
+/** A datagram that is wrong somewhere: any bytes, or a clear header in order and any bytes behind it. */
+const anyDatagram: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    header: fc.constantFrom('none', 'session', 'nobody', 'label'),
+    lane: fc.nat(2),
+    hops: fc.constantFrom(0, 1, 8, 9, 255),
+    label: fc.constantFrom(1, 5, 0xffffffff),
+    counter: fc.constantFrom(0, 1, 2 ** 32, 2 ** 53 - 1),
+    rest: fc.uint8Array({ maxLength: 1_500 }),
+  })
+  .map(({ header, lane, hops, label, counter, rest }) => {
+    if (header === 'none') return rest;
+    const bytes = Uint8Array.from([...new Uint8Array(OUTER_BYTES), ...rest]);
+    const view = new DataView(bytes.buffer);
+    writeOuter(view, 0, (lane & 1) as 0 | 1, header === 'label' ? label : 0, header === 'nobody' ? 77 : 2);
+    if (lane === 2) bytes[OUTER.lane] = 2;
+    bytes[OUTER.hops] = hops;
+    view.setBigUint64(OUTER.counter, BigInt(counter));
+    return bytes;
+  });
+
+test('datagrams of any content from anywhere make no frame, no report and no answer', () => {
+  fc.assert(
+    fc.property(fc.array(anyDatagram, { minLength: 1, maxLength: 8 }), (datagrams) => {
+      const before = other.reports.length;
+      for (const datagram of datagrams) stranger.send(other.socket.port, datagram);
+      assert.deepEqual(other.receive(), []);
+      assert.equal(other.reports.length, before);
+      assert.deepEqual([...stranger.received(), ...one.socket.received()], []);
+      isWell(one, other);
+    }),
+    { numRuns: NUM_RUNS },
+  );
+});
+
+/** What a peer with the right keys may say: messages almost in order. */
+const anyMessage: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    kind: fc.constantFrom(1, 1, 1, 1, 2, 2, 2, 3, 4, 9),
+    vni: fc.constantFrom(VNI, VNI, VNI, 7),
+    set: fc.nat(3),
+    index: fc.constantFrom(0, 1, 2, 0x8000, 0x8001, 0x7fff),
+    total: fc.constantFrom(21, 40, 300, 1_400, 65_535),
+    body: fc.oneof(anyForgery, fc.uint8Array({ maxLength: 600 })),
+  })
+  .map(({ kind, vni, set, index, total, body }) => {
+    const head = [kind, 0, 0, kind === 1 ? vni : 0, 0, 0, 0, set, index >> 8, index & 255];
+    return Uint8Array.from(kind === 2 ? [...head, total >> 8, total & 255, ...body] : [...head, ...body]).subarray(
+      0,
+      60_000,
+    );
+  });
+
+test('a peer that has the keys and seals nonsense makes no frame that is not one', () => {
+  const memory = createMemory(80_000);
+  const at = memory.take(70_000);
+  // The lane that its receiving thread would use: the other one is for `isWell`.
+  const sealer = new Sealing(memory).sealer({ cipher: 'aes-256-gcm', key: KEYS[0], lane: 1, receiver: 2 }, 0);
+  const sealed = (message: Uint8Array): Uint8Array => {
+    memory.bytes.set(message, at + OUTER_BYTES);
+    writeOuter(memory.view, at, 1, 0, 2);
+    sealer.seal(at + OUTER.counter, message.length);
+    return memory.bytes.slice(at, at + OUTER_BYTES + message.length + sealer.tagBytes);
+  };
+  fc.assert(
+    fc.property(fc.array(anyMessage, { minLength: 1, maxLength: 12 }), (messages) => {
+      for (const message of messages) one.socket.send(other.socket.port, sealed(message));
+      // Whether its headers make sense is the TAP's to say, and to refuse.
+      for (const frame of other.receive()) assert.ok(frame.length >= VIRTIO_BYTES + 14);
+      one.socket.received(); // answers to its probes
+      isWell(one, other);
+    }),
+    { numRuns: NUM_RUNS },
+  );
+  assert.ok(other.total('message-kind') > 0 && other.total('message-part') > 0 && other.total('gso-headers') > 0);
+});
