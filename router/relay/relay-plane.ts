@@ -120,15 +120,19 @@ export class RelayPlane {
 /** One of several that are as good: for each pair of peers another, and the same for both of them where they have the same choice. */
 export function spread(self: PeerId, to: PeerId, hops: readonly PeerId[]): PeerId | undefined {
   if (hops.length < 2) return hops[0];
-  const pair = self < to ? self + to : to + self;
-  const weights = hops.map((hop) => fnv1a(pair + hop));
+  const pair = fnv1a(self < to ? self + to : to + self);
+  const weights = hops.map((hop) => mixed(fnv1a(hop, pair)));
   return hops[weights.indexOf(Math.min(...weights))];
 }
 
-/** FNV-1a, 32 bits, of ASCII, with the last step of MurmurHash3: the ends of what is hashed are often alike. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
+/** FNV-1a of ASCII, 32 bits. @param hash of what comes before */
+function fnv1a(text: string, hash = 0x811c9dc5): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  return hash;
+}
+
+/** A step of MurmurHash3's last: what is hashed is often alike but for its end. @returns 0 .. 2^32-1 */
+function mixed(hash: number): number {
+  const h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (h ^ (h >>> 13)) >>> 0;
 }
