@@ -17,7 +17,9 @@ interface Peer {
   keys: SessionKeys | undefined;
   /** Keys that the peer may not have yet. */
   next: SessionKeys | undefined;
+  /** Where it is, and where it was last said to be: a peer that has moved stays where it was heard, whatever is said again. */
   remote: Remote | undefined;
+  said: Remote | undefined;
   relay: RelayedWay | undefined;
   carrier: SleeveWay;
   readonly pathMtus: Partial<Record<SleeveWay, number>>;
@@ -39,18 +41,20 @@ export class PeerBook {
     const known = this.#peers.get(id);
     if (known) return known;
     const buffer = createPeerBuffer();
-    const blank = { keys: undefined, next: undefined, remote: undefined, relay: undefined } as const;
+    const blank = { keys: undefined, next: undefined, remote: undefined, said: undefined, relay: undefined } as const;
     const peer: Peer = { buffer, ...blank, carrier: 'direct', pathMtus: {}, old: [] };
     this.#peers.set(id, peer);
     this.#tell({ kind: 'peer', peer: id, counters: buffer });
     return peer;
   }
 
-  setSession(id: PeerId, session: Session, remote: Remote | undefined): void {
+  setSession(id: PeerId, session: Session, said: Remote | undefined): void {
     const peer = this.ensure(id);
     const { cipher, sendKey, receiveKey, sendIndex, receiveIndex } = session;
     const keys = { cipher, sendKey, receiveKey, sendIndex, receiveIndex, state: createSessionBuffer() };
-    peer.remote = remote;
+    if (!sameRemote(peer.said, said)) peer.remote = said;
+    peer.said = said;
+    const { remote } = peer;
     if (session.waits !== true || peer.keys === undefined) return this.#use(id, peer, keys, remote);
     if (peer.next) this.#tell({ kind: 'expire', receiveIndex: peer.next.receiveIndex });
     peer.next = keys;
@@ -158,6 +162,9 @@ const sessionCommand = (peer: PeerId, keys: SessionKeys, remote: Remote | undefi
   remote,
   sends,
 });
+
+const sameRemote = (a: Remote | undefined, b: Remote | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : Buffer.compare(a.sockaddr, b.sockaddr) === 0;
 
 const wayCommands = (peer: PeerId, { relay, carrier, pathMtus }: Peer): Command[] => [
   ...(relay === undefined ? [] : [{ kind: 'relayWay', peer, way: relay } as const]),

@@ -157,7 +157,7 @@ test('an old session opens no more when its grace is over', async () => {
   });
 });
 
-test('a peer that speaks from another address is followed', async () => {
+test('a peer that speaks from another address is followed, and new keys do not lose it', async () => {
   const [a, b] = await pair();
   const moved = '10.99.0.200';
   b.host.netns.ip(`addr del ${b.host.v4}/24 dev eth0`, `addr add ${moved}/24 dev eth0`);
@@ -167,6 +167,8 @@ test('a peer that speaks from another address is followed', async () => {
   });
   const event = a.events.find((e) => e.kind === 'moved');
   assert.deepEqual(event, { kind: 'moved', peer: b.id, remote: { ip: moved, port: SLEEVE_PORT } });
+  await acquaint([b, a], 2); // who gives the new keys knows of no other address than the first
+  await allArrive(a, b.v4);
 });
 
 test('a probe is answered when it fits the wire, and says how long it took', async () => {
