@@ -34,7 +34,7 @@ format:
 lint:
 	@node_modules/.bin/eslint --cache --cache-location node_modules/.cache/eslint/ .
 
-# A million inputs for each decoder and each property, a minute at most for each.
+# A million inputs for each decoder and each property, a minute at most for each (MESH_FUZZ_SECONDS), and a real TAP as long.
 fuzz: build
 	@scripts/test.sh fuzz
 

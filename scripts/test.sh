@@ -8,7 +8,7 @@
 #     netns    test/netns: real hosts in namespaces, one file at a time so that their timing is honest
 #     package  the tarball, installed as npm installs it for a user
 #     fuzz     the fast tests that generate their input: MESH_FUZZ inputs (a million) for each property, or as many as
-#              MESH_FUZZ_SECONDS (60) allow
+#              MESH_FUZZ_SECONDS (60) allow; then a real TAP and real sockets in a sandbox for as long
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin # where ip, nft and tcpdump are; not on every user's PATH
@@ -45,8 +45,11 @@ package() {
 }
 
 fuzz() {
+  local status=0
   run fuzz '' --import ./dist/test/support/fuzz/register.js < <(grep -rlZ --include='*.test.js' "from 'fast-check'" dist/test |
-    tr '\0' '\n' | grep -v '^dist/test/netns/' | sort)
+    tr '\0' '\n' | grep -v '^dist/test/netns/' | sort) || status=1
+  MESH_FUZZ_SECONDS=${MESH_FUZZ_SECONDS:-60} run 'netns fuzz' 'scripts/sandbox.sh' < <(find dist/test/netns -name '*-fuzz.test.js') || status=1
+  return "$status"
 }
 
 # run NAME PREFIX [NODE-OPTION...] < FILES

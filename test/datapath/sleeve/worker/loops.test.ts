@@ -5,11 +5,13 @@ import fc from 'fast-check';
 import { Sealing } from '../../../../datapath/sleeve/native/sealing.js';
 import { createMemory } from '../../../../datapath/sleeve/native/memory.js';
 import { OUTER, OUTER_BYTES, writeOuter } from '../../../../datapath/sleeve/wire/datagram.js';
+import { anyDatagram, anyForgery, anyMessage } from '../../../support/sleeve-forgeries.js';
 import { KEYS, loopPair, MAC, Stranger, VNI, type LoopHost } from '../../../support/sleeve-loops.js';
-import { anyFrame, anySuperFrame, onTheWire, superFrame, type SuperFrame } from '../frame/segmentation.js';
+import { anySuperFrame, onTheWire, superFrame, type SuperFrame } from '../frame/segmentation.js';
 
 const VIRTIO_BYTES = 10;
-const TO = Buffer.from(MAC.replaceAll(':', ''), 'hex');
+/** What `other` calls its session. */
+const RECEIVER = 2;
 const ROOMY = 2_000;
 const NUM_RUNS = 300;
 
@@ -46,28 +48,11 @@ function isSound(frame: Uint8Array): void {
   if ((flags & 1) === 1) assert.ok(v.getUint16(6, true) + v.getUint16(8, true) + 2 <= length, 'checksum outside');
 }
 
-/** A frame that a container may have made by itself: somewhere, something in it is not as a kernel makes it. */
-const anyForgery: fc.Arbitrary<Uint8Array> = fc
-  .record({
-    frame: fc.oneof(anySuperFrame, anyFrame),
-    changes: fc.array(fc.record({ at: fc.nat(120), value: fc.nat(255) }), { maxLength: 4 }),
-    virtio: fc.array(fc.record({ at: fc.nat(VIRTIO_BYTES - 1), value: fc.constantFrom(0, 1, 4, 5, 16, 127, 255) }), {
-      maxLength: 4,
-    }),
-    length: fc.oneof(fc.constant(Infinity), fc.nat(1_600)),
-  })
-  .map(({ frame, changes, virtio, length }) => {
-    const bytes = frame.bytes.slice(0, Math.max(1, length));
-    for (const { at, value } of [...changes, ...virtio]) if (at < bytes.length) bytes[at] = value;
-    if (bytes.length >= VIRTIO_BYTES + 6 && bytes.at(-1)! % 8 > 0) bytes.set(TO, VIRTIO_BYTES); // mostly to somebody
-    return bytes;
-  });
-
 test('frames with any headers are sent or counted, and what arrives of them is a frame', () => {
   const anyWidth = fc.constantFrom(576, 700, 1_400, 9_000, 65_535);
   fc.assert(
     fc.property(
-      fc.array(anyForgery, { minLength: 1, maxLength: 8 }),
+      fc.array(anyForgery(MAC), { minLength: 1, maxLength: 8 }),
       anyWidth,
       fc.boolean(),
       (frames, pathMtu, back) => {
@@ -95,30 +80,9 @@ test('frames in order arrive as they were', () => {
   );
 });
 
-/** A datagram that is wrong somewhere: any bytes, or a clear header in order and any bytes behind it. */
-const anyDatagram: fc.Arbitrary<Uint8Array> = fc
-  .record({
-    header: fc.constantFrom('none', 'session', 'nobody', 'label'),
-    lane: fc.nat(2),
-    hops: fc.constantFrom(0, 1, 8, 9, 255),
-    label: fc.constantFrom(1, 5, 0xffffffff),
-    counter: fc.constantFrom(0, 1, 2 ** 32, 2 ** 53 - 1),
-    rest: fc.uint8Array({ maxLength: 1_500 }),
-  })
-  .map(({ header, lane, hops, label, counter, rest }) => {
-    if (header === 'none') return rest;
-    const bytes = Uint8Array.from([...new Uint8Array(OUTER_BYTES), ...rest]);
-    const view = new DataView(bytes.buffer);
-    writeOuter(view, 0, (lane & 1) as 0 | 1, header === 'label' ? label : 0, header === 'nobody' ? 77 : 2);
-    if (lane === 2) bytes[OUTER.lane] = 2;
-    bytes[OUTER.hops] = hops;
-    view.setBigUint64(OUTER.counter, BigInt(counter));
-    return bytes;
-  });
-
 test('datagrams of any content from anywhere make no frame, no report and no answer', () => {
   fc.assert(
-    fc.property(fc.array(anyDatagram, { minLength: 1, maxLength: 8 }), (datagrams) => {
+    fc.property(fc.array(anyDatagram(RECEIVER), { minLength: 1, maxLength: 8 }), (datagrams) => {
       const before = other.reports.length;
       for (const datagram of datagrams) stranger.send(other.socket.port, datagram);
       assert.deepEqual(other.receive(), []);
@@ -130,37 +94,19 @@ test('datagrams of any content from anywhere make no frame, no report and no ans
   );
 });
 
-/** What a peer with the right keys may say: messages almost in order. */
-const anyMessage: fc.Arbitrary<Uint8Array> = fc
-  .record({
-    kind: fc.constantFrom(1, 1, 1, 1, 2, 2, 2, 3, 4, 9),
-    vni: fc.constantFrom(VNI, VNI, VNI, 7),
-    set: fc.nat(3),
-    index: fc.constantFrom(0, 1, 2, 0x8000, 0x8001, 0x7fff),
-    total: fc.constantFrom(21, 40, 300, 1_400, 65_535),
-    body: fc.oneof(anyForgery, fc.uint8Array({ maxLength: 600 })),
-  })
-  .map(({ kind, vni, set, index, total, body }) => {
-    const head = [kind, 0, 0, kind === 1 ? vni : 0, 0, 0, 0, set, index >> 8, index & 255];
-    return Uint8Array.from(kind === 2 ? [...head, total >> 8, total & 255, ...body] : [...head, ...body]).subarray(
-      0,
-      60_000,
-    );
-  });
-
 test('a peer that has the keys and seals nonsense makes no frame that is not one', () => {
   const memory = createMemory(80_000);
   const at = memory.take(70_000);
   // The lane that its receiving thread would use: the other one is for `isWell`.
-  const sealer = new Sealing(memory).sealer({ cipher: 'aes-256-gcm', key: KEYS[0], lane: 1, receiver: 2 }, 0);
+  const sealer = new Sealing(memory).sealer({ cipher: 'aes-256-gcm', key: KEYS[0], lane: 1, receiver: RECEIVER }, 0);
   const sealed = (message: Uint8Array): Uint8Array => {
     memory.bytes.set(message, at + OUTER_BYTES);
-    writeOuter(memory.view, at, 1, 0, 2);
+    writeOuter(memory.view, at, 1, 0, RECEIVER);
     sealer.seal(at + OUTER.counter, message.length);
     return memory.bytes.slice(at, at + OUTER_BYTES + message.length + sealer.tagBytes);
   };
   fc.assert(
-    fc.property(fc.array(anyMessage, { minLength: 1, maxLength: 12 }), (messages) => {
+    fc.property(fc.array(anyMessage(VNI, MAC), { minLength: 1, maxLength: 12 }), (messages) => {
       for (const message of messages) one.socket.send(other.socket.port, sealed(message));
       // Whether its headers make sense is the TAP's to say, and to refuse.
       for (const frame of other.receive()) assert.ok(frame.length >= VIRTIO_BYTES + 14);
