@@ -48,8 +48,9 @@ interface Peer {
   session: SessionKeys | undefined;
 }
 
-/** A router that starts, and a mesh that forms, have better uses for the processor than two threads more. */
-const START_AFTER_MS = 3_000;
+/** A router that starts, and a mesh that forms, have better uses for the processor than two threads more and keys for each peer. */
+const START_AFTER_MS = 3_000; // since the last peer came
+const START_WITHIN_MS = 30_000; // there are meshes in which they always come
 /** A port that is taken may be free again. */
 const RETRY_MS = 10_000;
 const TRAFFIC_MS = 500;
@@ -72,6 +73,8 @@ export class Overlays {
   #ceiling = DEFAULT_CEILING;
   /** Each calls its timer off. */
   readonly #timers = new Map<'choice' | 'start' | 'traffic', () => void>();
+  /** When the sleeve is started at the latest; undefined before `start`. */
+  #startBy: number | undefined;
   #isStopped = false;
 
   constructor(config: DatapathConfig, deps: OverlaysDeps, hooks: OverlaysHooks) {
@@ -95,7 +98,8 @@ export class Overlays {
   start(hasVxlan: boolean): void {
     this.#hasVxlan = hasVxlan;
     const isUrgent = this.#config.overlay === 'sleeve' || !hasVxlan;
-    this.#startSoon(isUrgent ? 0 : START_AFTER_MS);
+    this.#startBy = this.#deps.clock.now() + (isUrgent ? 0 : START_WITHIN_MS);
+    this.#startSoon(START_AFTER_MS);
   }
 
   setPeer(peer: PeerId, value: PeerForward | undefined): void {
@@ -105,7 +109,7 @@ export class Overlays {
     if (value === undefined || allowed === undefined) return this.#dropPeer(peer);
     this.#peers.set(peer, { name: value.name, way, session: old?.session });
     this.#step({ kind: 'peer', peer, allowed });
-    if (this.#sleeve === undefined) return;
+    if (this.#sleeve === undefined) return void (old === undefined && this.#startSoon(START_AFTER_MS));
     if (old === undefined) return this.#wantSession(peer, true);
     if (way !== undefined && !sameWay(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
     if (old.session !== undefined) this.#probes.setPeer(peer, way?.family);
@@ -150,7 +154,7 @@ export class Overlays {
 
   /** What the vxlan's probes found. */
   vxlanStirred(peer: PeerId, path: Path | undefined): void {
-    if (path?.kind === 'down') this.#startSoon(0);
+    if (path?.kind === 'down') this.#startNow();
     if (path !== undefined) this.#state(peer, 'vxlan', path);
   }
 
@@ -211,10 +215,17 @@ export class Overlays {
     await this.#sleeve?.close();
   }
 
+  #startNow(): void {
+    this.#startBy = -Infinity;
+    this.#startSoon(0);
+  }
+
   #startSoon(ms: number): void {
-    if (this.#config.overlay === 'vxlan' || this.#sleeve !== undefined || this.#refusal !== undefined) return;
+    const isWanted = this.#config.overlay !== 'vxlan' && this.#sleeve === undefined && this.#refusal === undefined;
+    if (!isWanted || this.#startBy === undefined) return;
     this.#timers.get('start')?.();
-    this.#after('start', ms, () => this.#startSleeve());
+    const leftMs = Math.max(0, this.#startBy - this.#deps.clock.now());
+    this.#after('start', Math.min(ms, leftMs), () => this.#startSleeve());
   }
 
   #startSleeve(): void {

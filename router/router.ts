@@ -290,7 +290,10 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (state === 'left') this.contacts.dialer.removePeer(peer);
     if (state === 'faulty') this.contacts.dialer.hurry(peer, now);
     this.ledger.forwardPeer(peer);
-    if (this.#startedAt !== undefined) this.#log(`peer-${state}`, { peer: this.ledger.book.name(peer), id: peer });
+    // Whom we have only just heard of, nobody suspects.
+    const isNew = state === 'suspect' && this.ledger.book.get(peer)?.member === undefined;
+    if (this.#startedAt === undefined || isNew) return;
+    this.#log(`peer-${state}`, { peer: this.ledger.book.name(peer), id: peer });
   }
 
   #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {

@@ -26,6 +26,21 @@ test('a sleeve starts three seconds after the router, and wants keys for each pe
   ]);
 });
 
+test('while peers come a sleeve waits, for half a minute at most', async () => {
+  const bench = new Bench();
+  bench.overlays.start(true);
+  for (let n = 1; n <= 14; n++) {
+    bench.overlays.setPeer(peerOf(n), { name: `p${n}`, v4: { ip: vtep(n), port: 7001 } });
+    await bench.clock.run(2_000);
+  }
+  assert.equal(bench.sleeves.length, 0);
+  await bench.clock.run(900);
+  assert.equal(bench.sleeves.length, 0, 'three seconds since the last');
+  bench.overlays.setPeer(peerOf(15), { name: 'p15', v4: { ip: vtep(15), port: 7001 } });
+  await bench.clock.run(1_200);
+  assert.equal(bench.sleeves.length, 1, 'half a minute');
+});
+
 test('it starts at once where nothing else carries, and never with --overlay vxlan', async () => {
   for (const [overlay, hasVxlan, expected] of [
     ['sleeve', true, 1],
