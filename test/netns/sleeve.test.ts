@@ -10,6 +10,8 @@ import { createMemory } from '../../datapath/sleeve/native/memory.js';
 import { Sealing } from '../../datapath/sleeve/native/sealing.js';
 import { OUTER, OUTER_BYTES, writeOuter } from '../../datapath/sleeve/wire/datagram.js';
 import { createLab, eventually, ping, type Host } from '../support/netns.js';
+import type {
+  SleeveHost} from '../support/sleeve-lab.js';
 import {
   acquaint,
   endAfter,
@@ -18,7 +20,6 @@ import {
   sessionText,
   SLEEVE_PORT,
   SLEEVE_VNI,
-  SleeveHost,
   sleevePair,
   type PairOptions,
 } from '../support/sleeve-lab.js';
