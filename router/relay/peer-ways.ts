@@ -28,24 +28,12 @@ import {
 } from '../wire/relay.js';
 import { PassedOver } from './passed-over.js';
 import { drop, FORGET_MS, REFRESH_MS, type RelaysFx, type Shared } from './shared.js';
+import { StandingWays, type Asked, type Way } from './standing-ways.js';
 
 const ANSWER_MS = 3_000; // seven relays are passed twice, and some may be busy
 const LINGER_MS = 30_000;
-const MAX_THEIRS = 2; // the one in use, and the one that takes its place
 const SETUPS_PER_S = 0.5;
 const SETUPS_BURST = 8;
-
-interface Asked {
-  readonly token: RelayToken;
-  readonly via: PeerId;
-  /** Asked: until then it is to be answered. Standing: forgotten then, if nothing is heard before. */
-  until: Millis;
-}
-
-interface Way extends Asked {
-  label: number;
-  relays: number;
-}
 
 export class PeerWays {
   readonly #peer: PeerId;
@@ -55,10 +43,8 @@ export class PeerWays {
   #isWanted = false;
   #endAt = NEVER;
   #asked: Asked | undefined;
-  #ours: Way | undefined;
+  readonly #ways: StandingWays;
   #refreshAt = NEVER;
-  /** The newest last. */
-  #theirs: readonly Way[] = [];
   /** Of the way in use, once it failed. */
   #failed: RelayToken | undefined;
   #beginAt = NEVER;
@@ -69,20 +55,21 @@ export class PeerWays {
   constructor(peer: PeerId, shared: Shared) {
     this.#peer = peer;
     this.#shared = shared;
+    this.#ways = new StandingWays(peer, shared);
   }
 
   /** Is there nothing to keep? */
   get isIdle(): boolean {
-    return !this.#isWanted && this.#asked === undefined && this.#standing().length === 0;
+    return !this.#isWanted && this.#asked === undefined && this.#ways.all.length === 0;
   }
 
   get dueAt(): Millis {
-    const ways = this.#standing().map((way) => way.until);
+    const ways = this.#ways.all.map((way) => way.until);
     return Math.min(this.#endAt, this.#beginAt, this.#refreshAt, this.#asked?.until ?? NEVER, ...ways) as Millis;
   }
 
   has(token: RelayToken): boolean {
-    return this.#asked?.token === token || this.#standing().some((way) => way.token === token);
+    return this.#asked?.token === token || this.#ways.of(token) !== undefined;
   }
 
   wanted(isWanted: boolean, now: Millis): RelaysFx[] {
@@ -95,8 +82,9 @@ export class PeerWays {
 
   failed(via: PeerId, now: Millis): RelaysFx[] {
     this.#blame(via, now);
-    if (this.#inUse?.via !== via) return [];
-    this.#failed = this.#inUse.token;
+    const way = this.#ways.inUse;
+    if (way?.via !== via) return [];
+    this.#failed = way.token;
     return this.#beginAt === NEVER ? this.#mend(now) : [];
   }
 
@@ -109,7 +97,7 @@ export class PeerWays {
     const fx: RelaysFx[] = [];
     if (now >= this.#endAt) fx.push(...this.#rest());
     if (this.#asked !== undefined && now >= this.#asked.until) fx.push(...this.#unanswered(this.#asked, now));
-    for (const way of this.#standing().filter(({ until }) => now >= until))
+    for (const way of this.#ways.all.filter(({ until }) => now >= until))
       fx.push(this.#endOf(way, 'lost'), ...this.#lose(way, way.via, now));
     if (now >= this.#refreshAt) fx.push(...this.#refresh(now));
     if (now >= this.#beginAt) fx.push(...this.#mend(now));
@@ -119,33 +107,30 @@ export class PeerWays {
   /** From a relay, and we are its destination. */
   setup(from: PeerId, { token, label, path }: Setup, now: Millis): RelaysFx[] {
     if (label === 0 || path.length < 2) return [drop('path')];
-    const known = this.#theirs.find((way) => way.token === token);
+    const known = this.#ways.theirs.find((way) => way.token === token);
     if (known === undefined ? this.has(token) : known.via !== from) return [drop('token')];
     const way = { token, via: from, label, relays: path.length - 1, until: (now + FORGET_MS) as Millis };
-    const fx: RelaysFx[] = [];
     if (known !== undefined) Object.assign(known, way);
-    else if (this.#shared.seats.take(from)) {
-      this.#theirs = [...this.#theirs, way];
-      if (this.#theirs.length > MAX_THEIRS) fx.push(this.#endOf(this.#drop(this.#theirs[0]!), 'unwanted'));
-    } else return [this.#endOf(way, 'full')];
+    else if (!this.#ways.addTheirs(way)) return [this.#endOf(way, 'full')];
+    const { surplus } = this.#ways;
     const ready = { kind: 'ready', token, label: 0, relays: 0 } as const;
-    return [...this.#tell(), { kind: 'say', to: from, frame: ready }, ...fx];
+    const over = surplus === undefined ? [] : [this.#dismiss(surplus, 'unwanted')];
+    return [...this.#tell(), { kind: 'say', to: from, frame: ready }, ...over];
   }
 
   ready(from: PeerId, { token, label, relays }: Ready, now: Millis): RelaysFx[] {
-    const isAsked = this.#asked?.token === token && this.#asked.via === from;
-    const isAgain = this.#ours?.token === token && this.#ours.via === from;
-    if (!isAsked && !isAgain) return [drop('token')];
+    const way = [this.#asked, this.#ways.ours].find((one) => one?.token === token);
+    if (way?.via !== from) return [drop('token')];
     if (label === 0 || relays < 1 || relays > MAX_RELAYS) return [drop('label')];
-    const until = (now + FORGET_MS) as Millis;
-    if (isAgain) {
+    const fresh = { token, via: from, label, relays, until: (now + FORGET_MS) as Millis };
+    if (way === this.#ways.ours) {
       if (token !== this.#failed) this.#failures = 0; // it has done its work for a while
-      Object.assign(this.#ours!, { label, relays, until });
+      Object.assign(way, fresh);
       return this.#tell();
     }
     const replaced = this.#replaced();
     this.#asked = undefined;
-    this.#ours = { token, via: from, label, relays, until };
+    this.#ways.setOurs(fresh);
     this.#refreshAt = (now + jittered(REFRESH_MS, this.#shared.random)) as Millis;
     return [...this.#tell(), ...replaced];
   }
@@ -153,14 +138,14 @@ export class PeerWays {
   end(from: PeerId, { token, culprit }: End, now: Millis): RelaysFx[] {
     if (this.#asked?.token === token && this.#asked.via === from)
       return [...this.#refused(culprit, now), ...this.#tell()];
-    const way = this.#standing().find((one) => one.token === token && one.via === from);
-    if (way === undefined) return [drop('token')];
+    const way = this.#ways.of(token);
+    if (way?.via !== from) return [drop('token')];
     return [...this.#lose(way, culprit, now), ...this.#tell()];
   }
 
   /** The connection to a neighbour ended. */
   lost(neighbour: PeerId, now: Millis): RelaysFx[] {
-    const ways = this.#standing().filter((way) => way.via === neighbour);
+    const ways = this.#ways.all.filter((way) => way.via === neighbour);
     const fx = ways.flatMap((way) => this.#lose(way, neighbour, now));
     if (this.#asked?.via === neighbour) fx.push(...this.#refused(neighbour, now));
     return [...fx, ...this.#tell()];
@@ -169,22 +154,13 @@ export class PeerWays {
   /** Gives up everything. */
   close(): RelaysFx[] {
     this.#isWanted = false;
-    const theirs = this.#theirs.map((way) => this.#endOf(this.#drop(way), 'unwanted'));
+    const theirs = this.#ways.theirs.map((way) => this.#dismiss(way, 'unwanted'));
     return [...this.#rest(), ...theirs, ...this.#tell()];
-  }
-
-  get #inUse(): Way | undefined {
-    const theirs = this.#theirs.at(-1);
-    return this.#shared.self < this.#peer ? (this.#ours ?? theirs) : (theirs ?? this.#ours);
-  }
-
-  #standing(): readonly Way[] {
-    return this.#ours === undefined ? this.#theirs : [this.#ours, ...this.#theirs];
   }
 
   /** What the sleeve has to hear. A way that is lost stays its way while another is asked for: it may be ready in a moment. */
   #tell(): RelaysFx[] {
-    const way = this.#inUse;
+    const way = this.#ways.inUse;
     if (way === undefined && this.#isWanted && this.#asked !== undefined) return [];
     const { via, label, relays } = this.#told ?? {};
     if (way?.via === via && way?.label === label && way?.relays === relays) return [];
@@ -194,7 +170,7 @@ export class PeerWays {
 
   /** Asks for a way, if one is wanted and what there is does not do. */
   #mend(now: Millis): RelaysFx[] {
-    const way = this.#inUse;
+    const way = this.#ways.inUse;
     const isMissing = this.#isWanted && (way === undefined || way.token === this.#failed);
     this.#beginAt = NEVER;
     return isMissing && this.#asked === undefined ? this.#begin(now) : [];
@@ -239,19 +215,19 @@ export class PeerWays {
   }
 
   #refresh(now: Millis): RelaysFx[] {
-    const way = this.#ours!;
-    if (way !== this.#inUse) return [this.#endOf(this.#drop(way), 'unwanted')];
+    const way = this.#ways.ours!;
+    if (way !== this.#ways.inUse) return [this.#dismiss(way, 'unwanted')];
     this.#refreshAt = (now + jittered(REFRESH_MS, this.#shared.random)) as Millis;
     return [this.#setupOf(way, [])];
   }
 
   /** What the way that is ready takes the place of. */
   #replaced(): RelaysFx[] {
-    const failed = this.#theirs.find((way) => way.token === this.#failed);
+    const [ours, failed] = [this.#ways.ours, this.#ways.theirs.find((way) => way.token === this.#failed)];
     this.#failed = undefined;
     return [
-      ...(this.#ours === undefined ? [] : [this.#endOf(this.#drop(this.#ours), 'unwanted')]),
-      ...(failed === undefined ? [] : [this.#endOf(this.#drop(failed), 'failed', failed.via)]),
+      ...(ours === undefined ? [] : [this.#dismiss(ours, 'unwanted')]),
+      ...(failed === undefined ? [] : [this.#dismiss(failed, 'failed', failed.via)]),
     ];
   }
 
@@ -261,27 +237,28 @@ export class PeerWays {
     return this.#mend(now);
   }
 
-  #drop(way: Way): Way {
-    if (way === this.#ours) {
-      this.#ours = undefined;
-      this.#refreshAt = NEVER;
-    } else {
-      this.#theirs = this.#theirs.filter((one) => one !== way);
-      this.#shared.seats.release(way.via);
-    }
-    return way;
+  #drop(way: Way): void {
+    if (way === this.#ways.ours) this.#refreshAt = NEVER;
+    this.#ways.drop(way);
+  }
+
+  #dismiss(way: Way, reason: EndReason, culprit?: PeerId): RelaysFx {
+    this.#drop(way);
+    return this.#endOf(way, reason, culprit);
   }
 
   /** Nothing is wanted any more. */
   #rest(): RelaysFx[] {
-    const ours = [this.#asked, this.#ours && this.#drop(this.#ours)].filter((way) => way !== undefined);
+    const { ours } = this.#ways;
+    const fx = this.#asked === undefined ? [] : [this.#endOf(this.#asked, 'unwanted')];
+    if (ours !== undefined) fx.push(this.#dismiss(ours, 'unwanted'));
     this.#asked = undefined;
     this.#failed = undefined;
     this.#passedOver.clear();
     this.#failures = 0;
     this.#isCutOff = false;
     [this.#beginAt, this.#endAt] = [NEVER, NEVER];
-    return ours.map((way) => this.#endOf(way, 'unwanted'));
+    return fx;
   }
 
   #endOf({ token, via }: Asked, reason: EndReason, culprit?: PeerId): RelaysFx {

@@ -12,13 +12,13 @@ type Pair = readonly [string, string];
 function mesh(
   m: VirtualMesh,
   names: readonly string[],
-  reach: { only: readonly Pair[] } | { without: readonly Pair[] },
+  reach: { pairs: readonly Pair[] } | { without: readonly Pair[] },
 ): void {
   for (const [n, name] of names.entries()) m.start(name, names.slice(0, n), SLEEVE);
   const all = names.flatMap((a, n) => names.slice(n + 1).map((b): Pair => [a, b]));
   const isCut = ([a, b]: Pair): boolean =>
     'without' in reach && reach.without.some((p) => p.includes(a) && p.includes(b));
-  m.only('only' in reach ? reach.only : all.filter((pair) => !isCut(pair)));
+  m.only('pairs' in reach ? reach.pairs : all.filter((pair) => !isCut(pair)));
   m.run(15_000);
 }
 
@@ -58,7 +58,7 @@ function assertNothingHeld(m: VirtualMesh): void {
 test('the ends of a line of four have a way to each other 20 ms after one of them wants it, and not before', () => {
   inMesh(21, (m) => {
     const line = ['a', 'b', 'c', 'd'];
-    mesh(m, line, { only: line.slice(1).map((name, i) => [line[i]!, name] as const) });
+    mesh(m, line, { pairs: line.slice(1).map((name, i) => [line[i]!, name] as const) });
     assertNothingHeld(m);
     m.wantRelay('a', 'd');
     m.until('a way', () => m.relaysBetween('a', 'd')?.join() === 'b,c', 20, 1);
@@ -104,7 +104,7 @@ test('a relay that is killed is replaced within 50 ms by another, and comes back
 
 test('the only relay is killed and launched again: the way is there soon after its connections', () => {
   inMesh(24, (m) => {
-    mesh(m, ['hub', 's1', 's2'], { only: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
+    mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
     m.wantRelay('s1', 's2');
     m.wantRelay('s2', 's1');
     m.run(100);
@@ -120,7 +120,7 @@ test('the only relay is killed and launched again: the way is there soon after i
 test('an end that is killed and comes back has a way again when it wants one, whichever of the two it is', () => {
   for (const victim of ['s1', 's2'])
     inMesh(25, (m) => {
-      mesh(m, ['hub', 's1', 's2'], { only: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
+      mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
       m.wantRelay('s1', 's2');
       m.wantRelay('s2', 's1');
       m.run(5_000);
@@ -165,7 +165,7 @@ test('connections that data does not go over are no part of a way while there is
 
 test('a peer that leaves takes its ways along', () => {
   inMesh(30, (m) => {
-    mesh(m, ['hub', 's1', 's2'], { only: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
+    mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
     m.wantRelay('s1', 's2');
     m.run(5_000);
     m.host('s2').router.dispatch({ kind: 'ending', state: 'left' });

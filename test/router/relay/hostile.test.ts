@@ -249,6 +249,16 @@ test('an answer to a setup of ours counts from the relay that it went to, with a
   assert.deepEqual(r.table.ways.get(B), { via: N, label: 5, relays: 1 });
 });
 
+test('a ready for a way that the peer set up does not move ours, which goes by the same relay', () => {
+  const r = new Router();
+  const [asked] = r.want(B);
+  r.hear(N, ready({ token: asked!.token, label: 5, relays: 1 }));
+  r.hear(N, setup({ destination: SELF, path: [B, N] }));
+  assert.deepEqual(r.hear(N, ready({ label: 6, relays: 2 })), []);
+  assert.deepEqual(r.drops, ['relay-token']);
+  assert.deepEqual(r.table.ways.get(B), { via: N, label: 5, relays: 1 });
+});
+
 test('a relay that refuses, or does not answer, is named to the next; ten that refuse cost eight setups, then one in a while', () => {
   const r = new Router();
   let [asked] = r.want(B);
