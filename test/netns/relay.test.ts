@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attached, joinedRouters, pathsUp, PingStream, sleep } from '../support/mesh-lab.js';
-import { createLab, eventually, ping, type Namespace } from '../support/netns.js';
+import { createLab, eventually, ping, type Host, type Namespace } from '../support/netns.js';
 import { bothWays, broadcastHeard, carriedBy, connection, sleeveStands } from '../support/overlay-lab.js';
 import { PingWatch } from '../support/ping-watch.js';
 import { allSeeAll, launchRouter, type RouterProcess } from '../support/router-process.js';
@@ -162,4 +162,22 @@ test('in a line of four hosts the ends ping each other and do TCP over two relay
   t.diagnostic(await e.must('status'));
   t.diagnostic(await e.must('status', 'topology'));
   t.diagnostic(await e.must('status', 'connections'));
+});
+
+test('hosts with no address in common reach each other through one that has both', async () => {
+  const [four, six, both] = ['i', 'j', 'k'].map((name) => lab.host(name)) as [Host, Host, Host];
+  four.netns.ip(`addr del ${four.v6}/64 dev eth0`);
+  six.netns.ip(`addr del ${six.v4}/24 dev eth0`);
+  const k = await launchRouter(lab, both);
+  const i = await launchRouter(lab, four, both.v4);
+  const j = await launchRouter(lab, six, `[${both.v6}]`);
+  await allSeeAll([i, j, k], 60_000);
+  const ci = await attached(lab, i, 'ci', '10.33.0.1/12', 'fd32::b1/64');
+  await attached(lab, j, 'cj', '10.33.0.2/12', 'fd32::b2/64');
+  await carriedBy('relay', i, j);
+  assert.equal((await connection(i, j)).reason, 'relayed by k (no address in common)');
+  for (const address of ['10.33.0.2', 'fd32::b2']) {
+    await allArrive(ci, address);
+    await allArrive(ci, address, '-s', '10000');
+  }
 });
