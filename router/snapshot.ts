@@ -59,6 +59,7 @@ const LEFT_IS_SHOWN_MS = 10 * 60_000;
 
 export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
   const { records, bytes, streams, heldBlocks } = core.options.store.stats();
+  const relayedWays = core.planes.relaysHeld?.transits ?? 0;
   return {
     peers: core.ledger.book.ids().flatMap((id) => peerView(core, id, now)),
     edges: edgeViews(core),
@@ -67,7 +68,7 @@ export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
       ...t,
       state: t.peer !== undefined && core.connections.of(t.peer) !== undefined ? 'connected' : t.state,
     })),
-    counters: { ...Object.fromEntries(core.drops), records, recordBytes: bytes, streams, heldBlocks },
+    counters: { ...Object.fromEntries(core.drops), records, recordBytes: bytes, streams, heldBlocks, relayedWays },
   };
 }
 

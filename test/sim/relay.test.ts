@@ -1,6 +1,7 @@
 // Ways over relays between whole routers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { snapshotRouter } from '../../router/snapshot.js';
 import type { PathReport } from '../../router/types.js';
 import { inMesh, type VirtualMesh } from '../support/virtual-mesh.js';
 import { seededRandom } from '../support/virtual-time.js';
@@ -62,6 +63,8 @@ test('the ends of a line of four have a way to each other 20 ms after one of the
     assertNothingHeld(m);
     m.wantRelay('a', 'd');
     m.until('a way', () => m.relaysBetween('a', 'd')?.join() === 'b,c', 20, 1);
+    const relayed = m.running().map((h) => snapshotRouter(h.router.core, h.router.now).counters['relayedWays']);
+    assert.deepEqual(relayed, [0, 1, 1, 0]);
     m.run(10 * 60_000);
     assert.deepEqual(m.relaysBetween('a', 'd'), ['b', 'c']);
     m.wantRelay('a', 'd', false);
