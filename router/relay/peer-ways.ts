@@ -3,7 +3,7 @@
 //   event                            what is done
 //   wanted, no way stands            setup to the best hop, passing over who failed of late
 //   no hop                           back-off; then again, passing over nobody
-//   refused, unanswered for 3 s      setup to another hop, passing over the culprit; back-off if there is none
+//   refused, unanswered for 1 s      setup to another hop, passing over the culprit; back-off if there is none; and more patience
 //   ready                            the way stands; the one before is ended
 //   the way in use failed            setup anew, passing over its first relay; it stays in use until another is ready
 //   the way is lost                  setup anew, passing over the culprit
@@ -30,7 +30,8 @@ import { PassedOver } from './passed-over.js';
 import { drop, FORGET_MS, REFRESH_MS, type RelaysFx, type Shared } from './shared.js';
 import { StandingWays, type Asked, type Way } from './standing-ways.js';
 
-const ANSWER_MS = 3_000; // seven relays are passed twice, and some may be busy
+const PATIENCE_MS = 1_000; // doubled when it ran out: a first relay may be dead, or seven far away
+const MAX_PATIENCE_MS = 8_000;
 const LINGER_MS = 30_000;
 const SETUPS_PER_S = 0.5;
 const SETUPS_BURST = 8;
@@ -43,6 +44,7 @@ export class PeerWays {
   #isWanted = false;
   #endAt = NEVER;
   #asked: Asked | undefined;
+  #patienceMs = PATIENCE_MS;
   readonly #ways: StandingWays;
   #refreshAt = NEVER;
   /** Of the way in use, once it failed. */
@@ -130,6 +132,7 @@ export class PeerWays {
     }
     const replaced = this.#replaced();
     this.#asked = undefined;
+    this.#patienceMs = PATIENCE_MS;
     this.#ways.setOurs(fresh);
     this.#refreshAt = (now + jittered(REFRESH_MS, this.#shared.random)) as Millis;
     return [...this.#tell(), ...replaced];
@@ -187,7 +190,7 @@ export class PeerWays {
     this.#isCutOff = via === undefined;
     if (via === undefined || !this.#setups.take(now)) return this.#later(now);
     const token = relayToken(this.#shared.entropy(RELAY_TOKEN_BYTES));
-    this.#asked = { token, via, until: (now + ANSWER_MS) as Millis };
+    this.#asked = { token, via, until: (now + this.#patienceMs) as Millis };
     return [this.#setupOf(this.#asked, avoid)];
   }
 
@@ -206,6 +209,7 @@ export class PeerWays {
   }
 
   #unanswered(asked: Asked, now: Millis): RelaysFx[] {
+    this.#patienceMs = Math.min(2 * this.#patienceMs, MAX_PATIENCE_MS);
     return [this.#endOf(asked, 'unwanted'), ...this.#refused(asked.via, now)];
   }
 

@@ -304,6 +304,18 @@ test('who is passed over is not after half a minute, and at once when there is n
   assert.deepEqual([...late.searches.at(-1)!.passOver], [N]);
 });
 
+test('a relay that does not answer is passed over after a second, the next after two, and never after more than eight', () => {
+  const r = new Router();
+  const waits: number[] = [];
+  r.want(B);
+  for (let [now, since] = [0, 0]; waits.length < 5; now += 100) {
+    const said = r.tick(now);
+    if (said.some((f) => f.kind === 'end')) waits.push(now - since);
+    if (said.some((f) => f.kind === 'setup')) since = now;
+  }
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 8_000]);
+});
+
 test('when all relays have refused, all are asked again after a while', () => {
   const r = new Router();
   r.hops = [N, P, A];
