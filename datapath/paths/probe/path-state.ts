@@ -11,6 +11,10 @@ export const LOSSES_TO_DOWN = 3;
 export const ECHOES_TO_UP = 3;
 export const QUICK_MS = 200;
 export const DOWN_MS = 1_000;
+/** A path that is down for this long may never have been one: behind a hub most are not. One that comes back is still up, and
+ *  trusted, within five seconds. */
+export const LONG_DOWN_AFTER_MS = 60_000;
+export const LONG_DOWN_MS = 3_000;
 /** While the pair has traffic: three losses at this pace are known within a second. */
 export const BUSY_MS = 250;
 export const IDLE_MS = 5_000;
@@ -220,7 +224,8 @@ function paceMs(p: Path, now: Millis): number {
     case 'probing':
       return QUICK_MS;
     case 'down':
-      return p.echoes > 0 ? QUICK_MS : DOWN_MS;
+      if (p.echoes > 0) return QUICK_MS;
+      return now - (p.losingSince ?? now) < LONG_DOWN_AFTER_MS ? DOWN_MS : LONG_DOWN_MS;
     case 'up':
       return isBusy(p, now) ? BUSY_MS : idleMs(p);
   }
