@@ -1,8 +1,9 @@
 // What the main thread knows of each peer: its session and the ones before it, the ways to it, and its counters.
 import type { PeerId } from '../../router/types.js';
-import type { Session } from './sleeve.js';
-import { createPeerBuffer, createSessionBuffer, PEER_COUNTERS, type PeerCounter } from './worker/shared.js';
+import type { Session, SleeveTraffic } from './sleeve.js';
 import type { Command, RelayedWay, Remote, SessionKeys, SleeveWay } from './worker/messages.js';
+import { createPeerBuffer, PeerCounts, type PeerCounter } from './worker/peer-counters.js';
+import { createSessionBuffer } from './worker/shared.js';
 
 /** Sessions before the current one that still open: two rekeys within the grace, and no more. */
 const MAX_OLD = 2;
@@ -14,6 +15,8 @@ interface OldSession {
 
 interface Peer {
   readonly buffer: SharedArrayBuffer;
+  readonly counts: PeerCounts;
+  rekeys: number;
   keys: SessionKeys | undefined;
   /** Keys that the peer may not have yet. */
   next: SessionKeys | undefined;
@@ -42,7 +45,8 @@ export class PeerBook {
     if (known) return known;
     const buffer = createPeerBuffer();
     const blank = { keys: undefined, next: undefined, remote: undefined, said: undefined, relay: undefined } as const;
-    const peer: Peer = { buffer, ...blank, carrier: 'direct', pathMtus: {}, old: [] };
+    const counts = new PeerCounts(buffer);
+    const peer: Peer = { buffer, counts, rekeys: 0, ...blank, carrier: 'direct', pathMtus: {}, old: [] };
     this.#peers.set(id, peer);
     this.#tell({ kind: 'peer', peer: id, counters: buffer });
     return peer;
@@ -68,7 +72,10 @@ export class PeerBook {
   }
 
   #use(id: PeerId, peer: Peer, keys: SessionKeys, remote: Remote | undefined): void {
-    if (peer.keys) this.#retire(peer, peer.keys);
+    if (peer.keys) {
+      this.#retire(peer, peer.keys);
+      peer.rekeys++;
+    }
     if (peer.next && peer.next !== keys) this.#tell({ kind: 'expire', receiveIndex: peer.next.receiveIndex });
     peer.next = undefined;
     peer.keys = keys;
@@ -113,12 +120,16 @@ export class PeerBook {
   }
 
   countersOf(id: PeerId): Readonly<Record<PeerCounter, number>> | undefined {
-    const buffer = this.#peers.get(id)?.buffer;
-    return buffer && named(new Float64Array(buffer));
+    return this.#peers.get(id)?.counts.sums();
+  }
+
+  trafficOf(id: PeerId): SleeveTraffic | undefined {
+    const peer = this.#peers.get(id);
+    return peer && { direct: peer.counts.way('direct'), relay: peer.counts.way('relay'), rekeys: peer.rekeys };
   }
 
   counters(): Map<PeerId, Record<PeerCounter, number>> {
-    return new Map([...this.#peers].map(([id, { buffer }]) => [id, named(new Float64Array(buffer))]));
+    return new Map([...this.#peers].map(([id, { counts }]) => [id, counts.sums()]));
   }
 
   /** What a new worker must hear of the peers. The counters that sealed stay in shared memory, so none is used twice. */
@@ -174,6 +185,3 @@ const wayCommands = (peer: PeerId, { relay, carrier, pathMtus }: Peer): Command[
   }),
   ...(carrier === 'direct' ? [] : [{ kind: 'carry', peer, way: carrier } as const]),
 ];
-
-const named = (values: Float64Array): Record<PeerCounter, number> =>
-  Object.fromEntries(PEER_COUNTERS.map((name, i) => [name, values[i]!])) as Record<PeerCounter, number>;

@@ -6,10 +6,12 @@ import type { Cipher } from './native/sealing.js';
 import { IFREQ, removeTap } from './native/tap.js';
 import { TwoWorkers } from './two-workers.js';
 import type { RelayedWay, SleeveWay } from './worker/messages.js';
-import type { PeerCounter, Total } from './worker/shared.js';
+import type { PeerCounter, WayTraffic } from './worker/peer-counters.js';
+import type { Total } from './worker/shared.js';
 
 export type { Cipher } from './native/sealing.js';
 export type { RelayedWay, SleeveWay } from './worker/messages.js';
+export type { WayTraffic } from './worker/peer-counters.js';
 export { HISTOGRAM_BOUNDS } from './worker/shared.js';
 
 export interface SleeveOptions {
@@ -73,6 +75,12 @@ export interface SleeveCounters {
   readonly bufferDrops: number;
 }
 
+/** All that is counted of one peer. */
+export interface SleeveTraffic extends Readonly<Record<SleeveWay, WayTraffic>> {
+  /** How often other keys took the place of those in use. */
+  readonly rekeys: number;
+}
+
 export interface Sleeve {
   /** Carries a network over the TAP of that name, which is made where there is none; undefined: no longer.
    *  @throws SyscallError EBUSY, EPERM, EINVAL */
@@ -98,8 +106,10 @@ export interface Sleeve {
   /** What comes with this label of ours from where the session with `from` is, goes on to where that with `to` is, wherever
    *  they move. A neighbour without a session: it is dropped, until there is one. */
   relayRule(label: number, rule: RelayRule | undefined): void;
-  /** Of one peer: cheap. @returns undefined for one that was never named */
+  /** Of one peer, over both ways: cheap. @returns undefined for one that was never named */
   peerCounters(peer: PeerId): Readonly<Record<PeerCounter, number>> | undefined;
+  /** @returns undefined for one that was never named */
+  peerTraffic(peer: PeerId): SleeveTraffic | undefined;
   counters(): SleeveCounters;
   /** TAPs stay, sockets and threads go. Idempotent. */
   close(): Promise<void>;

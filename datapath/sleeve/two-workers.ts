@@ -15,11 +15,11 @@ import {
   type Family,
   type UdpSocket,
 } from './native/udp.js';
-import type { PeerCounter } from './worker/shared.js';
 import { PeerBook } from './peer-book.js';
-import type { Session, Sleeve, SleeveCounters, SleeveOptions } from './sleeve.js';
+import type { Session, Sleeve, SleeveCounters, SleeveOptions, SleeveTraffic } from './sleeve.js';
 import { Supervisor } from './supervisor.js';
 import type { Command, RelayedWay, Remote, Report, SleeveWay } from './worker/messages.js';
+import type { PeerCounter } from './worker/peer-counters.js';
 
 type Role = 'tx' | 'rx';
 
@@ -147,6 +147,10 @@ export class TwoWorkers implements Sleeve {
 
   peerCounters(peer: PeerId): Readonly<Record<PeerCounter, number>> | undefined {
     return this.#peers.countersOf(peer);
+  }
+
+  peerTraffic(peer: PeerId): SleeveTraffic | undefined {
+    return this.#peers.trafficOf(peer);
   }
 
   counters(): SleeveCounters {

@@ -6,6 +6,7 @@ import type {
   Sleeve,
   SleeveCounters,
   SleeveEvent,
+  SleeveTraffic,
   SleeveWay,
 } from '../../datapath/sleeve/sleeve.js';
 
@@ -114,6 +115,13 @@ export class FakeSleeve implements Sleeve {
 
   peerCounters(peer: PeerId): ReturnType<Sleeve['peerCounters']> {
     return this.traffic.get(peer) as ReturnType<Sleeve['peerCounters']>;
+  }
+
+  /** All of it by the direct way. */
+  peerTraffic(peer: PeerId): SleeveTraffic | undefined {
+    const counted = this.traffic.get(peer);
+    const nothing = { ...PEER_COUNTS, txDatagrams: 0, rxDatagrams: 0, txSplit: 0, txSizes: [], rxSizes: [], drops: {} };
+    return counted && { direct: { ...nothing, ...counted }, relay: nothing, rekeys: 0 };
   }
 
   counters(): SleeveCounters {

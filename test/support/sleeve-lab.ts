@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { after } from 'node:test';
 import type { Cipher, SleeveCounters, SleeveEvent } from '../../datapath/sleeve/sleeve.js';
-import type { PeerCounter } from '../../datapath/sleeve/worker/shared.js';
+import type { PeerCounter } from '../../datapath/sleeve/worker/peer-counters.js';
 import type { Ip, PeerId } from '../../router/types.js';
 import type { Namespace } from '../../cli/demo/namespace.js';
 import { eventually, type Host, type Lab } from './netns.js';

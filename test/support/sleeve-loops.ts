@@ -7,14 +7,15 @@ import { closeQuietly, read, write } from '../../datapath/sleeve/native/io.js';
 import { createMemory, type Memory } from '../../datapath/sleeve/native/memory.js';
 import { Sealing } from '../../datapath/sleeve/native/sealing.js';
 import { openUdp, readSockaddr, sockaddr, SOCKADDR_BYTES } from '../../datapath/sleeve/native/udp.js';
-import type { Report, SessionKeys } from '../../datapath/sleeve/worker/messages.js';
+import type { Report, SessionKeys, SleeveWay } from '../../datapath/sleeve/worker/messages.js';
+import { createPeerBuffer, PeerCounts, type WayTraffic } from '../../datapath/sleeve/worker/peer-counters.js';
 import { SendPeers, type SendPeer } from '../../datapath/sleeve/worker/peers.js';
 import { Receiver } from '../../datapath/sleeve/worker/receiver.js';
 import { Relay } from '../../datapath/sleeve/worker/relay.js';
 import { RxLoop } from '../../datapath/sleeve/worker/rx-loop.js';
 import { Sender } from '../../datapath/sleeve/worker/sender.js';
 import { OpenSessions } from '../../datapath/sleeve/worker/sessions.js';
-import { createPeerBuffer, createSessionBuffer, Totals, type Total } from '../../datapath/sleeve/worker/shared.js';
+import { createSessionBuffer, Totals, type Total } from '../../datapath/sleeve/worker/shared.js';
 import { TxLoop, type TxNetwork } from '../../datapath/sleeve/worker/tx-loop.js';
 import { nativeCall } from '../../datapath/syscalls.js';
 import type { Mac, PeerId } from '../../router/types.js';
@@ -88,6 +89,7 @@ export class LoopHost {
   readonly #totals = new Totals(Totals.create());
   readonly #peers: { readonly tx: SendPeers; readonly rx: SendPeers };
   readonly #sessions: OpenSessions;
+  readonly #counts = new Map<PeerId, PeerCounts>();
   readonly #loops: { readonly tx: TxLoop; readonly rx: RxLoop };
   readonly #network: TxNetwork;
   readonly #outside: number;
@@ -126,6 +128,7 @@ export class LoopHost {
   /** Makes a peer known by these keys. @param port where it listens */
   know(peer: PeerId, keys: Omit<SessionKeys, 'state'>, port: number, mac: Mac): void {
     const [whole, buffer] = [{ ...keys, state: createSessionBuffer() }, createPeerBuffer()];
+    this.#counts.set(peer, new PeerCounts(buffer));
     const remote = { family: 'v4', sockaddr: sockaddr('v4', LOCALHOST, port) } as const;
     for (const peers of [this.#peers.tx, this.#peers.rx]) {
       peers.add(peer, buffer);
@@ -144,6 +147,12 @@ export class LoopHost {
 
   setPathMtu(peer: PeerId, bytes: number): void {
     this.#peers.tx.setPathMtu(this.#peers.tx.find(peer)!, 'direct', bytes);
+  }
+
+  /** From now on what goes to the peer goes to that port. */
+  move(peer: PeerId, port: number): void {
+    const remote = { family: 'v4', sockaddr: sockaddr('v4', LOCALHOST, port) } as const;
+    this.#peers.tx.setRemote(this.#peers.tx.find(peer)!, remote);
   }
 
   /** A frame, virtio header first, leaves the container: all is sent that comes of it. */
@@ -170,6 +179,11 @@ export class LoopHost {
 
   total(of: Total): number {
     return this.#totals.named()[of];
+  }
+
+  /** What is counted of a peer. */
+  traffic(of: PeerId, way: SleeveWay): WayTraffic {
+    return this.#counts.get(of)!.way(way);
   }
 
   close(): void {

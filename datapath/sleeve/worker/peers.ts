@@ -5,6 +5,7 @@ import type { Memory } from '../native/memory.js';
 import type { Sealer, Sealing } from '../native/sealing.js';
 import { OUTER_BYTES, type Lane } from '../wire/datagram.js';
 import type { RelayedWay, Remote, SessionKeys, SleeveWay, Socket } from './messages.js';
+import { workerCounters } from './peer-counters.js';
 import { sessionState } from './shared.js';
 
 /** Before a datagram, bytes. */
@@ -27,6 +28,8 @@ export interface DirectWay {
   family: Family;
   /** Of a whole IP packet, bytes. */
   pathMtu: number;
+  /** What this worker counts of it. */
+  readonly counters: Float64Array;
 }
 
 /** To the peer that passes it on under this label. Where that one is, its own direct way says. */
@@ -40,12 +43,13 @@ interface OverRelay {
 /** A peer that can be sent to. Mutable: one object lives as long as the peer does, in every table that names it. */
 export interface SendPeer {
   readonly id: PeerId;
-  readonly counters: Float64Array;
+  /** What this worker counts of each way. */
+  readonly counted: Readonly<Record<SleeveWay, Float64Array>>;
   readonly direct: DirectWay;
   relay: OverRelay | undefined;
   /** What data takes; over relays only while there is such a way. */
   carrier: SleeveWay;
-  /** From here to `roomBytes`: copied from the way that is in use, for each datagram asks for them. */
+  /** From here to `counters`: copied from the way that is in use, for each datagram asks for them. */
   name: number;
   nameBytes: number;
   fd: number;
@@ -55,6 +59,7 @@ export interface SendPeer {
   family: Family;
   /** The largest message that one datagram of the path holds. */
   roomBytes: number;
+  counters: Float64Array;
   sealer: Sealer | undefined;
   receiver: number;
   /** Next counter, and where it is kept before it is used. */
@@ -138,10 +143,14 @@ export class SendPeers {
 
   #create(id: PeerId, counters: SharedArrayBuffer): SendPeer {
     const name = this.#memory.take(SOCKADDR_BYTES.v6);
-    const nowhere = { name, nameBytes: 0, fd: -1, hasGso: false, family: 'v4' } as const;
+    const counted = {
+      direct: workerCounters(counters, this.#lane, 'direct'),
+      relay: workerCounters(counters, this.#lane, 'relay'),
+    };
+    const nowhere = { name, nameBytes: 0, fd: -1, hasGso: false, family: 'v4', counters: counted.direct } as const;
     return {
       id,
-      counters: new Float64Array(counters),
+      counted,
       direct: { ...nowhere, pathMtu: FIRST_PATH_MTU },
       relay: undefined,
       carrier: 'direct',
@@ -160,6 +169,7 @@ export class SendPeers {
 /** What is sealed for the peer from now on goes this way: over relays where there is such a way, else straight. */
 export function useWay(peer: SendPeer, wanted: SleeveWay): void {
   const relay = wanted === 'relay' ? peer.relay : undefined;
+  peer.counters = peer.counted[relay === undefined ? 'direct' : 'relay'];
   const { name, nameBytes, fd, hasGso, family } = relay?.via.direct ?? peer.direct;
   peer.name = name;
   peer.nameBytes = nameBytes;

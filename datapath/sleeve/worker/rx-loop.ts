@@ -17,12 +17,13 @@ import {
 } from '../wire/message.js';
 import { isNew, take } from '../wire/replay.js';
 import type { Report } from './messages.js';
+import { PEER, PEER_DROP, RX_SIZES, type PeerDrop } from './peer-counters.js';
 import { useWay } from './peers.js';
 import { BATCH_BYTES, type Receiver } from './receiver.js';
 import type { Relay } from './relay.js';
 import type { Sender } from './sender.js';
-import type { OpenSession, OpenSessions } from './sessions.js';
-import { PEER, TOTAL, type Totals } from './shared.js';
+import type { Inlet, OpenSession, OpenSessions } from './sessions.js';
+import { TOTAL, type Totals } from './shared.js';
 
 const IOV_BYTES = 16;
 /** A frame may begin in one batch and end in the next but one. */
@@ -129,6 +130,14 @@ export class RxLoop {
     if (fault !== undefined) return fault;
     const session = sessions.find(view.getUint32(at + OUTER.receiver));
     if (session === undefined) return 'no-session';
+    const inlet = session.inlets[bytes[at + OUTER.hops] === 0 ? 0 : 1];
+    const wrong = this.#open(session, inlet, at, length);
+    if (wrong !== undefined) inlet.counters[PEER_DROP[wrong]]!++;
+    return wrong;
+  }
+
+  #open(session: OpenSession, inlet: Inlet, at: number, length: number): PeerDrop | undefined {
+    const { bytes, view } = this.#world.memory;
     const lane = bytes[at + OUTER.lane] as Lane;
     const counter = counterAt(view, at + OUTER.counter);
     const window = session.windows[lane];
@@ -139,8 +148,8 @@ export class RxLoop {
     if (!opener.open(at + OUTER.counter, messageBytes)) return 'tag';
     if (take(window, counter) && bytes[at + OUTER.hops] === 0) this.#follow(session); // a relay's address is not the peer's
     if (!session.isHeard) this.#confirm(session);
-    session.peer.counters[PEER.rxDatagrams]!++;
-    return this.#message(session, at + OUTER_BYTES, messageBytes);
+    inlet.counters[PEER.rxDatagrams]!++;
+    return this.#message(session, inlet, at + OUTER_BYTES, messageBytes);
   }
 
   /** The newest datagram of a session that came straight from its peer says where that is now. */
@@ -160,13 +169,13 @@ export class RxLoop {
     this.#world.report({ kind: 'heard', peer: session.peer.id, receiveIndex: session.receiveIndex });
   }
 
-  #message(session: OpenSession, at: number, length: number): keyof typeof TOTAL | undefined {
+  #message(session: OpenSession, inlet: Inlet, at: number, length: number): PeerDrop | undefined {
     const { bytes, view } = this.#world.memory;
     const fault = checkMessage(bytes, view, at, length);
     if (fault !== undefined) return fault;
     switch (bytes[at]!) {
       case KIND.segment:
-        return this.#segment(session, at, length);
+        return this.#segment(inlet, at, length);
       case KIND.part: {
         const whole = session.assembler.push(bytes, view, at, length);
         if (whole === undefined) return undefined;
@@ -174,7 +183,7 @@ export class RxLoop {
         bytes.set(whole, this.#assembled);
         const wrong = checkMessage(bytes, view, this.#assembled, whole.length);
         if (wrong !== undefined || bytes[this.#assembled] !== KIND.segment) return wrong ?? 'message-kind';
-        const dropped = this.#segment(session, this.#assembled, whole.length);
+        const dropped = this.#segment(inlet, this.#assembled, whole.length);
         this.#endRun();
         return dropped;
       }
@@ -187,8 +196,8 @@ export class RxLoop {
     }
   }
 
-  #segment(session: OpenSession, at: number, length: number): keyof typeof TOTAL | undefined {
-    const fault = this.joiner.push(session, at, length);
+  #segment(inlet: Inlet, at: number, length: number): PeerDrop | undefined {
+    const fault = this.joiner.push(inlet, at, length);
     if (!this.joiner.isOpen) this.#runBatch = -1;
     else if (this.joiner.segments === 1) this.#runBatch = this.#batch;
     return fault;
@@ -217,8 +226,9 @@ export class RxLoop {
 
   #write(joined: Joined): void {
     const { memory, taps, totals, report } = this.#world;
+    const { counters } = joined.from as Inlet;
     const fd = taps.get(joined.vni);
-    if (fd === undefined) return totals.add(TOTAL['unknown-network']);
+    if (fd === undefined) return this.#drop(counters, 'unknown-network');
     const { view, base } = memory;
     const iov = this.#iov;
     const { offsets, lengths } = joined;
@@ -230,19 +240,24 @@ export class RxLoop {
       view.setUint32(entry + 8, lengths[i]!, true);
       view.setUint32(entry + 12, 0, true);
     }
-    totals.frame(joined.segments);
+    const size = totals.frame(joined.segments);
     if (joined.isMended) totals.add(TOTAL.mended);
     if (writev(fd, base + iov, joined.pieces) >= 0) {
-      const { counters } = (joined.from as OpenSession).peer;
       counters[PEER.rxFrames]!++;
       counters[PEER.rxBytes]! += joined.bytes - VIRTIO_BYTES;
+      counters[RX_SIZES + size]!++;
       return;
     }
     const errno = lastErrno();
     if (errno === ERRNO.EBADFD || errno === ERRNO.EBADF) {
-      totals.add(TOTAL['tap-lost']);
+      this.#drop(counters, 'tap-lost');
       report({ kind: 'tapLost', vni: joined.vni });
-    } else totals.add(errno === ERRNO.EINVAL || errno === ERRNO.EIO ? TOTAL['tap-refused'] : TOTAL['tap-full']);
+    } else this.#drop(counters, errno === ERRNO.EINVAL || errno === ERRNO.EIO ? 'tap-refused' : 'tap-full');
+  }
+
+  #drop(counters: Float64Array, reason: PeerDrop): void {
+    this.#world.totals.add(TOTAL[reason]);
+    counters[PEER_DROP[reason]]!++;
   }
 }
 

@@ -5,7 +5,8 @@ import { MAX_DATAGRAM_BYTES, OUTER, OUTER_BYTES, writeOuter, type Lane } from '.
 import type { Memory } from '../native/memory.js';
 import { UDP_SEGMENT } from '../native/udp.js';
 import { REJECT_AFTER, REKEY_AFTER, type SendPeer } from './peers.js';
-import { PEER, TOTAL, type Totals } from './shared.js';
+import { PEER, PEER_DROP, type PeerDrop } from './peer-counters.js';
+import { TOTAL, type Totals } from './shared.js';
 
 const SOL_UDP = 17;
 const MSGHDR_BYTES = 56; // struct msghdr on 64-bit Linux: name, namelen, iov, iovlen, control, controllen, flags
@@ -22,7 +23,7 @@ export const perCall = (datagramBytes: number): number =>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Where datagrams go. */
-export type Target = Pick<SendPeer, 'name' | 'nameBytes' | 'fd' | 'hasGso'>;
+export type Target = Pick<SendPeer, 'name' | 'nameBytes' | 'fd' | 'hasGso' | 'counters'>;
 
 export class Sender {
   readonly #memory: Memory;
@@ -56,7 +57,7 @@ export class Sender {
    */
   reserve(peer: SendPeer, count: number): boolean {
     if (peer.sealer === undefined || peer.next > REJECT_AFTER) {
-      this.#totals.add(peer.sealer === undefined ? TOTAL['no-session'] : TOTAL['key-worn-out']);
+      this.#drop(peer, peer.sealer === undefined ? 'no-session' : 'key-worn-out', count);
       return false;
     }
     peer.next += count;
@@ -90,8 +91,13 @@ export class Sender {
       to.hasGso = false;
       return this.#sendEach(to, at, length, datagramBytes);
     }
-    this.#totals.add(errno === ERRNO.EAGAIN ? TOTAL['socket-buffer'] : TOTAL['socket-error']);
+    this.#drop(to, errno === ERRNO.EAGAIN ? 'socket-buffer' : 'socket-error', Math.ceil(length / datagramBytes));
     return false;
+  }
+
+  #drop({ counters }: Target, reason: PeerDrop, datagrams: number): void {
+    this.#totals.add(TOTAL[reason], datagrams);
+    counters[PEER_DROP[reason]]! += datagrams;
   }
 
   #sendEach(to: Mutable<Target>, at: number, length: number, datagramBytes: number): boolean {

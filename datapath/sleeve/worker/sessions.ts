@@ -7,9 +7,15 @@ import type { SessionKeys } from './messages.js';
 import type { SendPeer } from './peers.js';
 import { sessionState } from './shared.js';
 
+/** What comes in a session by one of the ways. Segments of two inlets are never joined. */
+export interface Inlet {
+  readonly counters: Float64Array;
+}
+
 export interface OpenSession {
   readonly receiveIndex: number;
   readonly peer: SendPeer;
+  readonly inlets: readonly [direct: Inlet, relayed: Inlet];
   readonly openers: readonly [Opener, Opener];
   readonly windows: readonly [ReplayWindow, ReplayWindow];
   readonly assembler: Assembler;
@@ -41,6 +47,7 @@ export class OpenSessions {
     const session = {
       receiveIndex: receiver,
       peer,
+      inlets: [{ counters: peer.counted.direct }, { counters: peer.counted.relay }] as const,
       openers: [
         this.#sealing.opener({ cipher, key, lane: 0, receiver }),
         this.#sealing.opener({ cipher, key, lane: 1, receiver }),

@@ -5,11 +5,6 @@ import type { Lane } from '../wire/datagram.js';
 const COUNTER_BYTES = 8;
 const WINDOW_BYTES = Math.ceil(REPLAY_BYTES / 8) * 8;
 
-/** Of each peer; bytes are those of Ethernet frames. */
-export const PEER_COUNTERS = ['txFrames', 'txBytes', 'txDatagrams', 'rxFrames', 'rxBytes', 'rxDatagrams'] as const;
-export type PeerCounter = (typeof PEER_COUNTERS)[number];
-export const PEER = { txFrames: 0, txBytes: 1, txDatagrams: 2, rxFrames: 3, rxBytes: 4, rxDatagrams: 5 } as const;
-
 /** What a worker drops, by reason, and what else it counts. */
 export const TOTALS = [
   // either worker
@@ -43,11 +38,12 @@ export class Totals {
     this.#values[index]! += n;
   }
 
-  /** Counts a super-frame by its segments. */
-  frame(segments: number): void {
+  /** Counts a super-frame by its segments. @returns its class: the index of the first bound that it does not exceed */
+  frame(segments: number): number {
     let c = 0;
     while (c < HISTOGRAM_BOUNDS.length && segments > HISTOGRAM_BOUNDS[c]!) c++;
     this.#values[TOTALS.length + c]!++;
+    return c;
   }
 
   named(): Record<Total, number> {
@@ -77,5 +73,3 @@ export const sessionState = (buffer: SharedArrayBuffer): SessionState => ({
     replayWindow(buffer, 2 * COUNTER_BYTES + lane * WINDOW_BYTES),
   ) as unknown as [ReplayWindow, ReplayWindow],
 });
-
-export const createPeerBuffer = (): SharedArrayBuffer => new SharedArrayBuffer(PEER_COUNTERS.length * COUNTER_BYTES);

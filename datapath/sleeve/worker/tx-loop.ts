@@ -13,10 +13,11 @@ import { ERRNO, read } from '../native/io.js';
 import type { Memory } from '../native/memory.js';
 import { MAX_DATAGRAM_BYTES, OUTER_BYTES } from '../wire/datagram.js';
 import { VIRTIO_BYTES } from '../wire/message.js';
+import { PEER, PEER_DROP, TX_SIZES } from './peer-counters.js';
 import type { SendPeer } from './peers.js';
 import { FRAME_BYTES, READ_AT, ScatterReader } from './scatter-reader.js';
 import { MAX_SENT, perCall, type Sender } from './sender.js';
-import { PEER, TOTAL, type Totals } from './shared.js';
+import { TOTAL, type Totals } from './shared.js';
 import { Splitter } from './splitter.js';
 
 const OUT_BYTES = MAX_DATAGRAM_BYTES + READ_AT + FRAME_BYTES + 4_096;
@@ -140,7 +141,10 @@ export class TxLoop {
   }
 
   #sendTo(peer: SendPeer, vni: number, source: number, end: number): void {
-    if (peer.sealer === undefined) return this.#totals.add(TOTAL['no-session']);
+    if (peer.sealer === undefined) {
+      peer.counters[PEER_DROP['no-session']]!++;
+      return this.#totals.add(TOTAL['no-session']);
+    }
     const { bytes, view } = this.#memory;
     const cut = this.#cut;
     const fault = planCut(bytes, view, source, end, peer.roomBytes, cut);
@@ -221,6 +225,7 @@ export class TxLoop {
       writeHeaders(bytes, view, cut, source, message, vni, frame, i);
       copyPayload(bytes, cut, source, message, i);
       this.#totals.add(TOTAL.split);
+      peer.counters[PEER.txSplit]!++;
       this.#splitter.send(peer, messageBytes(cut, i), this.#copy);
     }
   }
@@ -229,7 +234,7 @@ export class TxLoop {
   #count(peer: SendPeer, cut: Cut, bytes: number): number {
     peer.counters[PEER.txFrames]!++;
     peer.counters[PEER.txBytes]! += bytes - VIRTIO_BYTES;
-    this.#totals.frame(cut.count);
+    peer.counters[TX_SIZES + this.#totals.frame(cut.count)]!++;
     this.#frame = (this.#frame + 1) >>> 0;
     return this.#frame;
   }

@@ -6,6 +6,7 @@ import { Sealing } from '../../../../datapath/sleeve/native/sealing.js';
 import { createMemory } from '../../../../datapath/sleeve/native/memory.js';
 import { OUTER, OUTER_BYTES, writeOuter } from '../../../../datapath/sleeve/wire/datagram.js';
 import { anyDatagram, anyForgery, anyMessage } from '../../../support/sleeve-forgeries.js';
+import { HISTOGRAM_BOUNDS } from '../../../../datapath/sleeve/worker/shared.js';
 import { KEYS, loopPair, MAC, Stranger, VNI, type LoopHost } from '../../../support/sleeve-loops.js';
 import { anySuperFrame, onTheWire, superFrame, type SuperFrame } from '../frame/segmentation.js';
 
@@ -23,6 +24,10 @@ const wire = (bytes: Uint8Array, f: SuperFrame): string[] => onTheWire(bytes, f.
 const LAST = superFrame({
   ...{ isIpv6: false, isTcp: true, tags: 0, options: 3, extension: false },
   ...{ gsoBytes: 1_300, payloadBytes: 9_001, flags: 0x18, seed: 5 },
+});
+const DATAGRAMS = superFrame({
+  ...{ isIpv6: false, isTcp: false, tags: 0, options: 0, extension: false },
+  ...{ gsoBytes: 1_300, payloadBytes: 3_900, flags: 0, seed: 6 },
 });
 
 /** Whatever has been, a frame that is in order arrives as it was sent. */
@@ -116,4 +121,58 @@ test('a peer that has the keys and seals nonsense makes no frame that is not one
     { numRuns: NUM_RUNS },
   );
   assert.ok(other.total('message-kind') > 0 && other.total('message-part') > 0 && other.total('gso-headers') > 0);
+});
+
+/** The size class of a super-frame of so many segments, by the bounds that `status` shows. */
+const classOf = (segments: number): number => {
+  const found = HISTOGRAM_BOUNDS.findIndex((bound) => segments <= bound);
+  return found < 0 ? HISTOGRAM_BOUNDS.length : found;
+};
+const histogram = (segments: number): number[] =>
+  Array.from({ length: HISTOGRAM_BOUNDS.length + 1 }, (_, i) => (i === classOf(segments) ? 1 : 0));
+
+test('what goes and comes is counted of its peer: frames, bytes, datagrams and sizes', () => {
+  const [near, far] = loopPair();
+  try {
+    near.setPathMtu(far.id, ROOMY);
+    near.send(LAST.bytes);
+    const frames = far.receive();
+    const bytes = frames.reduce((sum, frame) => sum + frame.length - VIRTIO_BYTES, 0);
+    const [sent, came] = [near.traffic(far.id, 'direct'), far.traffic(near.id, 'direct')];
+    assert.deepEqual([sent.txFrames, sent.txBytes, sent.txDatagrams], [1, LAST.bytes.length - VIRTIO_BYTES, 7]);
+    assert.deepEqual(sent.txSizes, histogram(7));
+    assert.deepEqual([came.rxFrames, came.rxBytes, came.rxDatagrams], [frames.length, bytes, 7]);
+    assert.deepEqual(
+      came.rxSizes.reduce((sum, n) => sum + n, 0),
+      frames.length,
+    );
+    assert.deepEqual([sent.drops, came.drops, sent.rxFrames, came.txFrames, sent.txSplit], [{}, {}, 0, 0, 0]);
+    near.setPathMtu(far.id, 600);
+    near.send(DATAGRAMS.bytes); // unlike TCP, UDP is not cut anew
+    assert.equal(near.traffic(far.id, 'direct').txSplit, 3);
+  } finally {
+    [near, far].forEach((end) => end.close());
+  }
+});
+
+test('what is dropped of a peer is counted of it by reason, with the way that it came', () => {
+  const [near, far] = loopPair();
+  const catcher = new Stranger();
+  try {
+    near.setPathMtu(far.id, ROOMY);
+    near.move(far.id, catcher.port);
+    near.send(LAST.bytes);
+    const datagrams = catcher.received();
+    const relayed = datagrams.map((d) => Uint8Array.from(d, (byte, i) => (i === OUTER.hops ? 3 : byte)));
+    const broken = Uint8Array.from(relayed[0]!, (byte, i) => (i === OUTER_BYTES ? byte ^ 1 : byte));
+    for (const d of [broken, ...relayed, relayed[0]!, datagrams[1]!]) catcher.send(far.socket.port, d);
+    far.receive();
+    const [direct, relay] = [far.traffic(near.id, 'direct'), far.traffic(near.id, 'relay')];
+    assert.deepEqual([relay.rxDatagrams, relay.drops], [7, { tag: 1, replay: 1 }]);
+    assert.ok(relay.rxFrames > 0);
+    assert.deepEqual([direct.rxDatagrams, direct.rxFrames, direct.drops], [0, 0, { replay: 1 }]);
+    assert.deepEqual([far.total('tag'), far.total('replay')], [1, 2]);
+  } finally {
+    [near, far, catcher].forEach((end) => end.close());
+  }
 });

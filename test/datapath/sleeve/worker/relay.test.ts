@@ -6,10 +6,11 @@ import { Sealing } from '../../../../datapath/sleeve/native/sealing.js';
 import { sockaddr } from '../../../../datapath/sleeve/native/udp.js';
 import { MAX_HOPS, OUTER, writeOuter } from '../../../../datapath/sleeve/wire/datagram.js';
 import type { Remote } from '../../../../datapath/sleeve/worker/messages.js';
+import { createPeerBuffer } from '../../../../datapath/sleeve/worker/peer-counters.js';
 import { SendPeers, useWay, type SendPeer } from '../../../../datapath/sleeve/worker/peers.js';
 import { Relay } from '../../../../datapath/sleeve/worker/relay.js';
 import { Sender } from '../../../../datapath/sleeve/worker/sender.js';
-import { createPeerBuffer, createSessionBuffer, Totals } from '../../../../datapath/sleeve/worker/shared.js';
+import { createSessionBuffer, Totals } from '../../../../datapath/sleeve/worker/shared.js';
 import type { PeerId } from '../../../../router/types.js';
 
 const LABEL = 5;
