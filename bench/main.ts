@@ -4,7 +4,7 @@
 //   ROUNDS=15   of throughput and sleeve     IDLE_S=60
 //   BENCH_LOCK=FILE   each round of the sleeve part holds this lock of flock(1), as others on the machine may do
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { attachPart } from './parts/attach.js';
 import { firePart } from './parts/fire.js';
 import { idlePart } from './parts/idle.js';
@@ -32,17 +32,18 @@ async function main(): Promise<number> {
   const startedAt = new Date().toISOString();
   const about = machine();
   const chosen = choose(process.env.PARTS);
+  mkdirSync(OUT, { recursive: true });
+  const file = `${OUT}/bench-${startedAt.replace(/\.\d+Z$/, 'Z').replaceAll(':', '')}.json`;
   const settings: Settings = {
     rounds: count('ROUNDS', 15),
     idleS: count('IDLE_S', 60),
     say: (progress) => console.error(`    ${progress}`),
+    keep: (value) => appendFileSync(`${file}l`, `${JSON.stringify(value)}\n`),
     exclusively: (work) => exclusively(process.env.BENCH_LOCK, work),
   };
   console.log(`mesh bench   Linux ${about.kernel}, Node ${about.node}, ${about.cpus} x ${about.cpu}`);
   const outcomes: Record<string, Outcome> = {};
   for (const part of chosen) outcomes[part.name] = await runPart(part, settings);
-  mkdirSync(OUT, { recursive: true });
-  const file = `${OUT}/bench-${startedAt.replace(/\.\d+Z$/, 'Z').replaceAll(':', '')}.json`;
   const { rounds, idleS } = settings;
   writeFileSync(file, JSON.stringify({ startedAt, machine: about, rounds, idleS, parts: outcomes }, undefined, 1));
   console.log(`\nevery value: ${file}`);

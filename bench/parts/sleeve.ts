@@ -39,6 +39,7 @@ async function measure(lab: Lab, settings: Settings): Promise<PartResult> {
     const order = contenders.map((_, k) => contenders[(i + k) % contenders.length]!);
     try {
       rounds.push(await measureRound(order, settings, noise));
+      settings.keep({ sleeve: rounds.at(-1), noise: noise.slice(-MEASUREMENTS.length) });
       say(`round ${i + 1} of ${count}: ${describe(contenders, rounds.at(-1)!)}`);
     } catch (error) {
       failed.push(`round ${i + 1} is left out: ${error instanceof Error ? error.message : String(error)}`);

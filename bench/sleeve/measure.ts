@@ -63,10 +63,11 @@ async function fourStreams(contender: Contender): Promise<Partial<Values>> {
   return { tcp4, drops: (await dropsOf(contender)) - before };
 }
 
-/** @returns median, ms. @throws AssertionError if one was lost */
-async function roundTrip({ name, from, address }: Contender): Promise<number> {
+/** @returns median, ms. @throws AssertionError if the kernel or we lost one, or a rival most of them */
+async function roundTrip({ name, kind, from, address }: Contender): Promise<number> {
   const { sent, received, rttMs } = await ping(from, address, PINGS, PING_INTERVAL_MS);
-  assert.equal(received, sent, `pings over ${name} were lost`);
+  const least = kind === 'rival' ? sent / 2 : sent;
+  assert.ok(received >= least, `${sent - received} of ${sent} pings over ${name} were lost`);
   return median(rttMs);
 }
 

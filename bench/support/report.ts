@@ -45,6 +45,8 @@ export interface Settings {
   /** How long the idle part counts, s. */
   readonly idleS: number;
   readonly say: (progress: string) => void;
+  /** Writes a value down at once, for a run may be ended before its part is through. */
+  readonly keep: (value: object) => void;
   /** Runs `work` while no other benchmark measures, where they have agreed on a lock. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
 }
