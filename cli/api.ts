@@ -76,6 +76,35 @@ export interface ConnectionStatus {
   readonly txBytes: number | null;
   readonly rxBytes: number | null;
   readonly sinceMs: number;
+  readonly overlays: OverlayCounts;
+  /** How often the sleeve's keys were replaced. */
+  readonly rekeys: number;
+  /** How often data took another overlay, how long ago the last time was, and why: `lost`, `better`, `narrow`, `dead`, `refused`. */
+  readonly changes: number;
+  readonly changedMs: number | null;
+  readonly changeReason: string;
+}
+
+/** What each overlay carried to and from a peer since the router started; null where there is nothing to count. */
+export interface OverlayCounts {
+  readonly vxlan: { readonly txBytes: number; readonly rxBytes: number } | null;
+  readonly sleeve: SleeveCounts | null;
+  readonly relay: SleeveCounts | null;
+}
+
+/** Frames may be super-frames; datagrams are probes as well. docs/sleeve.md says what the reasons mean. */
+export interface SleeveCounts {
+  readonly txFrames: number;
+  readonly txBytes: number;
+  readonly txDatagrams: number;
+  readonly rxFrames: number;
+  readonly rxBytes: number;
+  readonly rxDatagrams: number;
+  /** Segments that went in parts, for the path is too narrow for them. */
+  readonly txSplit: number;
+  /** Super-frames by how many segments they had, in the classes of `superFrameBounds`; the last is above all bounds. */
+  readonly superFrames: { readonly tx: readonly number[]; readonly rx: readonly number[] };
+  readonly drops: Readonly<Record<string, number>>;
 }
 
 /** A dial target that is not (yet) a peer, or one that fails. */
@@ -144,4 +173,6 @@ export interface StatusDocument {
   readonly macs?: readonly MacStatus[];
   readonly problems: readonly Problem[];
   readonly counters: Readonly<Record<string, number>>;
+  /** Upper bounds of the classes of `superFrames`, in segments. */
+  readonly superFrameBounds: readonly number[];
 }

@@ -14,6 +14,7 @@ import type {
   RelayWay,
   SessionKeys,
 } from '../router/types.js';
+import type { PeerTraffic } from './peer-traffic.js';
 
 /** An endpoint as the kernel needs it. Identified by `id`; creating it twice is creating it once. */
 export interface EndpointSpec {
@@ -52,6 +53,7 @@ export interface DatapathSnapshot {
   /** Rows wanted, and operations still to be done. */
   readonly rows: number;
   readonly pending: number;
+  readonly traffic: readonly PeerTraffic[];
   /** Repairs, resyncs, kernel refusals, probe drops, by name. */
   readonly counters: Readonly<Record<string, number>>;
 }

@@ -38,4 +38,7 @@ export type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSp
 export type { DatapathDeps } from './linux-datapath.js';
 export { KernelError } from './kernel.js';
 export { underlayMtu } from './underlay.js';
+export type { PeerTraffic } from './peer-traffic.js';
+export type { WayTraffic } from './sleeve/sleeve.js';
+export { HISTOGRAM_BOUNDS } from './sleeve/worker/shared.js';
 export { networkMtu, SLEEVE_OVERHEAD, VXLAN_OVERHEAD } from './mtu.js';

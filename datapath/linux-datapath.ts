@@ -176,6 +176,7 @@ export class LinuxDatapath implements Datapath {
 
   snapshot(): DatapathSnapshot {
     const active = [...this.#want.networks.values()].filter((network) => network.forward !== undefined);
+    const vxlans = this.#deps.paths.paths();
     const networks = active.map((network) => ({
       network: network.name,
       bridge: bridgeName(network),
@@ -191,7 +192,8 @@ export class LinuxDatapath implements Datapath {
         ...this.#overlays.capabilities(),
         ...[this.#linkState('sleeve')].filter(({ ok }) => !ok),
       ],
-      paths: this.#deps.paths.paths().map((path) => this.#overlays.describe(path)),
+      paths: vxlans.map((path) => this.#overlays.describe(path)),
+      traffic: vxlans.map((path) => this.#overlays.traffic(path)),
       networks,
       rows: networks.reduce((sum, { rows }) => sum + rows, 0),
       pending: this.#want.pending,

@@ -12,10 +12,11 @@ import type {
 import type { Clock } from './clock.js';
 import type { Capability, DatapathConfig } from './datapath.js';
 import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
-import { OverlayChoice, type Carrier, type CarrierState, type OverlayEvent } from './overlay.js';
+import { OverlayChoice, type Carrier, type CarrierState, type ChangeReason, type OverlayEvent } from './overlay.js';
 import { sameWay, wayTo, type Way } from './paths/path-report.js';
 import { passesAtLeast, passesAtMost, type Path } from './paths/probe/path-state.js';
 import { SleeveProbes } from './paths/sleeve-probes.js';
+import { bytesOfAll, changed, NO_CHANGES, type OverlayChanges, type PeerTraffic } from './peer-traffic.js';
 import { relayReport, type RelayFacts } from './relay-report.js';
 import { RelayWays } from './relay-ways.js';
 import { sleeveReport } from './sleeve-report.js';
@@ -46,6 +47,7 @@ interface Peer {
   /** Undefined: it has no address that we could send to, and can be reached through others. */
   readonly way: Way | undefined;
   session: SessionKeys | undefined;
+  changes: OverlayChanges;
 }
 
 /** A router that starts, and a mesh that forms, have better uses for the processor than two threads more and keys for each peer. */
@@ -107,7 +109,7 @@ export class Overlays {
     const old = this.#peers.get(peer);
     const allowed = value && this.#allowed(way);
     if (value === undefined || allowed === undefined) return this.#dropPeer(peer);
-    this.#peers.set(peer, { name: value.name, way, session: old?.session });
+    this.#peers.set(peer, { name: value.name, way, session: old?.session, changes: old?.changes ?? NO_CHANGES });
     this.#step({ kind: 'peer', peer, allowed });
     if (this.#sleeve === undefined) return void (old === undefined && this.#startSoon(START_AFTER_MS));
     if (old === undefined) return this.#wantSession(peer, true);
@@ -168,9 +170,10 @@ export class Overlays {
   describe(vxlan: PathReport): PathReport {
     const known = this.#peers.get(vxlan.peer);
     const carrier = this.#choice.inUse(vxlan.peer);
-    if (known === undefined || carrier === undefined || carrier === 'vxlan') return vxlan;
-    const forced = this.#config.overlay === 'sleeve';
     const counted = this.#sleeve?.peerCounters(vxlan.peer);
+    if (known === undefined || carrier === undefined || carrier === 'vxlan')
+      return vxlan.txBytes === undefined ? vxlan : { ...vxlan, ...bytesOfAll(vxlan, counted) };
+    const forced = this.#config.overlay === 'sleeve';
     const { name, way } = known;
     if (carrier === 'relay' || way === undefined) return this.#describeRelay(known, counted, vxlan);
     const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
@@ -178,6 +181,13 @@ export class Overlays {
       { ...facts, hasSession: known.session !== undefined, counted, ceiling: this.#ceiling, refusal: this.#refusal },
       vxlan,
     );
+  }
+
+  /** @param vxlan what there is to say of the vxlan path */
+  traffic({ peer, txBytes, rxBytes }: PathReport): PeerTraffic {
+    const changes = this.#peers.get(peer)?.changes ?? NO_CHANGES;
+    const kernels = txBytes === undefined || rxBytes === undefined ? undefined : { txBytes, rxBytes };
+    return { peer, now: this.#deps.clock.now(), vxlan: kernels, sleeve: this.#sleeve?.peerTraffic(peer), changes };
   }
 
   #describeRelay({ way }: Peer, counted: RelayFacts['counted'], vxlan: PathReport): PathReport {
@@ -311,13 +321,15 @@ export class Overlays {
     this.#arm();
   }
 
-  #use(peer: PeerId, carrier: Carrier | undefined, why: string): void {
+  #use(peer: PeerId, carrier: Carrier | undefined, why: ChangeReason): void {
     // On its way to the vxlan what is still in the TAP goes as before.
     if (carrier === 'sleeve' || carrier === 'relay')
       this.#sleeve?.carry(peer, carrier === 'relay' ? 'relay' : 'direct');
     this.#hooks.use(peer, carrier);
     if (carrier !== undefined && carrier !== 'vxlan') this.#hurry(peer, carrier); // what fits was last asked while it was idle
     if (carrier === undefined || why === 'first') return;
+    const known = this.#peers.get(peer);
+    if (known !== undefined) known.changes = changed(known.changes, why, this.#deps.clock.now());
     this.#counters[`overlay-${why}`] = (this.#counters[`overlay-${why}`] ?? 0) + 1;
     this.#config.log('overlay-changed', { peer: this.#name(peer), overlay: carrier, reason: why });
     this.#hooks.news(peer);

@@ -2,6 +2,7 @@
 import type { PathReport, RelayWay } from '../router/types.js';
 import type { Way } from './paths/path-report.js';
 import type { Path } from './paths/probe/path-state.js';
+import { bytesOfAll } from './peer-traffic.js';
 
 export interface RelayFacts {
   /** The direct way, which does not work; undefined: the two have no address of one family. */
@@ -21,8 +22,6 @@ export interface RelayFacts {
 export function relayReport(f: RelayFacts, vxlan: PathReport): PathReport {
   const { path, counted } = f;
   const isUp = path?.kind === 'up';
-  const sum = (a: number | undefined, b: number | undefined): number | undefined =>
-    a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
   return {
     peer: vxlan.peer,
     overlay: 'relay',
@@ -31,8 +30,7 @@ export function relayReport(f: RelayFacts, vxlan: PathReport): PathReport {
     remedy: remedy(f, vxlan),
     rttMs: isUp && path.rttMs !== undefined ? Math.round(path.rttMs * 1_000) / 1_000 : undefined,
     mtu: isUp ? path.mtu : undefined,
-    txBytes: sum(vxlan.txBytes, counted?.txBytes),
-    rxBytes: sum(vxlan.rxBytes, counted?.rxBytes),
+    ...bytesOfAll(vxlan, counted),
   };
 }
 

@@ -3,6 +3,7 @@ import type { PathReport, SocketAddress } from '../router/types.js';
 import { SLEEVE_OVERHEAD } from './mtu.js';
 import type { Way } from './paths/path-report.js';
 import type { Path } from './paths/probe/path-state.js';
+import { bytesOfAll } from './peer-traffic.js';
 
 export interface SleeveFacts {
   readonly name: string;
@@ -24,8 +25,6 @@ export interface SleeveFacts {
 export function sleeveReport(f: SleeveFacts, vxlan: PathReport): PathReport {
   const { path } = f;
   const known = path?.kind === 'up';
-  const sum = (a: number | undefined, b: number | undefined): number | undefined =>
-    a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
   return {
     peer: vxlan.peer,
     overlay: 'sleeve',
@@ -33,8 +32,7 @@ export function sleeveReport(f: SleeveFacts, vxlan: PathReport): PathReport {
     ...words(f, vxlan),
     rttMs: known && path.rttMs !== undefined ? Math.round(path.rttMs * 1_000) / 1_000 : undefined,
     mtu: known ? path.mtu : undefined,
-    txBytes: sum(vxlan.txBytes, f.counted?.txBytes),
-    rxBytes: sum(vxlan.rxBytes, f.counted?.rxBytes),
+    ...bytesOfAll(vxlan, f.counted),
   };
 }
 

@@ -1,5 +1,5 @@
 // One document out of two snapshots: what the router knows and what the datapath measures, each peer with a reason and a remedy.
-import type { DatapathSnapshot } from '../../datapath/index.js';
+import { HISTOGRAM_BOUNDS, type DatapathSnapshot, type PeerTraffic } from '../../datapath/index.js';
 import { macViews, snapshotRouter, type PeerView, type Router, type RouterSnapshot } from '../../router/index.js';
 import type { PathReport, PeerId } from '../../router/types.js';
 import type {
@@ -13,6 +13,7 @@ import type {
   TargetStatus,
 } from '../api.js';
 import { DEFAULT_PORT } from '../options.js';
+import { overlayCounts } from './overlay-counts.js';
 
 export interface StatusSources {
   readonly router: Router;
@@ -28,7 +29,9 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
   const now = s.router.now;
   const snapshot = snapshotRouter(s.router.core, now);
   const paths = new Map(s.datapath.paths.map((p) => [p.peer, p]));
-  const connections = snapshot.peers.filter((p) => p.state !== 'left').map((p) => connectionStatus(p, paths.get(p.id)));
+  const traffic = new Map(s.datapath.traffic.map((t) => [t.peer, t]));
+  const here = snapshot.peers.filter((p) => p.state !== 'left');
+  const connections = here.map((p) => connectionStatus(p, paths.get(p.id), traffic.get(p.id)));
   const networks = networkStatuses(snapshot, s);
   return {
     schema: 1,
@@ -44,6 +47,7 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
     ...(withMacs && { macs: macStatuses(s.router, s.self) }),
     problems: problems(s, connections, networks),
     counters: { ...snapshot.counters, ...prefixed('datapath', s.datapath.counters), ...s.counters },
+    superFrameBounds: HISTOGRAM_BOUNDS,
   };
 }
 
@@ -72,7 +76,11 @@ function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
   }
 }
 
-export function connectionStatus(p: PeerView, path: PathReport | undefined): ConnectionStatus {
+export function connectionStatus(
+  p: PeerView,
+  path: PathReport | undefined,
+  traffic: PeerTraffic | undefined,
+): ConnectionStatus {
   const isUp = p.remote !== undefined;
   const [reason, remedy] = connectionReason(p, path);
   return {
@@ -88,6 +96,7 @@ export function connectionStatus(p: PeerView, path: PathReport | undefined): Con
     txBytes: path?.txBytes ?? null,
     rxBytes: path?.rxBytes ?? null,
     sinceMs: Math.round(isUp ? (path?.state === 'down' ? (p.pathMs ?? 0) : p.connectedMs) : p.sinceMs),
+    ...overlayCounts(traffic),
   };
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../format.js';
 import { byText, drawTargets, labels, notes, teller } from './words.js';
 
-export type TableView = 'peers' | 'connections' | 'macs' | 'networks' | 'endpoints';
+export type TableView = 'peers' | 'connections' | 'macs' | 'networks' | 'endpoints' | 'counters';
 
 interface View {
   readonly columns: readonly Column[];
@@ -122,6 +122,12 @@ const endpointRows = (doc: StatusDocument, look: Look): readonly Row[] =>
     };
   });
 
+const counterRows = (doc: StatusDocument): readonly Row[] =>
+  Object.entries(doc.counters)
+    .filter(([, n]) => n !== 0)
+    .sort(byText(([name]) => name))
+    .map(([name, n]): Row => ({ cells: [name, String(n)] }));
+
 const left = (header: string): Column => ({ header });
 const cut = (header: string): Column => ({ header, shrink: true });
 const right = (header: string): Column => ({ header, right: true });
@@ -170,5 +176,10 @@ const VIEWS: Readonly<Record<TableView, View>> = {
     columns: [cut('TARGET'), cut('NETWORK'), left('IFNAME'), left('MAC'), cut('ADDRESSES'), left('STATE')],
     rows: endpointRows,
     none: 'nothing is attached on this host yet\n  try: mesh attach TARGET --ip 10.32.0.1/12',
+  },
+  counters: {
+    columns: [cut('COUNTER'), right('COUNT')],
+    rows: counterRows,
+    none: 'nothing was counted yet',
   },
 };

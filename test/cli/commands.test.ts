@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { EXIT, Failure } from '../../cli/command.js';
-import { document, full } from './documents.js';
+import { document, full, idOf, peer } from './documents.js';
 import { endpoint, mesh } from './fakes.js';
 
 test('attach prints the addresses, one a line, and nothing else on stdout', async () => {
@@ -132,6 +132,33 @@ test('MACs are asked for only by the view that shows them', async () => {
   assert.deepEqual((await mesh(['status'])).calls, [['status', { macs: false }]]);
   assert.deepEqual((await mesh(['status', 'macs'])).calls, [['status', { macs: true }]]);
   assert.deepEqual((await mesh(['status', 'macs', '--json'])).calls, [['status', { macs: true }]]);
+});
+
+test('a peer is asked for by name, id, the beginning of an id, or address; one that is not there is refused', async () => {
+  const router = { status: () => Promise.resolve(full(3)) };
+  const asked = async (...args: readonly string[]): Promise<unknown> => {
+    const { code, out, err } = await mesh(['status', 'peer', ...args], { router });
+    return [code, out.split(' ')[0], err];
+  };
+  for (const word of ['beta', idOf(1), idOf(1).slice(0, 4), '10.99.0.2:6783'])
+    assert.deepEqual(await asked(word), [0, 'beta', '']);
+  const refused = (word: string, why: string): unknown => [
+    1,
+    '',
+    `mesh: cannot show the peer "${word}": ${why}\n  try: mesh status peers\n`,
+  ];
+  for (const word of ['nobody', idOf(1).slice(0, 3), ''])
+    assert.deepEqual(await asked(word), refused(word, 'no peer is called so'));
+  assert.deepEqual(await asked('nobody', '--json'), refused('nobody', 'no peer is called so'));
+  assert.deepEqual(await asked('alpha'), refused('alpha', 'it is this host'));
+  const twins = { ...full(3), peers: [peer(1), peer(2, { name: 'beta' })] };
+  const two = await mesh(['status', 'peer', 'beta'], { router: { status: () => Promise.resolve(twins) } });
+  assert.match(two.err, /2 peers are called so; use an id/);
+  assert.deepEqual(await asked(), [
+    2,
+    '',
+    'mesh: cannot show the status: the view peer needs a PEER\n  try: mesh status peers\n',
+  ]);
 });
 
 test('status has colour only where the terminal has', async () => {

@@ -1,5 +1,5 @@
 // Status documents of meshes of several sizes and shapes, for the renderers.
-import type { ConnectionStatus, EdgeStatus, PeerStatus, StatusDocument } from '../../cli/api.js';
+import type { ConnectionStatus, EdgeStatus, PeerStatus, SleeveCounts, StatusDocument } from '../../cli/api.js';
 
 const NAMES = [
   'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa', 'lambda', 'mu', 'nu', 'xi', 'omicron',
@@ -36,6 +36,11 @@ export const connection = (i: number, change: Partial<ConnectionStatus> = {}): C
   txBytes: 1_234_567 * i * i,
   rxBytes: 840_123 * i,
   sinceMs: 188_000,
+  overlays: { vxlan: { txBytes: 1_234_567 * i * i, rxBytes: 840_123 * i }, sleeve: null, relay: null },
+  rekeys: 0,
+  changes: 0,
+  changedMs: null,
+  changeReason: '',
   ...change,
 });
 
@@ -71,6 +76,7 @@ export function document(change: Partial<StatusDocument> = {}): StatusDocument {
     exposed: [],
     problems: [],
     counters: {},
+    superFrameBounds: [1, 2, 4, 8, 16, 32, 48],
     ...change,
   };
 }
@@ -157,6 +163,38 @@ export function relayed(): StatusDocument {
       return { ...c, ...by(i === 1 ? 'beta' : 'beta and 1 more'), control: 'down' };
     }),
     edges: [edge(0, 1), edge(1, 2), edge(2, 3), { ...edge(0, 4), overlay: 'relay' }, edge(1, 4)],
+  };
+}
+
+const SIZES = { tx: [10_412, 230, 31, 4, 0, 6, 81_234_567, 2], rx: [1_998, 20, 3, 4, 5, 6, 7, 0] };
+const COUNTS: SleeveCounts = {
+  ...{ txFrames: 81_245_252, txBytes: 3.7e12, txDatagrams: 3_899_270_031 },
+  ...{ rxFrames: 2_043, rxBytes: 1_640_321, rxDatagrams: 2_901, txSplit: 12 },
+  superFrames: SIZES,
+  drops: { 'socket-buffer': 48, replay: 3, tag: 1, 'message-kind': 1, 'tap-full': 20 },
+};
+
+/** Counters of every kind: a peer on the vxlan, one on the sleeve that was on the vxlan, one that was on all, and one on nothing. */
+export function counted(): StatusDocument {
+  const base = sleeves();
+  const vxlan = { txBytes: 12_345_678, rxBytes: 840_123 };
+  const few = { ...COUNTS, txFrames: 0, rxFrames: 0, superFrames: { tx: [], rx: [] }, drops: {} };
+  const overlays = [
+    { vxlan, sleeve: COUNTS, relay: null },
+    { vxlan: null, sleeve: COUNTS, relay: { ...COUNTS, txFrames: 7, drops: { 'no-session': 2 } } },
+    { vxlan, sleeve: few, relay: null },
+    { vxlan: null, sleeve: null, relay: null },
+  ];
+  const changes = [
+    { changes: 1, changedMs: 12_345, changeReason: 'lost', rekeys: 1 },
+    { changes: 12, changedMs: 99_992_345, changeReason: 'refused', rekeys: 30 },
+    { changes: 2, changedMs: 820, changeReason: 'better' },
+    { overlay: 'none' as const, reason: 'sleeve: probes lost', remedy: 'open UDP 6784 between the two hosts' },
+  ];
+  return {
+    ...base,
+    connections: base.connections.map((c, i) => ({ ...c, overlays: overlays[i]!, ...changes[i] })),
+    counters: { 'datapath.sleeve-tx-scattered': 81_234_567, 'datapath.overlay-lost': 1, records: 12, 'bad-frame': 0 },
   };
 }
 

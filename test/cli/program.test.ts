@@ -33,7 +33,7 @@ const WRONG: readonly (readonly [string, string, World?])[] = [
   ['constructor', 'mesh: cannot run "constructor": there is no such command\n  try: mesh --help'],
   ['--bogus', 'mesh: cannot start: unknown option "--bogus"\n  try: mesh --help'],
   ['status --jsn', 'mesh: cannot show the status: unknown option "--jsn", did you mean --json?\n  try: mesh status --help'],
-  ['status foo', 'mesh: cannot show the status: view "foo" is unknown, it is one of topology, peers, connections, macs, networks, endpoints\n  try: mesh status topology'],
+  ['status foo', 'mesh: cannot show the status: view "foo" is unknown, it is one of topology, peers, connections, macs, networks, endpoints, counters, peer\n  try: mesh status topology'],
   ['status peers macs', 'mesh: cannot show the status: too many arguments\n  try: mesh status --help'],
   ['stop now', 'mesh: cannot stop: too many arguments\n  try: mesh stop --help'],
   ['attach', 'mesh: cannot attach: TARGET is missing\n  try: mesh attach --help'],

@@ -3,11 +3,25 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import type { StatusDocument } from '../../../cli/api.js';
-import { plain, type Look } from '../../../cli/format.js';
+import { clean, plain, type Look } from '../../../cli/format.js';
+import { renderPeer } from '../../../cli/status/peer.js';
 import { renderSummary } from '../../../cli/status/summary.js';
 import { renderTable, type TableView } from '../../../cli/status/tables.js';
 import { renderTopology } from '../../../cli/status/topology.js';
-import { connection, document, edge, full, hub, idOf, line, peer, relayed, sleeves, trouble } from '../documents.js';
+import {
+  connection,
+  counted,
+  document,
+  edge,
+  full,
+  hub,
+  idOf,
+  line,
+  peer,
+  relayed,
+  sleeves,
+  trouble,
+} from '../documents.js';
 import { assertGolden } from '../golden.js';
 
 const MESHES: Readonly<Record<string, StatusDocument>> = {
@@ -19,14 +33,20 @@ const MESHES: Readonly<Record<string, StatusDocument>> = {
   trouble: trouble(),
   sleeves: sleeves(),
   relayed: relayed(),
+  counted: counted(),
 };
-const TABLES: readonly TableView[] = ['peers', 'connections', 'macs', 'networks', 'endpoints'];
+const TABLES: readonly TableView[] = ['peers', 'connections', 'macs', 'networks', 'endpoints', 'counters'];
+/** Meshes each of whose peers is looked at by itself. */
+const ONE_BY_ONE: readonly (StatusDocument | undefined)[] = [MESHES['trouble'], MESHES['counted']];
 const at80: Look = { columns: 80, paint: plain };
 
 const views = (doc: StatusDocument, look: Look): readonly (readonly [string, string])[] => [
   ['', renderSummary(doc, look)],
   [' topology', renderTopology(doc, look)],
   ...TABLES.map((view) => [` ${view}`, renderTable(view, doc, look)] as const),
+  ...(ONE_BY_ONE.includes(doc) ? doc.peers : []).map(
+    (p) => [` peer ${clean(p.name)}`, renderPeer(doc, p, look)] as const,
+  ),
 ];
 
 for (const [name, doc] of Object.entries(MESHES)) {
