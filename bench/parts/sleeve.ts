@@ -1,6 +1,5 @@
 // The sleeve beside a hand-made VXLAN and other user-space tunnels, in one run. Each round takes each measurement of all of them in
 // turn, the first another one each time; what counts is the ratio within a round.
-import { sleep } from '../../test/support/mesh-lab.js';
 import type { Lab } from '../../test/support/netns.js';
 import type { Contender } from '../sleeve/contender.js';
 import { fieldOf } from '../sleeve/contenders.js';
@@ -12,11 +11,10 @@ import type { Part, PartResult, Settings } from '../support/report.js';
 import { median } from '../support/statistics.js';
 
 const LOOK_MS = 200;
-/** A round waits for processors that others leave alone, but not for ever: it holds the lock only while it looks. */
+/** A round waits for processors that others leave alone, but not for long: it has the lock. */
 const QUIET_SHARE = 0.2;
-const QUIET_LOOK_MS = 1_000;
-const LOOKS = 30;
-const BETWEEN_LOOKS_MS = 2_000;
+const QUIET_LOOK_MS = 500;
+const LOOKS = 20;
 
 /** How busy the machine was by others, just before a measurement of all contenders. */
 interface Noise {
@@ -56,16 +54,11 @@ async function measure(lab: Lab, settings: Settings): Promise<PartResult> {
   };
 }
 
-async function measureRound(order: readonly Contender[], settings: Settings, noise: Noise[]): Promise<Round> {
-  for (let look = 1; ; look++) {
-    const round = await settings.exclusively(async () => {
-      if (look < LOOKS && (await busyShare(QUIET_LOOK_MS)) > QUIET_SHARE) return undefined;
-      return measureAll(order, noise);
-    });
-    if (round !== undefined) return round;
-    await sleep(BETWEEN_LOOKS_MS);
-  }
-}
+const measureRound = (order: readonly Contender[], settings: Settings, noise: Noise[]): Promise<Round> =>
+  settings.exclusively(async () => {
+    for (let look = 0; look < LOOKS && (await busyShare(QUIET_LOOK_MS)) > QUIET_SHARE; look++);
+    return measureAll(order, noise);
+  });
 
 async function measureAll(order: readonly Contender[], noise: Noise[]): Promise<Round> {
   const values: Record<string, Partial<Values>> = Object.fromEntries(order.map(({ name }) => [name, {}]));
