@@ -105,6 +105,7 @@ export class TwoWorkers implements Sleeve {
   }
 
   setSession(peer: PeerId, session: Session): void {
+    if (session.cipher === 'chacha20-poly1305') this.#fallback('aes');
     this.#peers.setSession(peer, session, session.remote && remoteOf(session.remote));
   }
 

@@ -4,7 +4,7 @@
 //                            ^ at          '-length-'
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { AAD_BYTES, TAG_BYTES, writeAad, writeCounter, type Lane } from '../wire/datagram.js';
-import { GcmContexts, loadEvp, type Evp } from './evp.js';
+import { AeadContexts, loadEvp, type AeadContext, type Evp } from './evp.js';
 import type { Memory } from './memory.js';
 
 /** `plain` seals nothing and authenticates nobody: for the benchmark. */
@@ -39,13 +39,13 @@ export interface KeyUse {
 export class Sealing {
   readonly #memory: Memory;
   readonly #evp: Evp | undefined;
-  readonly #contexts: GcmContexts | undefined;
+  readonly #contexts: AeadContexts | undefined;
 
   /** @param withEvp false: `node:crypto` alone */
   constructor(memory: Memory, withEvp = true) {
     this.#memory = memory;
     this.#evp = withEvp ? loadEvp() : undefined;
-    this.#contexts = this.#evp && new GcmContexts(this.#evp, memory);
+    this.#contexts = this.#evp && new AeadContexts(this.#evp, memory);
   }
 
   get usesEvp(): boolean {
@@ -55,15 +55,19 @@ export class Sealing {
   /** @param counter of the first datagram; none may ever be used twice with one key and lane */
   sealer(use: KeyUse, counter: number): Sealer {
     if (use.cipher === 'plain') return plainSealer(this.#memory, counter);
-    if (use.cipher === 'aes-256-gcm' && this.#contexts && this.#evp)
-      return evpSealer(this.#memory, this.#evp, this.#contexts, use, counter);
+    if (this.#contexts && this.#evp) {
+      const make = use.cipher === 'aes-256-gcm' ? gcmSealer : chachaSealer;
+      return make(this.#memory, this.#evp, this.#contexts, use, counter);
+    }
     return nodeSealer(this.#memory, use, use.cipher, counter);
   }
 
   opener(use: KeyUse): Opener {
     if (use.cipher === 'plain') return { tagBytes: 0, open: () => true, close: () => undefined };
-    if (use.cipher === 'aes-256-gcm' && this.#contexts && this.#evp)
-      return evpOpener(this.#memory, this.#evp, this.#contexts, use);
+    if (this.#contexts && this.#evp) {
+      const make = use.cipher === 'aes-256-gcm' ? gcmOpener : chachaOpener;
+      return make(this.#memory, this.#evp, this.#contexts, use);
+    }
     return nodeOpener(this.#memory, use, use.cipher);
   }
 }
@@ -76,8 +80,8 @@ function firstIv(lane: Lane, counter: number): Uint8Array {
   return iv;
 }
 
-function evpSealer(memory: Memory, evp: Evp, contexts: GcmContexts, use: KeyUse, counter: number): Sealer {
-  const { context, aad, params, close } = contexts.open('seal', use.key, firstIv(use.lane, counter));
+function gcmSealer(memory: Memory, evp: Evp, contexts: AeadContexts, use: KeyUse, counter: number): Sealer {
+  const { context, aad, params, close } = contexts.open('seal', 'aes-256-gcm', use.key, firstIv(use.lane, counter));
   const { view, base } = memory;
   const { setParams, cipher } = evp;
   writeAad(memory.bytes, aad, use.lane, use.receiver, 0);
@@ -94,8 +98,8 @@ function evpSealer(memory: Memory, evp: Evp, contexts: GcmContexts, use: KeyUse,
   };
 }
 
-function evpOpener(memory: Memory, evp: Evp, contexts: GcmContexts, use: KeyUse): Opener {
-  const { context, aad, params, close } = contexts.open('open', use.key, firstIv(use.lane, 0));
+function gcmOpener(memory: Memory, evp: Evp, contexts: AeadContexts, use: KeyUse): Opener {
+  const { context, aad, params, close } = contexts.open('open', 'aes-256-gcm', use.key, firstIv(use.lane, 0));
   const { view, base } = memory;
   const { setParams, cipher } = evp;
   writeAad(memory.bytes, aad, use.lane, use.receiver, 0);
@@ -107,6 +111,58 @@ function evpOpener(memory: Memory, evp: Evp, contexts: GcmContexts, use: KeyUse)
       const record = base + at;
       // Without the additional data in place EVP_Cipher would decrypt and check no tag.
       return setParams(context, params) === 1 && cipher(context, record, record, recordBytes) === recordBytes;
+    },
+    close,
+  };
+}
+
+/** Writes the nonce of the datagram whose counter is at `at`, so that OpenSSL comes to the right one (`evp.ts`). */
+function writeChachaNonce(bytes: Uint8Array, { iv, aad }: AeadContext, at: number): void {
+  for (let i = 0; i < COUNTER_BYTES; i++) bytes[iv + 4 + i] = bytes[at + i]! ^ bytes[aad + i]!;
+}
+
+function chachaSealer(memory: Memory, evp: Evp, contexts: AeadContexts, use: KeyUse, counter: number): Sealer {
+  const held = contexts.open('seal', 'chacha20-poly1305', use.key, firstIv(use.lane, 0));
+  const { bytes, view, base } = memory;
+  const { encryptInit, setParams, cipher } = evp;
+  const { context, aad, params, iv, close } = held;
+  writeAad(bytes, aad, use.lane, use.receiver, 0);
+  let next = counter;
+  return {
+    tagBytes: TAG_BYTES,
+    seal(at, length) {
+      writeCounter(view, at, next++);
+      writeChachaNonce(bytes, held, at);
+      view.setUint16(aad + AAD_BYTES - 2, length);
+      const message = base + at + COUNTER_BYTES;
+      const sealedBytes = length + TAG_BYTES;
+      const isSealed =
+        encryptInit(context, 0, 0, 0, base + iv) === 1 &&
+        setParams(context, params) === 1 &&
+        cipher(context, message, message, sealedBytes) === sealedBytes;
+      if (!isSealed) throw new Error('OpenSSL did not seal'); // or the message would leave in clear
+    },
+    close,
+  };
+}
+
+function chachaOpener(memory: Memory, evp: Evp, contexts: AeadContexts, use: KeyUse): Opener {
+  const held = contexts.open('open', 'chacha20-poly1305', use.key, firstIv(use.lane, 0));
+  const { bytes, view, base } = memory;
+  const { decryptInit, setParams, cipher } = evp;
+  const { context, aad, params, iv, close } = held;
+  writeAad(bytes, aad, use.lane, use.receiver, 0);
+  return {
+    tagBytes: TAG_BYTES,
+    open(at, length) {
+      writeChachaNonce(bytes, held, at);
+      view.setUint16(aad + AAD_BYTES - 2, length + TAG_BYTES); // OpenSSL takes the tag off
+      const message = base + at + COUNTER_BYTES;
+      return (
+        decryptInit(context, 0, 0, 0, base + iv) === 1 &&
+        setParams(context, params) === 1 &&
+        cipher(context, message, message, length + TAG_BYTES) === length
+      );
     },
     close,
   };

@@ -72,12 +72,17 @@ test('the golden datagram is what node:crypto makes of the words in docs/protoco
   assert.deepEqual(golden('sleeve-aes-256-gcm').subarray(OUTER_BYTES), Uint8Array.from(text));
 });
 
-for (const withEvp of [true, false])
-  test(`what is opened ${withEvp ? 'by OpenSSL' : 'by node:crypto'} is what was sealed, and nothing else opens`, () => {
+for (const [cipher, withEvp] of [
+  ['aes-256-gcm', true],
+  ['aes-256-gcm', false],
+  ['chacha20-poly1305', true],
+  ['chacha20-poly1305', false],
+] as const)
+  test(`${cipher}: what is opened ${withEvp ? 'by OpenSSL' : 'by node:crypto'} is what was sealed, and nothing else opens`, () => {
     const memory = createMemory(65_536);
     const at = memory.take(4_096);
     const sealing = new Sealing(memory, withEvp);
-    const use = { cipher: 'aes-256-gcm', key: KEY, lane: 0, receiver: 7 } as const;
+    const use = { cipher, key: KEY, lane: 0, receiver: 7 } as const;
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 1_500 }),
@@ -97,6 +102,41 @@ for (const withEvp of [true, false])
           memory.bytes.set(datagram, at);
           assert.equal(other.open(at, message.length), false);
           for (const key of [sealer, opener, other]) key.close();
+        },
+      ),
+    );
+  });
+
+for (const cipher of ['aes-256-gcm', 'chacha20-poly1305'] as const)
+  test(`${cipher}: OpenSSL and node:crypto make the same of any message, and open each other's`, () => {
+    const memory = createMemory(65_536);
+    const at = memory.take(4_096);
+    const sides = [new Sealing(memory, true), new Sealing(memory, false)] as const;
+    const anyUse = fc.record({ lane: fc.constantFrom(0 as const, 1 as const), receiver: fc.nat(0xffffffff) });
+    const anyKey = fc.uint8Array({ minLength: 32, maxLength: 32 });
+    fc.assert(
+      fc.property(
+        anyUse,
+        anyKey,
+        fc.maxSafeNat(),
+        fc.uint8Array({ minLength: 1, maxLength: 1_500 }),
+        (u, key, n, message) => {
+          const counter = Math.min(n, 2 ** 53 - 2);
+          const [one, other] = sides.map((sealing) => {
+            const sealer = sealing.sealer({ cipher, key, ...u }, counter);
+            memory.bytes.set(message, at + 8);
+            sealer.seal(at, message.length);
+            sealer.close();
+            return memory.bytes.slice(at, at + 8 + message.length + TAG_BYTES);
+          });
+          assert.deepEqual(one, other);
+          for (const sealing of sides) {
+            memory.bytes.set(one!, at);
+            const opener = sealing.opener({ cipher, key, ...u });
+            assert.ok(opener.open(at, message.length));
+            opener.close();
+            assert.deepEqual(memory.bytes.slice(at + 8, at + 8 + message.length), message);
+          }
         },
       ),
     );
