@@ -9,9 +9,8 @@ import fc from 'fast-check';
 import { createMemory } from '../../datapath/sleeve/native/memory.js';
 import { Sealing } from '../../datapath/sleeve/native/sealing.js';
 import { OUTER, OUTER_BYTES, writeOuter } from '../../datapath/sleeve/wire/datagram.js';
+import type { SleeveTraffic } from '../../datapath/sleeve/sleeve.js';
 import { createLab, eventually, ping, type Host } from '../support/netns.js';
-import type {
-  SleeveHost} from '../support/sleeve-lab.js';
 import {
   acquaint,
   endAfter,
@@ -20,6 +19,7 @@ import {
   sessionText,
   SLEEVE_PORT,
   SLEEVE_VNI,
+  type SleeveHost,
   sleevePair,
   type PairOptions,
 } from '../support/sleeve-lab.js';
@@ -187,8 +187,21 @@ test('a probe is answered when it fits the wire, and says how long it took', asy
   assert.equal((await b.counters()).rx.probes, before);
 });
 
-test('a worker that breaks is made again, and the session goes on with counters that were never used', async () => {
+const traffic = async (of: SleeveHost, to: SleeveHost): Promise<SleeveTraffic> =>
+  (await of.do('peerTraffic', to.id)) as SleeveTraffic;
+
+test('a worker that breaks is made again: the session and what was counted go on where they were', async () => {
   const [a, b] = await pair();
+  await iperf(a, b, b.v4);
+  const before = { a: await traffic(a, b), b: await traffic(b, a) };
+  const sums = (sizes: readonly number[]): number => sizes.reduce((sum, n) => sum + n, 0);
+  for (const { direct, relay, rekeys } of [before.a, before.b]) {
+    assert.deepEqual([sums(direct.txSizes), sums(direct.rxSizes)], [direct.txFrames, direct.rxFrames]);
+    assert.deepEqual([relay.txDatagrams, relay.rxDatagrams, rekeys], [0, 0, 0]);
+    assert.equal(direct.drops.tag ?? 0, 0);
+  }
+  assert.ok(sums(before.a.direct.txSizes.slice(4)) > 1_000, before.a.direct.txSizes.join()); // over 8 segments: bulk TCP
+  assert.ok(before.a.direct.txBytes > 1e7 && before.b.direct.rxBytes > 1e7);
   for (const worker of ['tx', 'rx'] as const) {
     await a.do('breakWorker', worker);
     await eventually(`${worker} is there again`, 5_000, () =>
@@ -197,7 +210,13 @@ test('a worker that breaks is made again, and the session goes on with counters 
     assert.ok(a.events.some((e) => e.kind === 'workerDied' && e.worker === worker && /epoll/.test(e.why)));
     await allArrive(a, b.v4);
   }
+  const after = await traffic(a, b);
+  for (const counter of ['txFrames', 'txBytes', 'txDatagrams', 'rxFrames', 'rxBytes', 'rxDatagrams'] as const)
+    assert.ok(after.direct[counter] > before.a.direct[counter], counter);
   assert.equal((await b.counters()).rx.replay, 0);
+  await acquaint([a, b], 2);
+  await allArrive(a, b.v4);
+  assert.deepEqual([(await traffic(a, b)).rekeys, (await traffic(b, a)).rekeys], [1, 1]);
 });
 
 test('a killed process leaves its TAP in the bridge, and the next one takes it over', async () => {
