@@ -87,7 +87,13 @@ export interface ConnectionStatus {
 
 /** What each overlay carried to and from a peer since the router started; null where there is nothing to count. */
 export interface OverlayCounts {
-  readonly vxlan: { readonly txBytes: number; readonly rxBytes: number } | null;
+  /** By the kernel, in packets of the underlay that nft saw: of a super-frame, one. */
+  readonly vxlan: {
+    readonly txFrames: number;
+    readonly txBytes: number;
+    readonly rxFrames: number;
+    readonly rxBytes: number;
+  } | null;
   readonly sleeve: SleeveCounts | null;
   readonly relay: SleeveCounts | null;
 }

@@ -193,7 +193,7 @@ export class LinuxDatapath implements Datapath {
         ...[this.#linkState('sleeve')].filter(({ ok }) => !ok),
       ],
       paths: vxlans.map((path) => this.#overlays.describe(path)),
-      traffic: vxlans.map((path) => this.#overlays.traffic(path)),
+      traffic: vxlans.map(({ peer }) => this.#overlays.traffic(peer, this.#deps.paths.carried(peer))),
       networks,
       rows: networks.reduce((sum, { rows }) => sum + rows, 0),
       pending: this.#want.pending,

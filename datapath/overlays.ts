@@ -19,6 +19,7 @@ import { SleeveProbes } from './paths/sleeve-probes.js';
 import { bytesOfAll, changed, NO_CHANGES, type OverlayChanges, type PeerTraffic } from './peer-traffic.js';
 import { relayReport, type RelayFacts } from './relay-report.js';
 import { RelayWays } from './relay-ways.js';
+import { SleeveStart } from './sleeve-start.js';
 import { sleeveReport } from './sleeve-report.js';
 import { FAST_PATH, type FastPart } from './sleeve/fast-path.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
@@ -50,11 +51,6 @@ interface Peer {
   changes: OverlayChanges;
 }
 
-/** A router that starts, and a mesh that forms, have better uses for the processor than two threads more and keys for each peer. */
-const START_AFTER_MS = 3_000; // since the last peer came
-const START_WITHIN_MS = 30_000; // there are meshes in which they always come
-/** A port that is taken may be free again. */
-const RETRY_MS = 10_000;
 const TRAFFIC_MS = 500;
 
 export class Overlays {
@@ -67,16 +63,14 @@ export class Overlays {
   readonly #peers = new Map<PeerId, Peer>();
   readonly #framesSeen = new Map<PeerId, number>();
   readonly #counters: Record<string, number> = {};
+  readonly #start: SleeveStart;
   #sleeve: Sleeve | undefined;
-  #refusal: string | undefined;
   /** What the sleeve does without. */
   readonly #missing = new Set<FastPart>();
   #hasVxlan = true;
   #ceiling = DEFAULT_CEILING;
   /** Each calls its timer off. */
-  readonly #timers = new Map<'choice' | 'start' | 'traffic', () => void>();
-  /** When the sleeve is started at the latest; undefined before `start`. */
-  #startBy: number | undefined;
+  readonly #timers = new Map<'choice' | 'traffic', () => void>();
   #isStopped = false;
 
   constructor(config: DatapathConfig, deps: OverlaysDeps, hooks: OverlaysHooks) {
@@ -94,14 +88,18 @@ export class Overlays {
       news: (peer) => hooks.news(peer),
       report: (report) => config.onReport(report),
     });
+    this.#start = new SleeveStart(deps.clock, {
+      create: () => deps.sleeve((ev) => this.#onEvent(ev)),
+      started: (sleeve) => this.#useSleeve(sleeve),
+      refused: (reason) => config.log('sleeve-refused', { reason }),
+    });
   }
 
   /** @param hasVxlan does the kernel carry? */
   start(hasVxlan: boolean): void {
     this.#hasVxlan = hasVxlan;
-    const isUrgent = this.#config.overlay === 'sleeve' || !hasVxlan;
-    this.#startBy = this.#deps.clock.now() + (isUrgent ? 0 : START_WITHIN_MS);
-    this.#startSoon(START_AFTER_MS);
+    const { overlay } = this.#config;
+    if (overlay !== 'vxlan') this.#start.start(overlay === 'sleeve' || !hasVxlan);
   }
 
   setPeer(peer: PeerId, value: PeerForward | undefined): void {
@@ -111,7 +109,7 @@ export class Overlays {
     if (value === undefined || allowed === undefined) return this.#dropPeer(peer);
     this.#peers.set(peer, { name: value.name, way, session: old?.session, changes: old?.changes ?? NO_CHANGES });
     this.#step({ kind: 'peer', peer, allowed });
-    if (this.#sleeve === undefined) return void (old === undefined && this.#startSoon(START_AFTER_MS));
+    if (this.#sleeve === undefined) return void (old === undefined && this.#start.peerCame());
     if (old === undefined) return this.#wantSession(peer, true);
     if (way !== undefined && !sameWay(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
     if (old.session !== undefined) this.#probes.setPeer(peer, way?.family);
@@ -156,7 +154,7 @@ export class Overlays {
 
   /** What the vxlan's probes found. */
   vxlanStirred(peer: PeerId, path: Path | undefined): void {
-    if (path?.kind === 'down') this.#startNow();
+    if (path?.kind === 'down') this.#start.hurry();
     if (path !== undefined) this.#state(peer, 'vxlan', path);
   }
 
@@ -178,16 +176,21 @@ export class Overlays {
     if (carrier === 'relay' || way === undefined) return this.#describeRelay(known, counted, vxlan);
     const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
     return sleeveReport(
-      { ...facts, hasSession: known.session !== undefined, counted, ceiling: this.#ceiling, refusal: this.#refusal },
+      {
+        ...facts,
+        hasSession: known.session !== undefined,
+        counted,
+        ceiling: this.#ceiling,
+        refusal: this.#start.refusal,
+      },
       vxlan,
     );
   }
 
-  /** @param vxlan what there is to say of the vxlan path */
-  traffic({ peer, txBytes, rxBytes }: PathReport): PeerTraffic {
+  /** @param vxlan what the kernel counted */
+  traffic(peer: PeerId, vxlan: PeerTraffic['vxlan']): PeerTraffic {
     const changes = this.#peers.get(peer)?.changes ?? NO_CHANGES;
-    const kernels = txBytes === undefined || rxBytes === undefined ? undefined : { txBytes, rxBytes };
-    return { peer, now: this.#deps.clock.now(), vxlan: kernels, sleeve: this.#sleeve?.peerTraffic(peer), changes };
+    return { peer, now: this.#deps.clock.now(), vxlan, sleeve: this.#sleeve?.peerTraffic(peer), changes };
   }
 
   #describeRelay({ way }: Peer, counted: RelayFacts['counted'], vxlan: PathReport): PathReport {
@@ -199,10 +202,11 @@ export class Overlays {
   }
 
   capabilities(): readonly Capability[] {
-    if (this.#refusal === undefined)
+    const { refusal } = this.#start;
+    if (refusal === undefined)
       return [...this.#missing].map((part) => ({ name: 'sleeve', ok: false, ...FAST_PATH[part] }));
-    const remedy = this.#refusal.includes('EADDRINUSE') ? `ss -lunp | grep ${sleevePort(this.#config.vxlanPort)}` : '';
-    return [{ name: 'sleeve', ok: false, reason: this.#refusal, remedy }];
+    const remedy = refusal.includes('EADDRINUSE') ? `ss -lunp | grep ${sleevePort(this.#config.vxlanPort)}` : '';
+    return [{ name: 'sleeve', ok: false, reason: refusal, remedy }];
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -219,41 +223,21 @@ export class Overlays {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#start.stop();
     for (const cancel of this.#timers.values()) cancel();
     this.#probes.stop();
     this.#relays.stop();
     await this.#sleeve?.close();
   }
 
-  #startNow(): void {
-    this.#startBy = -Infinity;
-    this.#startSoon(0);
-  }
-
-  #startSoon(ms: number): void {
-    const isWanted = this.#config.overlay !== 'vxlan' && this.#sleeve === undefined && this.#refusal === undefined;
-    if (!isWanted || this.#startBy === undefined) return;
-    this.#timers.get('start')?.();
-    const leftMs = Math.max(0, this.#startBy - this.#deps.clock.now());
-    this.#after('start', Math.min(ms, leftMs), () => this.#startSleeve());
-  }
-
-  #startSleeve(): void {
-    try {
-      this.#sleeve = this.#deps.sleeve((ev) => this.#onEvent(ev));
-    } catch (error) {
-      const { message } = error as Error;
-      if (this.#refusal !== message) this.#config.log('sleeve-refused', { reason: message });
-      this.#refusal = message;
-      return this.#after('start', RETRY_MS, () => this.#startSleeve());
-    }
-    this.#refusal = undefined;
-    this.#hooks.started(this.#sleeve);
+  #useSleeve(sleeve: Sleeve): void {
+    this.#sleeve = sleeve;
+    this.#hooks.started(sleeve);
     for (const peer of this.#peers.keys()) {
       this.#wantSession(peer, true);
-      if (this.#choice.inUse(peer) === 'relay') this.#sleeve.carry(peer, 'relay');
+      if (this.#choice.inUse(peer) === 'relay') sleeve.carry(peer, 'relay');
     }
-    this.#relays.start(this.#sleeve);
+    this.#relays.start(sleeve);
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
@@ -363,7 +347,7 @@ export class Overlays {
     this.#after('choice', Math.max(0, Math.ceil(at - this.#deps.clock.now())), () => this.#step({ kind: 'tick' }));
   }
 
-  #after(timer: 'choice' | 'start' | 'traffic', ms: number, run: () => void): void {
+  #after(timer: 'choice' | 'traffic', ms: number, run: () => void): void {
     if (!this.#isStopped) this.#timers.set(timer, this.#deps.clock.after(ms, run));
   }
 

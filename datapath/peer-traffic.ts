@@ -1,6 +1,8 @@
 // What went to a peer and came from it, by overlay, and how often it changed overlays: numbers for `status`.
 import type { Millis, PathReport, PeerId } from '../router/types.js';
 import type { ChangeReason } from './overlay.js';
+import type { BothWays } from './paths/nft/traffic.js';
+import type { Count } from './paths/nft/traffic-table.js';
 import type { SleeveTraffic } from './sleeve/sleeve.js';
 
 export interface PeerTraffic {
@@ -8,7 +10,7 @@ export interface PeerTraffic {
   /** When it was read: what `changes` is to be compared with. */
   readonly now: Millis;
   /** As the kernel counted; undefined where nft does not. */
-  readonly vxlan: { readonly txBytes: number; readonly rxBytes: number } | undefined;
+  readonly vxlan: BothWays<Count> | undefined;
   /** Undefined while there is no sleeve, or it has not heard of the peer. */
   readonly sleeve: SleeveTraffic | undefined;
   readonly changes: OverlayChanges;

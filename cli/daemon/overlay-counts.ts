@@ -1,6 +1,6 @@
 // What the datapath counted for a connection, as `status` tells it.
 import type { PeerTraffic, WayTraffic } from '../../datapath/index.js';
-import type { ConnectionStatus, SleeveCounts } from '../api.js';
+import type { ConnectionStatus, OverlayCounts, SleeveCounts } from '../api.js';
 
 type Counted = Pick<ConnectionStatus, 'overlays' | 'rekeys' | 'changes' | 'changedMs' | 'changeReason'>;
 
@@ -9,13 +9,21 @@ export function overlayCounts(traffic: PeerTraffic | undefined): Counted {
   const { vxlan, sleeve, changes, now } = traffic ?? {};
   const last = changes?.last;
   return {
-    overlays: { vxlan: vxlan ?? null, sleeve: sleeveCounts(sleeve?.direct), relay: sleeveCounts(sleeve?.relay) },
+    overlays: { vxlan: vxlanCounts(vxlan), sleeve: sleeveCounts(sleeve?.direct), relay: sleeveCounts(sleeve?.relay) },
     rekeys: sleeve?.rekeys ?? 0,
     changes: changes?.count ?? 0,
     changedMs: last === undefined || now === undefined ? null : Math.round(now - last.at),
     changeReason: last?.why ?? '',
   };
 }
+
+const vxlanCounts = (vxlan: PeerTraffic['vxlan']): OverlayCounts['vxlan'] =>
+  vxlan === undefined
+    ? null
+    : {
+        ...{ txFrames: vxlan.tx.frames, txBytes: vxlan.tx.bytes },
+        ...{ rxFrames: vxlan.rx.frames, rxBytes: vxlan.rx.bytes },
+      };
 
 function sleeveCounts(way: WayTraffic | undefined): SleeveCounts | null {
   if (way === undefined) return null;

@@ -75,7 +75,7 @@ function counts({ overlays }: ConnectionStatus, bounds: readonly number[], look:
     way === null ? [] : [{ name, way }],
   );
   const rows = [
-    ...(vxlan === null ? [] : both('vxlan', ['-', '-', '-'], ['-', '-', '-'], vxlan)),
+    ...(vxlan === null ? [] : both('vxlan', [`${vxlan.txFrames}`, '-', '-'], [`${vxlan.rxFrames}`, '-', '-'], vxlan)),
     ...ways.flatMap(({ name, way }) =>
       both(
         name,

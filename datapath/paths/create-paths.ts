@@ -8,7 +8,8 @@ import { DEFAULT_CEILING, VXLAN_OVERHEAD } from '../mtu.js';
 import { Announcer, BATCH_MS } from './announce/announcer.js';
 import { BridgeSockets } from './announce/bridge-sockets.js';
 import { Forward } from './nft/forward.js';
-import { Traffic } from './nft/traffic.js';
+import { Traffic, type BothWays } from './nft/traffic.js';
+import type { Count } from './nft/traffic-table.js';
 import { reportOf, sameWay, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
 import { ProbeDevice } from './probe/device.js';
@@ -101,6 +102,10 @@ class LinuxPaths implements Paths {
   paths(): readonly PathReport[] {
     const now = clock();
     return [...this.#peers].map(([peer, p]) => this.#describe(peer, p, now));
+  }
+
+  carried(peer: PeerId): BothWays<Count> | undefined {
+    return this.#traffic.carried(peer);
   }
 
   capabilities(): readonly Capability[] {
@@ -292,7 +297,9 @@ class LinuxPaths implements Paths {
 
   #describe(peer: PeerId, { name, way }: Peer, now: Millis): PathReport {
     const facts = { peer, name, way, path: this.#prober.path(peer), refusal: this.#device(way)?.refusal() };
-    const more = { bytes: this.#traffic.bytes(peer), ceiling: this.#ceiling, port: this.#config.vxlanPort };
+    const carried = this.#traffic.carried(peer);
+    const bytes = carried && { tx: carried.tx.bytes, rx: carried.rx.bytes };
+    const more = { bytes, ceiling: this.#ceiling, port: this.#config.vxlanPort };
     return reportOf({ ...facts, ...more }, now);
   }
 

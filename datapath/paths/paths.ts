@@ -1,6 +1,8 @@
 // What the rest of the datapath may ask of path probing, traffic counting and announcements to local containers.
 import type { Ip, LinkIndex, Mac, PathReport, PeerForward, PeerId } from '../../router/types.js';
 import type { Capability } from '../datapath.js';
+import type { BothWays } from './nft/traffic.js';
+import type { Count } from './nft/traffic-table.js';
 import type { Path } from './probe/path-state.js';
 
 /**
@@ -18,6 +20,8 @@ export interface Paths {
   setPeer(peer: PeerId, value: PeerForward | undefined): void;
   /** One report per peer, in the order in which they came. */
   paths(): readonly PathReport[];
+  /** What the peer's vxlan carried since it was set; undefined where nft does not count. */
+  carried(peer: PeerId): BothWays<Count> | undefined;
   capabilities(): readonly Capability[];
   /** Probe drops by reason, repairs, announcements: names begin with `probe-`, `nft-`, `forward-`, `announce-`. */
   counters(): Readonly<Record<string, number>>;

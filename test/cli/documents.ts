@@ -36,7 +36,11 @@ export const connection = (i: number, change: Partial<ConnectionStatus> = {}): C
   txBytes: 1_234_567 * i * i,
   rxBytes: 840_123 * i,
   sinceMs: 188_000,
-  overlays: { vxlan: { txBytes: 1_234_567 * i * i, rxBytes: 840_123 * i }, sleeve: null, relay: null },
+  overlays: {
+    vxlan: { txFrames: 987 * i * i, txBytes: 1_234_567 * i * i, rxFrames: 3_210 * i, rxBytes: 840_123 * i },
+    sleeve: null,
+    relay: null,
+  },
   rekeys: 0,
   changes: 0,
   changedMs: null,
@@ -177,7 +181,7 @@ const COUNTS: SleeveCounts = {
 /** Counters of every kind: a peer on the vxlan, one on the sleeve that was on the vxlan, one that was on all, and one on nothing. */
 export function counted(): StatusDocument {
   const base = sleeves();
-  const vxlan = { txBytes: 12_345_678, rxBytes: 840_123 };
+  const vxlan = { txFrames: 8_765, txBytes: 12_345_678, rxFrames: 3_210, rxBytes: 840_123 };
   const few = { ...COUNTS, txFrames: 0, rxFrames: 0, superFrames: { tx: [], rx: [] }, drops: {} };
   const overlays = [
     { vxlan, sleeve: COUNTS, relay: null },

@@ -80,6 +80,7 @@ export class FakePaths implements Paths {
     else this.peers.add(peer);
   }
   paths = (): [] => [];
+  carried(): undefined {}
   capabilities = (): [] => [];
   counters = (): Record<string, number> => ({});
   announce(_bridge: LinkIndex, entries: readonly { ip: Ip; mac: Mac }[]): void {

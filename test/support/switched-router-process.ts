@@ -49,6 +49,7 @@ class SwitchedPaths implements Paths {
   }
 
   start = (): Promise<void> => Promise.resolve();
+  carried(): undefined {}
   capabilities = (): [] => [];
   counters = (): Record<string, number> => ({});
   announce(): void {}

@@ -3,6 +3,12 @@
 import { isIpv6, parseIp } from '../../../router/address.js';
 import type { Ip, SocketAddress } from '../../../router/types.js';
 
+/** What an element has counted. Frames as nft sees them: a super-frame before it is cut, or after it is joined, is one. */
+export interface Count {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
 /** One per vxlan port, so that routers on one host do not share counters. */
 export const tableName = (port: number): string => `mesh_${port}`;
 
@@ -56,33 +62,35 @@ export function changeScript(port: number, add: Iterable<Element>, remove: Itera
 
 /**
  * Reads `nft -j list table`. Another nft may write it differently, so nothing in it is taken for granted.
- * @returns bytes by element, or undefined when the table is not as `loadScript` makes it
+ * @returns what each element has counted, or undefined when the table is not as `loadScript` makes it
  */
-export function parseTable(json: string): ReadonlyMap<Element, number> | undefined {
+export function parseTable(json: string): ReadonlyMap<Element, Count> | undefined {
   const items = nftItems(json);
   const sets = new Set<string>();
-  const bytes = new Map<Element, number>();
+  const counts = new Map<Element, Count>();
   let rules = 0;
   for (const item of items) {
     if (isRecord(item['rule'])) rules++;
     const set = item['set'];
     if (!isRecord(set) || typeof set['name'] !== 'string') continue;
     sets.add(set['name']);
-    for (const entry of list(set['elem'])) readElement(set['name'], entry, bytes);
+    for (const entry of list(set['elem'])) readElement(set['name'], entry, counts);
   }
-  return rules === RULES && SETS.every((name) => sets.has(name)) ? bytes : undefined;
+  return rules === RULES && SETS.every((name) => sets.has(name)) ? counts : undefined;
 }
 
-function readElement(set: string, entry: unknown, bytes: Map<Element, number>): void {
+function readElement(set: string, entry: unknown, counts: Map<Element, Count>): void {
   const elem = isRecord(entry) && isRecord(entry['elem']) ? entry['elem'] : { val: entry };
-  const counter = 'counter' in elem && isRecord(elem.counter) ? Number(elem.counter['bytes']) : 0;
+  const counter = 'counter' in elem && isRecord(elem.counter) ? elem.counter : {};
   const val = elem['val'];
   const [ip, port] = isRecord(val) ? list(val['concat']) : [val];
   const canonical: Ip | undefined = typeof ip === 'string' ? parseIp(ip) : undefined;
   if (canonical === undefined) return;
   const key = typeof port === 'number' ? `${set} ${canonical} . ${port}` : `${set} ${canonical}`;
-  bytes.set(key, Number.isSafeInteger(counter) ? counter : 0);
+  counts.set(key, { frames: wholeNumber(counter['packets']), bytes: wholeNumber(counter['bytes']) });
 }
+
+const wholeNumber = (v: unknown): number => (typeof v === 'number' && Number.isSafeInteger(v) ? v : 0);
 
 export const isRecord = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null;
 export const list = (v: unknown): readonly unknown[] => (Array.isArray(v) ? v : []);

@@ -1,4 +1,4 @@
-// How much each peer's vxlan carries, by the counters of an nft table that is repaired at every reading.
+// What each peer's vxlan carries, by the counters of an nft table that is repaired at every reading.
 import type { PeerId, SocketAddress } from '../../../router/types.js';
 import type { RunTool } from '../run-tool.js';
 import {
@@ -8,21 +8,26 @@ import {
   outElement,
   parseTable,
   tableName,
+  type Count,
   type Element,
 } from './traffic-table.js';
 
 /** A missing nft is looked for again after this many readings that would have been. */
 const MISSING_PATIENCE = 30;
 
-export interface Bytes {
-  readonly tx: number;
-  readonly rx: number;
+/** To a peer, and from it. */
+export interface BothWays<T> {
+  readonly tx: T;
+  readonly rx: T;
 }
+export type Bytes = BothWays<number>;
+
+const NOTHING: Count = { frames: 0, bytes: 0 };
 
 interface Counted {
   readonly in: Element;
   readonly out: Element;
-  bytes: Bytes;
+  carried: BothWays<Count>;
 }
 
 export class Traffic {
@@ -31,7 +36,7 @@ export class Traffic {
   readonly #count: (name: string) => void;
   readonly #peers = new Map<PeerId, Counted>();
   /** Element counters at the last reading; only differences are added up, so a flush loses at most two seconds. */
-  #last: ReadonlyMap<Element, number> | undefined;
+  #last: ReadonlyMap<Element, Count> | undefined;
   #refusal: { readonly reason: string; readonly missing: boolean } | undefined;
   #patience = 0;
 
@@ -43,12 +48,12 @@ export class Traffic {
 
   setPeer(peer: PeerId, vtep: SocketAddress | undefined): void {
     if (vtep === undefined) this.#peers.delete(peer);
-    else this.#peers.set(peer, { in: inElement(vtep), out: outElement(vtep), bytes: { tx: 0, rx: 0 } });
+    else this.#peers.set(peer, { in: inElement(vtep), out: outElement(vtep), carried: { tx: NOTHING, rx: NOTHING } });
   }
 
   /** Counted since the peer was set; undefined when nft does not count. */
-  bytes(peer: PeerId): Bytes | undefined {
-    return this.#refusal === undefined && this.#last !== undefined ? this.#peers.get(peer)?.bytes : undefined;
+  carried(peer: PeerId): BothWays<Count> | undefined {
+    return this.#refusal === undefined && this.#last !== undefined ? this.#peers.get(peer)?.carried : undefined;
   }
 
   /** Why nothing is counted; undefined when all is well. `missing`: there is no nft. */
@@ -71,7 +76,7 @@ export class Traffic {
       if (!done.ok) return this.#refused(done);
     }
     // What was just put there begins at 0.
-    this.#last = new Map([...want].map((e) => [e, have?.get(e) ?? 0]));
+    this.#last = new Map([...want].map((e) => [e, have?.get(e) ?? NOTHING]));
     this.#refusal = undefined;
     return moved;
   }
@@ -83,20 +88,20 @@ export class Traffic {
     await this.#run('nft', ['-f', '-'], `${table}\ndelete ${table}\n`);
   }
 
-  #changes(want: ReadonlySet<Element>, have: ReadonlyMap<Element, number>): string {
+  #changes(want: ReadonlySet<Element>, have: ReadonlyMap<Element, Count>): string {
     const add = [...want].filter((e) => !have.has(e));
     const remove = [...have.keys()].filter((e) => !want.has(e));
     return changeScript(this.#port, add, remove);
   }
 
-  #add(have: ReadonlyMap<Element, number>): readonly PeerId[] {
+  #add(have: ReadonlyMap<Element, Count>): readonly PeerId[] {
     const last = this.#last;
     if (last === undefined) return []; // an earlier router's counters: where we begin
     const moved: PeerId[] = [];
     for (const [peer, p] of this.#peers) {
       const [rx, tx] = [grown(last, have, p.in), grown(last, have, p.out)];
-      if (rx + tx === 0) continue;
-      p.bytes = { tx: p.bytes.tx + tx, rx: p.bytes.rx + rx };
+      if (rx.bytes + tx.bytes === 0) continue;
+      p.carried = { tx: sum(p.carried.tx, tx), rx: sum(p.carried.rx, rx) };
       moved.push(peer);
     }
     return moved;
@@ -110,9 +115,11 @@ export class Traffic {
 }
 
 /** A counter that fell was reset in between. */
-function grown(last: ReadonlyMap<Element, number>, have: ReadonlyMap<Element, number>, e: Element): number {
-  const now = have.get(e) ?? 0;
+function grown(last: ReadonlyMap<Element, Count>, have: ReadonlyMap<Element, Count>, e: Element): Count {
+  const now = have.get(e) ?? NOTHING;
   const then = last.get(e);
-  if (then === undefined) return 0;
-  return now >= then ? now - then : now;
+  if (then === undefined) return NOTHING;
+  return now.bytes >= then.bytes ? { frames: now.frames - then.frames, bytes: now.bytes - then.bytes } : now;
 }
+
+const sum = (a: Count, b: Count): Count => ({ frames: a.frames + b.frames, bytes: a.bytes + b.bytes });

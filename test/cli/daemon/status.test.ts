@@ -48,14 +48,14 @@ const NOTHING: WayTraffic = {
 
 test('what each overlay carried stands apart, and one that carried nothing is left out', () => {
   const traffic: PeerTraffic = {
-    ...{ peer: PEER.id, now: 1_000.4 as Millis, vxlan: { txBytes: 9, rxBytes: 10 } },
+    ...{ peer: PEER.id, now: 1_000.4 as Millis, vxlan: { tx: { frames: 1, bytes: 9 }, rx: { frames: 2, bytes: 10 } } },
     sleeve: { direct: WAY, relay: NOTHING, rekeys: 2 },
     changes: { count: 3, last: { at: 400 as Millis, why: 'lost' } },
   };
   const { overlays, ...more } = connectionStatus(PEER, LOST, traffic);
   const { txSizes: tx, rxSizes: rx, ...counters } = WAY;
   assert.deepEqual(overlays, {
-    vxlan: { txBytes: 9, rxBytes: 10 },
+    vxlan: { txFrames: 1, txBytes: 9, rxFrames: 2, rxBytes: 10 },
     sleeve: { ...counters, superFrames: { tx, rx } },
     relay: null,
   });

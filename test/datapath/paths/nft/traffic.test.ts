@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Traffic } from '../../../../datapath/paths/nft/traffic.js';
-import { parseTable } from '../../../../datapath/paths/nft/traffic-table.js';
+import { parseTable, type Count } from '../../../../datapath/paths/nft/traffic-table.js';
 import type { RunTool } from '../../../../datapath/paths/run-tool.js';
 import type { Ip, PeerId } from '../../../../router/types.js';
 
 const A = 'a'.repeat(32) as PeerId;
 const B = 'b'.repeat(32) as PeerId;
+const NOTHING: Count = { frames: 0, bytes: 0 };
 const at = (ip: string, port = 6785) => ({ ip: ip as Ip, port });
 
 /** An nft that knows one table: it adds, deletes, lists and counts, and refuses as nft 1.0.6 does. */
 class FakeNft {
-  elements: Map<string, number> | undefined;
+  elements: Map<string, Count> | undefined;
   rules = 0;
   missing = false;
   calls = 0;
@@ -27,7 +28,7 @@ class FakeNft {
   count(key: string, bytes: number): void {
     const before = this.elements?.get(key);
     assert.ok(before !== undefined, `${key} is not counted`);
-    this.elements?.set(key, before + bytes);
+    this.elements?.set(key, { frames: before.frames + 1, bytes: before.bytes + bytes });
   }
 
   #list() {
@@ -35,10 +36,10 @@ class FakeNft {
     const elem = (set: string) =>
       [...this.elements!]
         .filter(([key]) => key.startsWith(`${set} `))
-        .map(([key, bytes]) => {
+        .map(([key, { frames, bytes }]) => {
           const words = key.slice(set.length + 1).split(' . ');
           const val = words.length === 1 ? words[0] : { concat: [words[0], Number(words[1])] };
-          return { elem: { val, counter: { packets: 1, bytes } } };
+          return { elem: { val, counter: { packets: frames, bytes } } };
         });
     const sets = ['in4', 'out4', 'in6', 'out6'].map((name) => ({ set: { name, elem: elem(name) } }));
     const rules = Array.from({ length: this.rules }, () => ({ rule: {} }));
@@ -54,7 +55,7 @@ class FakeNft {
       const name = `${set} ${key}`;
       if (verb === 'delete' && !this.elements?.delete(name))
         return { ok: false, missing: false, reason: 'ENOENT' } as const;
-      if (verb === 'add' && !this.elements?.has(name)) this.elements?.set(name, 0);
+      if (verb === 'add' && !this.elements?.has(name)) this.elements?.set(name, { frames: 0, bytes: 0 });
     }
     return { ok: true, stdout: '' } as const;
   }
@@ -67,7 +68,7 @@ function traffic() {
   return { t, nft, counters };
 }
 
-test('bytes are counted from where an earlier router left, and by direction', async () => {
+test('frames and bytes are counted from where an earlier router left, and by direction', async () => {
   const { t, nft } = traffic();
   t.setPeer(A, at('10.9.0.2'));
   await t.read();
@@ -78,7 +79,7 @@ test('bytes are counted from where an earlier router left, and by direction', as
   nft.count('out4 10.9.0.2 . 6785', 100);
   nft.count('in4 10.9.0.2', 50);
   assert.deepEqual(await after.read(), [A]);
-  assert.deepEqual(after.bytes(A), { tx: 100, rx: 50 });
+  assert.deepEqual(after.carried(A), { tx: { frames: 1, bytes: 100 }, rx: { frames: 1, bytes: 50 } });
   assert.deepEqual(await after.read(), []);
 });
 
@@ -95,7 +96,7 @@ test('a peer that comes or goes leaves the counters of the others alone', async 
   t.setPeer(B, undefined);
   await t.read();
   assert.deepEqual([...nft.elements!.keys()].sort(), ['in4 10.9.0.2', 'out4 10.9.0.2 . 6785']);
-  assert.deepEqual(t.bytes(A), { tx: 0, rx: 20 });
+  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: { frames: 2, bytes: 20 } });
 });
 
 test('a flushed table is loaded again and no byte is counted twice', async () => {
@@ -110,7 +111,7 @@ test('a flushed table is loaded again and no byte is counted twice', async () =>
     nft.count('in4 10.9.0.2', 1);
     await t.read();
   }
-  assert.deepEqual(t.bytes(A), { tx: 0, rx: 1_003 });
+  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: { frames: 4, bytes: 1_003 } });
   assert.equal(counters.get('nft-repaired'), 2);
 });
 
@@ -120,9 +121,9 @@ test('a counter that somebody reset goes on from there', async () => {
   await t.read();
   nft.count('in4 10.9.0.2', 1_000);
   await t.read();
-  nft.elements!.set('in4 10.9.0.2', 30);
+  nft.elements!.set('in4 10.9.0.2', { frames: 2, bytes: 30 });
   await t.read();
-  assert.deepEqual(t.bytes(A), { tx: 0, rx: 1_030 });
+  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: { frames: 3, bytes: 1_030 } });
 });
 
 test('without nft nothing is counted, it is looked for seldom, and found when it is installed', async () => {
@@ -131,12 +132,12 @@ test('without nft nothing is counted, it is looked for seldom, and found when it
   t.setPeer(A, at('10.9.0.2'));
   for (let i = 0; i < 20; i++) await t.read();
   assert.equal(nft.calls, 1);
-  assert.equal(t.bytes(A), undefined);
+  assert.equal(t.carried(A), undefined);
   assert.equal(t.refusal()?.missing, true);
   nft.missing = false;
   for (let i = 0; i < 20; i++) await t.read();
   assert.equal(t.refusal(), undefined);
-  assert.deepEqual(t.bytes(A), { tx: 0, rx: 0 });
+  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: NOTHING });
 });
 
 test('whatever nft prints is a table or none', () => {
