@@ -126,8 +126,8 @@ test('no test is skipped, left for later, or run alone', () => {
 
 test('test files mirror the sources', () => {
   const apart = /^test\/(arch\.test|netns|sim|support|contract|vectors|scripts)/;
-  const all = new Set(sources);
-  const folders = new Set(sources.map((path) => path.slice(0, path.lastIndexOf('/'))));
+  const all = new Set([...sources, ...under('bench')]);
+  const folders = new Set([...all].map((path) => path.slice(0, path.lastIndexOf('/'))));
   const lost = under('test')
     .filter((path) => path.endsWith('.test.ts') && !apart.test(path))
     .map((path) => path.slice('test/'.length))
