@@ -80,7 +80,7 @@ export function document(change: Partial<StatusDocument> = {}): StatusDocument {
     exposed: [],
     problems: [],
     counters: {},
-    superFrameBounds: [1, 2, 4, 8, 16, 32, 48],
+    superFrameBounds: [1, 2, 4, 8, 16, 32, 64],
     ...change,
   };
 }

@@ -20,7 +20,7 @@ export const TOTALS = [
 export type Total = (typeof TOTALS)[number];
 
 /** Upper bounds of the classes of super-frames, in segments; one more class lies above. */
-export const HISTOGRAM_BOUNDS = [1, 2, 4, 8, 16, 32, 48] as const;
+export const HISTOGRAM_BOUNDS = [1, 2, 4, 8, 16, 32, 64] as const;
 
 /** A worker's counters, shared. */
 export class Totals {

@@ -53,7 +53,7 @@ test("a peer's drop is one of the totals as well", () => {
 test('a super-frame is of the first class whose bound it does not exceed', () => {
   const totals = new Totals(Totals.create());
   assert.deepEqual(
-    [1, 2, 3, 48, 49, 1_000].map((segments) => totals.frame(segments)),
+    [1, 2, 3, 64, 65, 1_000].map((segments) => totals.frame(segments)),
     [0, 1, 2, HISTOGRAM_BOUNDS.length - 1, HISTOGRAM_BOUNDS.length, HISTOGRAM_BOUNDS.length],
   );
 });
