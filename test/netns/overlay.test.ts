@@ -54,6 +54,19 @@ test('a vxlan that is blocked is left for the sleeve within a second, and taken 
   );
   assert.ok(backMs < BACK_WITHIN_MS, `${backMs} ms`);
   assert.ok(rates.every((rate) => rate > 5e6));
+  for (const { overlays, changes, changeReason, txBytes } of [await connection(a, b), await connection(b, a)]) {
+    const [vxlan, sleeve] = [overlays.vxlan!, overlays.sleeve!];
+    assert.ok(changes >= 2 && changeReason === 'better', `${changes} changes, the last: ${changeReason}`);
+    assert.ok(vxlan.txBytes > 1e6 && sleeve.txBytes > 1e6 && sleeve.rxBytes > 1e6, JSON.stringify(overlays));
+    assert.ok(txBytes! >= sleeve.txBytes, 'what the sleeve carried is in the sum, whatever carries now');
+    assert.equal(
+      sleeve.superFrames.tx.reduce((sum, n) => sum + n, 0),
+      sleeve.txFrames,
+    );
+    assert.equal(overlays.relay, null);
+  }
+  const shown = await a.must('status', 'peer', 'b');
+  assert.match(shown, /\nsleeve +sent .*\n +received /);
 });
 
 test('a router that is killed takes nothing with it: the data stays on the vxlan, for its kernel goes on', async () => {
