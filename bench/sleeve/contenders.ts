@@ -15,6 +15,7 @@ import type { Carrier, Contender, Role } from './contender.js';
 import { relayLine } from './relay-line.js';
 
 export interface Field {
+  /** The hand-made VXLAN, the same once more, and all others. */
   readonly contenders: readonly Contender[];
   /** One sentence on each rival that is not there. */
   readonly absent: readonly string[];
@@ -39,11 +40,8 @@ export async function fieldOf(lab: Lab): Promise<Field> {
     serve(contender);
     await warmUp(contender);
   }
-  // The two measurements of the hand-made one lie half a round apart, as do the things that are compared with it.
-  const half = Math.ceil((ours.length + rivals.length) / 2);
-  const others = [...ours, ...rivals];
   const again: Contender = { ...hand, name: 'again', title: 'again (A/A)' };
-  const contenders = [hand, ...others.slice(0, half), again, ...others.slice(half)];
+  const contenders = [hand, again, ...ours, ...rivals];
   return { contenders, absent, versions, sleeves: [...sealed, ...plain] };
 }
 
