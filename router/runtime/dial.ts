@@ -16,6 +16,9 @@ export interface DialRequest {
 
 export type DialOutcome = { readonly socket: Socket } | { readonly reason: DialFailure; readonly sentence: string };
 
+/** A reset before the first byte, whether it comes before our connect returns, right after, or later. */
+export const BROKEN_OFF = 'it broke off the connection before it said who it is';
+
 /** Never rejects. After an abort the outcome means nothing. */
 export async function dialHost(d: DialRequest): Promise<DialOutcome> {
   const endAt = performance.now() + d.timeoutMs;
@@ -84,7 +87,7 @@ function failure(e: NodeJS.ErrnoException, ip: Ip, port: number): DialOutcome {
     case 'ECONNREFUSED':
       return { reason: 'refused', sentence: `nothing listens at ${ip} port ${port}` };
     case 'ECONNRESET': // between the kernel's connect and ours
-      return { reason: 'failed', sentence: 'it broke off the connection before it said who it is' };
+      return { reason: 'failed', sentence: BROKEN_OFF };
     case 'ETIMEDOUT':
       return { reason: 'timeout', sentence: `${ip} port ${port} does not answer` };
     case 'EHOSTUNREACH':

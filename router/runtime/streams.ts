@@ -1,7 +1,7 @@
 // Open TCP streams by number: dialled, accepted, written to without ever waiting, closed.
 import type { Socket } from 'node:net';
 import type { Ip } from '../types.js';
-import { dialHost } from './dial.js';
+import { BROKEN_OFF, dialHost } from './dial.js';
 import { MAX_QUEUED_BYTES, socketAddress, type CloseReason, type NetworkSink } from './network.js';
 
 interface Stream {
@@ -114,7 +114,7 @@ export class Streams {
   /** Reset between the kernel's accept or connect and ours. */
   #stillborn(conn: number, socket: Socket, outbound: boolean): void {
     socket.destroy();
-    if (outbound) this.#sink({ kind: 'dialFailed', conn, reason: 'failed', sentence: 'the connection broke at once' });
+    if (outbound) this.#sink({ kind: 'dialFailed', conn, reason: 'failed', sentence: BROKEN_OFF });
   }
 }
 
