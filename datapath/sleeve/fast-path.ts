@@ -9,7 +9,7 @@ interface Words {
 export const FAST_PATH = {
   aes: {
     reason: 'no AES in this processor or in that of a peer: to seal a datagram takes twice as long',
-    remedy: 'flags (x86) or Features (ARM) in /proc/cpuinfo name aes where there is one',
+    remedy: 'grep -cw aes /proc/cpuinfo, on both hosts: 0 is a processor without it',
   },
   evp: {
     reason: 'this node exports no OpenSSL: to seal a datagram takes six times as long',
