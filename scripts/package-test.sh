@@ -11,7 +11,7 @@ main() {
   echo '== the package'
   # Scripts stay off: prepack would build once more.
   tarball=$dir/$(npm pack --ignore-scripts --loglevel=error --pack-destination "$dir")
-  npm install --global --ignore-scripts --prefix "$dir/prefix" --prefer-offline --no-progress --loglevel=error "$tarball" >"$dir/log" 2>&1 ||
+  npm install --global --ignore-scripts --prefix "$dir/prefix" --prefer-offline --no-audit --no-fund --no-progress --loglevel=error "$tarball" >"$dir/log" 2>&1 ||
     fail 'npm i -g of the tarball' "$(cat "$dir/log")"
   installed=$dir/prefix/lib/node_modules/mesh
   version=$(node -p 'require("./package.json").version')
