@@ -76,6 +76,8 @@ const fdOf = (socket: UdpSocket): number => (socket as unknown as { _handle: { f
 /** Datagrams that are under way, by what is in them. */
 class Questions {
   readonly #asked = new Map<string, number>();
+  /** What nobody waits for any more; it may still come. */
+  readonly #late = new Set<string>();
   right = 0;
   wrong = 0;
 
@@ -85,7 +87,8 @@ class Questions {
   }
 
   answer(datagram: Buffer): void {
-    if (this.#asked.delete(datagram.toString('latin1'))) this.right++;
+    const text = datagram.toString('latin1');
+    if (this.#asked.delete(text) || this.#late.delete(text)) this.right++;
     else this.wrong++;
   }
 
@@ -94,7 +97,11 @@ class Questions {
     while (this.#asked.size > most) {
       await sleep(1);
       const before = performance.now() - LOST_MS;
-      for (const [one, at] of this.#asked) if (at < before) this.#asked.delete(one);
+      for (const [one, at] of this.#asked) {
+        if (at >= before) continue;
+        this.#asked.delete(one);
+        this.#late.add(one);
+      }
     }
   }
 }
