@@ -33,7 +33,8 @@ async function pair(options: PairOptions): Promise<readonly [SleeveHost, SleeveH
   return hosts;
 }
 
-const missing = (host: SleeveHost): FastPart[] => host.events.flatMap((e) => (e.kind === 'fallback' ? [e.what] : []));
+const missing = (host: SleeveHost): FastPart[] =>
+  host.events.flatMap((e) => (e.kind === 'fallback' ? [e.what] : [])).sort();
 
 /** TCP, datagrams one by one and in super-frames, and packets in fragments. */
 async function flow(from: SleeveHost, to: SleeveHost, family: 'v4' | 'v6'): Promise<void> {
@@ -75,58 +76,67 @@ async function carriedBy(hosts: readonly [SleeveHost, SleeveHost]): Promise<Work
   return done;
 }
 
-/** With nothing missing many datagrams go in a call, and come in one. */
-const whole = await carriedBy(await pair({}));
+/** With nothing taken away many datagrams go in a call, and come in one. */
+const plain = await pair({});
+const whole = await carriedBy(plain);
+/** What this machine lacks of itself: before Linux 6.2 it is `uso`. */
+const own = missing(plain[0]);
 
-test('a host that has all parts misses none, and uses them', () => {
+const isMissing = (host: SleeveHost, ...parts: readonly FastPart[]): void =>
+  assert.deepEqual(missing(host), [...new Set([...own, ...parts])].sort());
+
+test('a host that has the parts uses them', () => {
   assert.ok(whole.sends < whole.txDatagrams / 2 && whole.receives < whole.rxDatagrams / 2, JSON.stringify(whole));
 });
 
 test('without UDP_GRO each datagram is received by itself', async () => {
   const [a, b] = await pair({ create: { without: ['udp-gro'] } });
   const { receives, rxDatagrams } = await carriedBy([a, b]);
-  assert.deepEqual(missing(a), ['udp-gro']);
+  isMissing(a, 'udp-gro');
   assert.ok(receives >= rxDatagrams, `${receives} calls for ${rxDatagrams} datagrams`);
 });
 
 test('without UDP_SEGMENT each datagram is sent by itself', async () => {
   const [a, b] = await pair({ create: { without: ['udp-segment'] } });
   const { sends, txDatagrams } = await carriedBy([a, b]);
-  assert.deepEqual(missing(a), ['udp-segment']);
+  isMissing(a, 'udp-segment');
   assert.ok(sends >= txDatagrams, `${sends} calls for ${txDatagrams} datagrams`);
 });
 
 test('without super-frames of UDP in the TAP each datagram of a container is a frame', async () => {
   const [a, b] = await pair({ create: { without: ['uso'] } });
   const { txFrames } = await carriedBy([a, b]);
-  assert.deepEqual(missing(a), ['uso']);
+  isMissing(a, 'uso');
   const apart = (2 * DATAGRAMS * (BURST - 1)) / BURST; // of the bursts of both families
-  assert.ok(txFrames > whole.txFrames + apart / 2, `${txFrames} frames, and ${whole.txFrames} with them`);
+  if (!own.includes('uso'))
+    assert.ok(txFrames > whole.txFrames + apart / 2, `${txFrames} frames, and ${whole.txFrames} with them`);
 });
 
 for (const cipher of ['aes-256-gcm', 'chacha20-poly1305'] as const)
   test(`without OpenSSL of its own node:crypto seals: ${cipher}`, async () => {
     const [a, b] = await pair({ cipher, create: { without: ['evp'] } });
     await carriedBy([a, b]);
-    assert.deepEqual(missing(a).sort(), cipher === 'aes-256-gcm' ? ['evp'] : ['aes', 'evp']);
+    isMissing(a, 'evp', ...(cipher === 'aes-256-gcm' ? [] : (['aes'] as const)));
   });
 
 test('where a processor has no AES the other cipher carries', async () => {
   const [a, b] = await pair({ cipher: 'chacha20-poly1305' });
   await carriedBy([a, b]);
-  assert.deepEqual(missing(a), ['aes']);
+  isMissing(a, 'aes');
 });
 
 test('with a socket buffer that cannot be made larger', async () => {
   const [a, b] = await pair({ create: { without: ['socket-buffer'] } });
   await carriedBy([a, b]);
-  assert.deepEqual(missing(a), ['socket-buffer']);
+  isMissing(a, 'socket-buffer');
 });
 
-test('over a device that makes no checksums', async () => {
+test('over a device that makes no checksums', async (t) => {
   const hosts = await pair({});
   for (const { host } of hosts) await host.netns.must(process.execPath, NO_CHECKSUMS, 'eth0');
-  await carriedBy(hosts);
+  const { sends, txDatagrams } = await carriedBy(hosts);
+  // Before Linux 6.11 it refuses UDP_SEGMENT, and there is a call for each.
+  t.diagnostic(`${sends} calls for ${txDatagrams} datagrams`);
 });
 
 test('with nothing of it at all, to a host that has everything', async () => {
@@ -139,6 +149,6 @@ test('with nothing of it at all, to a host that has everything', async () => {
   await acquaint([a, b], 2, { cipher: 'chacha20-poly1305' });
   await reaches(a, b.v4);
   await carriedBy([a, b]);
-  assert.deepEqual(missing(a).sort(), all);
-  assert.deepEqual(missing(b), ['aes']);
+  isMissing(a, ...all);
+  isMissing(b, 'aes');
 });
