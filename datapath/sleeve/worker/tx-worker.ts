@@ -35,11 +35,19 @@ function run(): void {
   say({ kind: 'ready', features: { evp: sealing.usesEvp } });
   for (;;) {
     const fds = inbox.wait();
-    for (const command of inbox.commands(fds)) if (!obey(command)) return;
-    for (const fd of fds) {
-      const network = byFd.get(fd);
-      if (network !== undefined && loop.drain(network, performance.now()) === 'lost') lose(network);
+    for (const command of inbox.commands(fds)) {
+      // What the bridge sent here before it was told to send elsewhere has no other way.
+      if (command.kind === 'mac' && command.peer === undefined) drain(fds);
+      if (!obey(command)) return;
     }
+    drain(fds);
+  }
+}
+
+function drain(fds: readonly number[]): void {
+  for (const fd of fds) {
+    const network = byFd.get(fd);
+    if (network !== undefined && loop.drain(network, performance.now()) === 'lost') lose(network);
   }
 }
 
