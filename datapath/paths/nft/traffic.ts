@@ -22,6 +22,10 @@ export interface BothWays<T> {
 }
 export type Bytes = BothWays<number>;
 
+/** What containers send of themselves while they do nothing, router solicitations and multicast reports, is no traffic to watch over. */
+const FEW_FRAMES = 3;
+const FEW_BYTES = 1_500;
+
 const NOTHING: Count = { frames: 0, bytes: 0 };
 
 interface Counted {
@@ -61,7 +65,7 @@ export class Traffic {
     return this.#refusal;
   }
 
-  /** Makes the table agree with the peers and reads it. @returns the peers whose vxlan moved bytes since the last time */
+  /** Makes the table agree with the peers and reads it. @returns the peers whose vxlan moved more than a few frames since the last time */
   async read(): Promise<readonly PeerId[]> {
     if (this.#refusal?.missing === true && this.#patience-- > 0) return [];
     const listed = await this.#run('nft', ['-j', 'list', 'table', 'inet', tableName(this.#port)]);
@@ -102,7 +106,7 @@ export class Traffic {
       const [rx, tx] = [grown(last, have, p.in), grown(last, have, p.out)];
       if (rx.bytes + tx.bytes === 0) continue;
       p.carried = { tx: sum(p.carried.tx, tx), rx: sum(p.carried.rx, rx) };
-      moved.push(peer);
+      if (rx.frames + tx.frames > FEW_FRAMES || rx.bytes + tx.bytes > FEW_BYTES) moved.push(peer);
     }
     return moved;
   }

@@ -76,11 +76,25 @@ test('frames and bytes are counted from where an earlier router left, and by dir
   const after = new Traffic(6785, nft.run, () => undefined);
   after.setPeer(A, at('10.9.0.2'));
   assert.deepEqual(await after.read(), []);
-  nft.count('out4 10.9.0.2 . 6785', 100);
-  nft.count('in4 10.9.0.2', 50);
+  nft.count('out4 10.9.0.2 . 6785', 1_000);
+  nft.count('in4 10.9.0.2', 501);
   assert.deepEqual(await after.read(), [A]);
-  assert.deepEqual(after.carried(A), { tx: { frames: 1, bytes: 100 }, rx: { frames: 1, bytes: 50 } });
+  assert.deepEqual(after.carried(A), { tx: { frames: 1, bytes: 1_000 }, rx: { frames: 1, bytes: 501 } });
   assert.deepEqual(await after.read(), []);
+});
+
+test('three small frames are counted and are no traffic, four are', async () => {
+  const { t, nft } = traffic();
+  t.setPeer(A, at('10.9.0.2'));
+  await t.read();
+  for (const [frames, moved] of [
+    [3, []],
+    [4, [A]],
+  ] as const) {
+    for (let i = 0; i < frames; i++) nft.count(i % 2 === 0 ? 'in4 10.9.0.2' : 'out4 10.9.0.2 . 6785', 90);
+    assert.deepEqual(await t.read(), moved);
+  }
+  assert.deepEqual(t.carried(A), { tx: { frames: 3, bytes: 270 }, rx: { frames: 4, bytes: 360 } });
 });
 
 test('a peer that comes or goes leaves the counters of the others alone', async () => {
@@ -90,13 +104,13 @@ test('a peer that comes or goes leaves the counters of the others alone', async 
   nft.count('in4 10.9.0.2', 10);
   t.setPeer(B, at('fd09::3', 7785));
   await t.read();
-  nft.count('in4 10.9.0.2', 10);
-  nft.count('out6 fd09::3 . 7785', 5);
+  nft.count('in4 10.9.0.2', 1_600);
+  nft.count('out6 fd09::3 . 7785', 1_501);
   assert.deepEqual(await t.read(), [A, B]);
   t.setPeer(B, undefined);
   await t.read();
   assert.deepEqual([...nft.elements!.keys()].sort(), ['in4 10.9.0.2', 'out4 10.9.0.2 . 6785']);
-  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: { frames: 2, bytes: 20 } });
+  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: { frames: 2, bytes: 1_610 } });
 });
 
 test('a flushed table is loaded again and no byte is counted twice', async () => {
