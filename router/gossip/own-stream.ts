@@ -39,7 +39,8 @@ export class OwnStream {
    * tombstone, so that the one it had outranked does not come back. Copies of shared records stay as they were.
    */
   inherit(earlier: Chain, isShared: (key: string) => boolean): void {
-    this.chain.head = earlier.head;
+    // The blocks as they were, for a save before the first flush: a second restart must not forget what others still hold.
+    this.chain.rebase(earlier.head, [...earlier.blocksAfter(0)]);
     for (const { key, seq, value } of earlier.records.values()) {
       if (seq > 0) this.chain.records.set(key, { key, seq, value: isShared(key) ? value : undefined });
     }

@@ -43,6 +43,22 @@ test('a router restarted without its disk supersedes what others have of it, and
   assert.deepEqual([...b.records(peer(1), red)], []);
 });
 
+test('a router restarted twice before it published takes back what it wrote first', () => {
+  const [a, b] = [newStore(1), newStore(2)];
+  a.put('core', 'k', bytes(1));
+  a.flush();
+  pull(b, a);
+  let again = a;
+  for (const incarnation of [2, 3]) {
+    const loaded = RecordStore.load({ self: peer(1), incarnation }, again.save());
+    assert.ok(loaded instanceof RecordStore);
+    again = loaded;
+  }
+  again.flush();
+  pull(b, again);
+  assert.deepEqual(contents(b), []);
+});
+
 test('a router whose disk is older than the mesh is told, raises, and is heard again', () => {
   const [late, b] = [newStore(1, { incarnation: 5 }), newStore(2)];
   late.put('core', 'peer', bytes(5));
