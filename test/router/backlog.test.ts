@@ -4,7 +4,7 @@ import { Backlog } from '../../router/backlog.js';
 import type { RecordChange } from '../../router/gossip/chain.js';
 import { ipKey } from '../../router/wire/records.js';
 import type { Ip, PeerId } from '../../router/types.js';
-import { NETWORK, Table, VirtualMesh, type VirtualHost } from '../support/virtual-mesh.js';
+import { NETWORK, Table, World, type WorldHost } from '../sim/world.js';
 
 const change = (key: string): RecordChange => ({
   owner: 'a'.repeat(32) as PeerId,
@@ -35,8 +35,8 @@ const ipOf = (n: number): string => `10.32.${n >> 8}.${n & 255}`;
 const macOf = (n: number): string => `02:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`;
 
 /** Two hosts, the first with many endpoints; `act` is done when the second has learnt some of them, then it learns the rest. */
-function inTheMidst(act: (mesh: VirtualMesh, b: VirtualHost) => void, check: (a: VirtualHost, b: VirtualHost) => void) {
-  const mesh = new VirtualMesh(1);
+function inTheMidst(act: (mesh: World, b: WorldHost) => void, check: (a: WorldHost, b: WorldHost) => void) {
+  const mesh = new World(1);
   try {
     const a = mesh.launch('a');
     for (let n = 0; n < MANY; n++) mesh.attach('a', ipOf(n), macOf(n));

@@ -2,7 +2,7 @@
 // so without noise; a failure prints its seed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inMesh, VirtualMesh } from '../support/virtual-mesh.js';
+import { inWorld, World } from './world.js';
 
 const SEEDS = [1, 2, 3];
 const MAC_A = '02:00:00:00:00:0a';
@@ -11,20 +11,20 @@ const MAC_B = '02:00:00:00:00:0b';
 const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i}`);
 
 /** Runs the scenario under each seed. */
-function scenario(sentence: string, run: (mesh: VirtualMesh) => void, seeds: readonly number[] = SEEDS): void {
+function scenario(sentence: string, run: (mesh: World) => void, seeds: readonly number[] = SEEDS): void {
   test(sentence, () => {
-    for (const seed of seeds) inMesh(seed, run);
+    for (const seed of seeds) inWorld(seed, run);
   });
 }
 
 /** `n` routers, all but the first dialling the first. */
-function fullMesh(mesh: VirtualMesh, n: number): void {
+function fullMesh(mesh: World, n: number): void {
   const [first, ...rest] = names(n);
   mesh.start(first!);
   for (const name of rest) mesh.start(name, [first!]);
 }
 
-const connectedPairs = (mesh: VirtualMesh): number =>
+const connectedPairs = (mesh: World): number =>
   mesh.running().reduce((sum, h) => sum + h.router.core.connections.count, 0) / 2;
 
 scenario('ten routers from one seed all see all within 2 s, by one connection a pair', (mesh) => {
@@ -349,7 +349,7 @@ scenario('after a heal every dial has had an outcome', (mesh) => {
 scenario(
   'the same seed gives the same run',
   (mesh) => {
-    const run = (m: VirtualMesh): string => {
+    const run = (m: World): string => {
       m.lose(0.1);
       fullMesh(m, 6);
       m.run(20_000);
@@ -359,7 +359,7 @@ scenario(
     };
     const first = run(mesh);
     mesh.close();
-    const again = new VirtualMesh(1);
+    const again = new World(1);
     const second = run(again);
     again.close();
     assert.equal(first, second);

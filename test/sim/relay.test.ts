@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { snapshotRouter } from '../../router/snapshot.js';
 import type { PathReport } from '../../router/types.js';
-import { inMesh, type VirtualMesh } from '../support/virtual-mesh.js';
+import { inWorld, type World } from './world.js';
 import { seededRandom } from '../support/virtual-time.js';
 
 const SLEEVE = { sleeve: true };
@@ -11,7 +11,7 @@ type Pair = readonly [string, string];
 
 /** All of them running, each dialling those before it; only the given pairs reach each other, or all but the given ones. */
 function mesh(
-  m: VirtualMesh,
+  m: World,
   names: readonly string[],
   reach: { pairs: readonly Pair[] } | { without: readonly Pair[] },
 ): void {
@@ -23,10 +23,10 @@ function mesh(
   m.run(15_000);
 }
 
-const drops = (m: VirtualMesh): readonly string[] =>
+const drops = (m: World): readonly string[] =>
   m.running().flatMap((h) => [...h.router.core.drops.keys()].filter((reason) => reason.startsWith('relay')));
 
-const path = (m: VirtualMesh, peer: string, overlay: PathReport['overlay']): PathReport => ({
+const path = (m: World, peer: string, overlay: PathReport['overlay']): PathReport => ({
   peer: m.host(peer).id,
   overlay,
   state: 'up',
@@ -39,7 +39,7 @@ const path = (m: VirtualMesh, peer: string, overlay: PathReport['overlay']): Pat
 });
 
 /** Data between the two goes by the overlay, and both say so. */
-function carry(m: VirtualMesh, a: string, b: string, overlay: PathReport['overlay']): void {
+function carry(m: World, a: string, b: string, overlay: PathReport['overlay']): void {
   for (const [x, y] of [
     [a, b],
     [b, a],
@@ -49,7 +49,7 @@ function carry(m: VirtualMesh, a: string, b: string, overlay: PathReport['overla
 }
 
 /** No router holds anything for anybody. */
-function assertNothingHeld(m: VirtualMesh): void {
+function assertNothingHeld(m: World): void {
   for (const h of m.running()) {
     assert.deepEqual(h.router.core.planes.relaysHeld, { transits: 0, labels: 0, seats: 0, peers: 0 }, h.name);
     assert.deepEqual([h.relays.rules.size, h.relays.ways.size], [0, 0], h.name);
@@ -57,7 +57,7 @@ function assertNothingHeld(m: VirtualMesh): void {
 }
 
 test('the ends of a line of four have a way to each other 20 ms after one of them wants it, and not before', () => {
-  inMesh(21, (m) => {
+  inWorld(21, (m) => {
     const line = ['a', 'b', 'c', 'd'];
     mesh(m, line, { pairs: line.slice(1).map((name, i) => [line[i]!, name] as const) });
     assertNothingHeld(m);
@@ -75,7 +75,7 @@ test('the ends of a line of four have a way to each other 20 ms after one of the
 });
 
 test('a connection that is dead and not yet known to be is not tried, and both ends that want a way use the same', () => {
-  inMesh(22, (m) => {
+  inWorld(22, (m) => {
     const names = ['a', 'b', 'r1', 'r2', 'r3'];
     mesh(m, names, { without: [] });
     m.only(names.flatMap((x, n) => names.slice(n + 1).flatMap((y): Pair[] => (x + y === 'ab' ? [] : [[x, y]]))));
@@ -89,7 +89,7 @@ test('a connection that is dead and not yet known to be is not tried, and both e
 });
 
 test('a relay that is killed is replaced within 50 ms by another, and comes back without harm', () => {
-  inMesh(23, (m) => {
+  inWorld(23, (m) => {
     mesh(m, ['a', 'b', 'r1', 'r2'], { without: [['a', 'b']] });
     m.wantRelay('a', 'b');
     m.wantRelay('b', 'a');
@@ -106,7 +106,7 @@ test('a relay that is killed is replaced within 50 ms by another, and comes back
 });
 
 test('the only relay is killed and launched again: the way is there soon after its connections', () => {
-  inMesh(24, (m) => {
+  inWorld(24, (m) => {
     mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
     m.wantRelay('s1', 's2');
     m.wantRelay('s2', 's1');
@@ -122,7 +122,7 @@ test('the only relay is killed and launched again: the way is there soon after i
 
 test('an end that is killed and comes back has a way again when it wants one, whichever of the two it is', () => {
   for (const victim of ['s1', 's2'])
-    inMesh(25, (m) => {
+    inWorld(25, (m) => {
       mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
       m.wantRelay('s1', 's2');
       m.wantRelay('s2', 's1');
@@ -140,7 +140,7 @@ test('an end that is killed and comes back has a way again when it wants one, wh
 
 test('a router without a sleeve is no relay, and another takes its place at once', () => {
   for (const seed of [26, 27, 28])
-    inMesh(seed, (m) => {
+    inWorld(seed, (m) => {
       m.start('a', [], SLEEVE);
       for (const name of ['b', 'r1']) m.start(name, ['a'], SLEEVE);
       m.start('r2', ['a']);
@@ -151,7 +151,7 @@ test('a router without a sleeve is no relay, and another takes its place at once
 });
 
 test('connections that data does not go over are no part of a way while there is a longer one without them', () => {
-  inMesh(29, (m) => {
+  inWorld(29, (m) => {
     const names = ['a', 'b', 'gate-a', 'gate-b'];
     mesh(m, names, { without: [] });
     for (const [x, y] of [['a', 'gate-a'], ['gate-a', 'gate-b'], ['gate-b', 'b']] as const) carry(m, x, y, 'vxlan'); // prettier-ignore
@@ -167,7 +167,7 @@ test('connections that data does not go over are no part of a way while there is
 });
 
 test('a peer that leaves takes its ways along', () => {
-  inMesh(30, (m) => {
+  inWorld(30, (m) => {
     mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
     m.wantRelay('s1', 's2');
     m.run(5_000);
@@ -180,7 +180,7 @@ test('a peer that leaves takes its ways along', () => {
 
 test('in meshes that are cut and heal at random no way leads astray, and all that want one and can have one come to have it', () => {
   for (const seed of [41, 42])
-    inMesh(seed, (m) => {
+    inWorld(seed, (m) => {
       const [names, random] = [['a', 'b', 'c', 'd', 'e', 'f', 'g'], seededRandom(seed)];
       const all = names.flatMap((x, n) => names.slice(n + 1).map((y): Pair => [x, y]));
       const ring = names.map((x, n): Pair => [x, names[(n + 1) % names.length]!]);

@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Session } from '../../router/session/side.js';
-import type { VirtualMesh } from '../support/virtual-mesh.js';
-import { inMesh, type VirtualHost } from '../support/virtual-mesh.js';
+import type { World } from './world.js';
+import { inWorld, type WorldHost } from './world.js';
 
 const SLEEVE = { sleeve: true };
 
 /** The last session that the host may send with. */
-function lastSession(host: VirtualHost, peer: VirtualHost): Session | undefined {
+function lastSession(host: WorldHost, peer: WorldHost): Session | undefined {
   const confirmed = new Set(host.sessions.flatMap((fx) => (fx.kind === 'sessionConfirmed' ? [fx.receiveIndex] : [])));
   const mine = host.sessions.flatMap((fx) => (fx.kind === 'session' && fx.peer === peer.id ? [fx] : []));
   return mine.findLast((s) => s.confirmed || confirmed.has(s.receiveIndex));
 }
 
-function isCrossed(mesh: VirtualMesh, a: string, b: string): boolean {
+function isCrossed(mesh: World, a: string, b: string): boolean {
   const [x, y] = [lastSession(mesh.host(a), mesh.host(b)), lastSession(mesh.host(b), mesh.host(a))];
   if (x === undefined || y === undefined || x.sendIndex !== y.receiveIndex || x.receiveIndex !== y.sendIndex)
     return false;
@@ -22,11 +22,11 @@ function isCrossed(mesh: VirtualMesh, a: string, b: string): boolean {
   return true;
 }
 
-const drops = (host: VirtualHost): string[] =>
+const drops = (host: WorldHost): string[] =>
   [...host.router.core.drops.keys()].filter((reason) => reason.startsWith('session'));
 
 test('two routers have a session within 50 ms of wanting one, and none before', () => {
-  inMesh(1, (mesh) => {
+  inWorld(1, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a'], SLEEVE);
     mesh.run(5_000);
@@ -38,7 +38,7 @@ test('two routers have a session within 50 ms of wanting one, and none before', 
 });
 
 test('sessions wanted before the routers have met are there when they do', () => {
-  inMesh(2, (mesh) => {
+  inWorld(2, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', [], { ...SLEEVE, founds: false });
     mesh.wantSession('a', 'b');
@@ -50,7 +50,7 @@ test('sessions wanted before the routers have met are there when they do', () =>
 
 test('a router that was killed and comes back has a session again when it wants one, whichever of the two it is', () => {
   for (const victim of ['a', 'b'])
-    inMesh(3, (mesh) => {
+    inWorld(3, (mesh) => {
       const other = victim === 'a' ? 'b' : 'a';
       mesh.start('a', [], SLEEVE);
       mesh.start('b', ['a'], SLEEVE);
@@ -65,7 +65,7 @@ test('a router that was killed and comes back has a session again when it wants 
 });
 
 test('spokes that cannot reach each other agree through the hub, which reads nothing of it, and renew what they have', () => {
-  inMesh(4, (mesh) => {
+  inWorld(4, (mesh) => {
     mesh.start('hub');
     mesh.start('s1', ['hub'], SLEEVE);
     mesh.start('s2', ['hub'], SLEEVE);
@@ -86,7 +86,7 @@ test('spokes that cannot reach each other agree through the hub, which reads not
 });
 
 test('at the ends of a line of five hosts a session comes through three relays', () => {
-  inMesh(5, (mesh) => {
+  inWorld(5, (mesh) => {
     const line = ['a', 'b', 'c', 'd', 'e'];
     for (const [i, name] of line.entries()) mesh.start(name, i === 0 ? [] : [line[i - 1]!], SLEEVE);
     mesh.only(line.slice(1).map((name, i) => [line[i]!, name] as const));
@@ -97,7 +97,7 @@ test('at the ends of a line of five hosts a session comes through three relays',
 });
 
 test('a session outlives the loss of every way to the peer, and is renewed when there is one again', () => {
-  inMesh(6, (mesh) => {
+  inWorld(6, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a'], SLEEVE);
     mesh.wantSession('a', 'b');
@@ -117,7 +117,7 @@ test('a session outlives the loss of every way to the peer, and is renewed when 
 });
 
 test('a peer that leaves loses its session everywhere', () => {
-  inMesh(7, (mesh) => {
+  inWorld(7, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a'], SLEEVE);
     mesh.wantSession('a', 'b');
@@ -129,7 +129,7 @@ test('a peer that leaves loses its session everywhere', () => {
 });
 
 test('who has no sleeve makes no session, and the other asks ever more seldom', () => {
-  inMesh(8, (mesh) => {
+  inWorld(8, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a']);
     mesh.run(2_000);

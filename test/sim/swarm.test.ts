@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../support/virtual-time.js';
-import { VirtualMesh } from '../support/virtual-mesh.js';
+import { World } from './world.js';
 
 const SEEDS = process.env.SEED === undefined ? Array.from({ length: 25 }, (_, i) => i + 1) : [Number(process.env.SEED)];
 const HOSTS = ['h0', 'h1', 'h2', 'h3', 'h4'];
@@ -12,7 +12,7 @@ const STEPS = 60;
 
 /** What the operators believe they did: which host has which address, by which MAC, in the order of their doing. */
 class Life {
-  readonly mesh: VirtualMesh;
+  readonly mesh: World;
   readonly #random: () => number;
   /** host → address → MAC */
   readonly held = new Map<string, Map<string, string>>(HOSTS.map((h) => [h, new Map()]));
@@ -23,7 +23,7 @@ class Life {
   #macs = 0;
 
   constructor(seed: number) {
-    this.mesh = new VirtualMesh(seed);
+    this.mesh = new World(seed);
     this.#random = seededRandom(seed * 7919);
     this.mesh.start('h0');
     for (const h of HOSTS.slice(1)) this.mesh.start(h, ['h0']);

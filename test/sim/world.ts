@@ -7,10 +7,10 @@ import type { SessionFx } from '../../router/session/side.js';
 import { createSwimMembership } from '../../router/swim/swim-membership.js';
 import type { EndpointId, ForwardingDelta, Ip, Mac, NetworkName, PeerId, Vni } from '../../router/types.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
-import { FakeUnderlay } from './fake-network.js';
-import { RelayTable, walk, type Fate } from './relay-lab.js';
-import { sessionOptions } from './session-pair.js';
-import { VirtualTime } from './virtual-time.js';
+import { FakeUnderlay } from '../support/fake-network.js';
+import { RelayTable, walk, type Fate } from '../support/relay-lab.js';
+import { sessionOptions } from '../support/session-pair.js';
+import { VirtualTime } from '../support/virtual-time.js';
 
 export const NETWORK = 'mesh' as NetworkName;
 
@@ -53,7 +53,7 @@ export interface HostOptions {
   readonly sleeve?: boolean;
 }
 
-export interface VirtualHost {
+export interface WorldHost {
   readonly name: string;
   readonly ip: Ip;
   readonly id: PeerId;
@@ -68,10 +68,10 @@ export interface VirtualHost {
   incarnation: number;
 }
 
-export class VirtualMesh {
+export class World {
   readonly time: VirtualTime;
   readonly underlay: FakeUnderlay;
-  readonly hosts = new Map<string, VirtualHost>();
+  readonly hosts = new Map<string, WorldHost>();
   #launches = 0;
   #lossRate = 0;
   #closed = new Set<string>();
@@ -90,7 +90,7 @@ export class VirtualMesh {
     this.#lossRate = rate;
   }
 
-  launch(name: string, options: HostOptions = {}): VirtualHost {
+  launch(name: string, options: HostOptions = {}): WorldHost {
     const index = [...this.hosts.keys()].indexOf(name) + 1 || this.hosts.size + 1;
     const ip = `10.99.${index >> 8}.${index & 255}` as Ip;
     const publicKey = new Uint8Array(createHash('sha256').update(`peer ${name}`).digest());
@@ -100,7 +100,7 @@ export class VirtualMesh {
       { self: id, incarnation, salt: Math.floor(Math.random() * 2 ** 30) },
       options.disk,
     );
-    const host: { -readonly [K in keyof VirtualHost]: VirtualHost[K] } = {
+    const host: { -readonly [K in keyof WorldHost]: WorldHost[K] } = {
       name,
       ip,
       id,
@@ -155,7 +155,7 @@ export class VirtualMesh {
   }
 
   /** Launches and lets it speak, dialling the given hosts. */
-  start(name: string, dial: readonly string[] = [], options: HostOptions = {}): VirtualHost {
+  start(name: string, dial: readonly string[] = [], options: HostOptions = {}): WorldHost {
     const host = this.launch(name, options);
     host.router.start(() => host.router.core.options.addresses);
     dial.forEach((to) => this.connect(name, to));
@@ -240,7 +240,7 @@ export class VirtualMesh {
     this.underlay.setReach(() => true);
   }
 
-  host(name: string): VirtualHost {
+  host(name: string): WorldHost {
     const host = this.hosts.get(name);
     if (host === undefined) throw new Error(`no host ${name}`);
     return host;
@@ -250,7 +250,7 @@ export class VirtualMesh {
     return [...this.hosts.values()].find((h) => h.id === id)?.name ?? id;
   }
 
-  running(): readonly VirtualHost[] {
+  running(): readonly WorldHost[] {
     return [...this.hosts.values()].filter((h) => !this.#closed.has(h.name));
   }
 
@@ -285,14 +285,14 @@ export class VirtualMesh {
   }
 }
 
-/** Runs a scenario in a mesh of its own. @throws Error that names the seed */
-export function inMesh(seed: number, run: (mesh: VirtualMesh) => void): void {
-  const mesh = new VirtualMesh(seed);
+/** Runs a scenario in a world of its own. @throws Error that names the seed */
+export function inWorld(seed: number, run: (world: World) => void): void {
+  const world = new World(seed);
   try {
-    run(mesh);
+    run(world);
   } catch (e) {
     throw new Error(`seed ${seed}: ${(e as Error).message}`, { cause: e });
   } finally {
-    mesh.close();
+    world.close();
   }
 }
