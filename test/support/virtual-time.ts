@@ -1,18 +1,12 @@
 // Time, timers and chance of a whole process from one seed, for code that takes them from the globals.
 import assert from 'node:assert/strict';
-
-interface Timer {
-  readonly id: number;
-  at: number;
-  readonly everyMs: number | undefined;
-  readonly run: () => void;
-}
+import { Timer, TimerHeap } from './timer-heap.js';
 
 /** Stands for NodeJS.Timeout and NodeJS.Immediate. */
 class Handle {
-  readonly id: number;
-  constructor(id: number) {
-    this.id = id;
+  readonly timer: Timer;
+  constructor(timer: Timer) {
+    this.timer = timer;
   }
   ref(): this {
     return this;
@@ -23,10 +17,10 @@ class Handle {
   hasRef(): boolean {
     return true;
   }
-  [Symbol.toPrimitive](): number {
-    return this.id;
-  }
 }
+
+/** Far more than a thousand routers have to do at one moment. */
+const MAX_STEPS_AT_ONCE = 1e7;
 
 type Callback = (...args: unknown[]) => void;
 const GLOBALS = [
@@ -44,8 +38,8 @@ const GLOBALS = [
  */
 export class VirtualTime {
   #now = 0;
-  #lastId = 0;
-  readonly #timers = new Map<number, Timer>();
+  #armed = 0;
+  readonly #timers = new TimerHeap();
   readonly #undo: (() => void)[] = [];
   readonly #realImmediate = setImmediate;
 
@@ -59,7 +53,9 @@ export class VirtualTime {
       const delayMs = typeof ms === 'number' && ms >= 1 && ms < 2 ** 31 ? Math.trunc(ms) : 1; // as Node does
       return this.#arm(() => run(...args), delayMs, repeat);
     };
-    const clear = (handle: unknown): void => void this.#timers.delete(Number(handle ?? 0));
+    const clear = (handle: unknown): void => {
+      if (handle instanceof Handle) this.#timers.remove(handle.timer);
+    };
     const fakes: Record<(typeof GLOBALS)[number], unknown> = {
       setTimeout: (run: Callback, ms?: number, ...args: unknown[]) => arm(run, ms, args, false),
       setInterval: (run: Callback, ms?: number, ...args: unknown[]) => arm(run, ms, args, true),
@@ -87,7 +83,12 @@ export class VirtualTime {
   /** Runs everything due in the next `ms`, in order of time, then of arming. */
   run(ms: number): void {
     const end = this.#now + ms;
-    for (let steps = 0; this.#step(end); steps++) assert.ok(steps < 1e7, `livelock at ${this.#now} ms`);
+    let [at, steps] = [this.#now, 0];
+    while (this.#step(end)) {
+      steps = this.#now === at ? steps + 1 : 0;
+      at = this.#now;
+      assert.ok(steps < MAX_STEPS_AT_ONCE, `livelock at ${at} ms`);
+    }
     this.#now = end;
   }
 
@@ -109,22 +110,31 @@ export class VirtualTime {
     this.#timers.clear();
   }
 
+  /** As `setTimeout`, but as exact as it is asked for: `ms` may be a fraction. @returns what calls it off */
+  after(ms: number, run: () => void): () => void {
+    const timer = new Timer(this.#now + Math.max(0, ms), ++this.#armed, run);
+    this.#timers.add(timer);
+    return () => void this.#timers.remove(timer);
+  }
+
   #step(end: number): boolean {
-    let next: Timer | undefined;
-    for (const t of this.#timers.values())
-      if (next === undefined || t.at < next.at || (t.at === next.at && t.id < next.id)) next = t;
+    const next = this.#timers.first();
     if (next === undefined || next.at > end) return false;
     this.#now = Math.max(this.#now, next.at);
-    if (next.everyMs === undefined) this.#timers.delete(next.id);
-    else next.at = this.#now + next.everyMs;
+    this.#timers.remove(next);
     next.run();
     return true;
   }
 
   #arm(run: () => void, delayMs: number, repeat: boolean): Handle {
-    const id = ++this.#lastId;
-    this.#timers.set(id, { id, at: this.#now + delayMs, everyMs: repeat ? delayMs : undefined, run });
-    return new Handle(id);
+    const again = (): void => {
+      timer.at = this.#now + delayMs;
+      this.#timers.add(timer);
+      run();
+    };
+    const timer = new Timer(this.#now + delayMs, ++this.#armed, repeat ? again : run);
+    this.#timers.add(timer);
+    return new Handle(timer);
   }
 
   #settle(): Promise<void> {
