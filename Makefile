@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := check
 MAKEFLAGS += --no-print-directory
-.PHONY: setup build demo test check format lint fuzz bench bench-peers clean
+.PHONY: setup build demo test check format lint fuzz bench bench-peers scale clean
 
 # What building and testing need: Debian packages and npm packages.
 setup:
@@ -45,6 +45,10 @@ bench: build
 # Other tunnels for `make bench` to compare the sleeve with, by apt-get: wireguard-go, tinc, openvpn, fastd, nebula.
 bench-peers:
 	@scripts/bench-peers.sh
+
+# Whole meshes of 10 to 1,000 routers in virtual time, minutes each; ROUTERS=100 for one size. Writes bench/out/scale-N.json.
+scale: build
+	@node dist/bench/scale/main.js
 
 # Remove what was built. node_modules stays.
 clean:

@@ -1,0 +1,28 @@
+// `make scale`: whole meshes in virtual time, each size in a process of its own.
+//
+//   ROUTERS=10,100   only these sizes   SEED=7   PARTS=join,attach,idle,churn,crash,partition,deaths
+// Writes bench/out/scale-N.json.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { totalmem } from 'node:os';
+
+const SIZES = [10, 30, 100, 300, 1_000];
+/** What is left to the rest of the machine. */
+const SPARE_MIB = 4_096;
+
+const here = new URL('.', import.meta.url).pathname;
+
+async function run(file: string, ...args: string[]): Promise<boolean> {
+  const heap = Math.floor(totalmem() / 2 ** 20) - SPARE_MIB;
+  const child = spawn(process.execPath, ['--expose-gc', `--max-old-space-size=${heap}`, `${here}${file}`, ...args], {
+    stdio: 'inherit',
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return code === 0;
+}
+
+const seed = process.env.SEED ?? '1';
+const sizes = process.env.ROUTERS?.split(',') ?? SIZES.map(String);
+const parts = process.env.PARTS;
+for (const size of sizes)
+  if (!(await run('size.js', size, seed, ...(parts === undefined ? [] : [parts])))) process.exitCode = 1;
