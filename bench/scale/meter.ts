@@ -41,22 +41,25 @@ export class Meter {
 
   watch(name: string, network: Network): void {
     const writes = new Map<number, Write>();
-    const { send, sendDatagram, dial, close } = network;
+    const send = network.send.bind(network);
+    const sendDatagram = network.sendDatagram.bind(network);
+    const dial = network.dial.bind(network);
+    const close = network.close.bind(network);
     network.send = (conn, bytes) => {
       this.#written(name, writes, conn, bytes.length);
-      send.call(network, conn, bytes);
+      send(conn, bytes);
     };
     network.sendDatagram = (to, bytes) => {
       this.#add(name, bytes.length + UDP_HEADER_BYTES, 1);
-      sendDatagram.call(network, to, bytes);
+      sendDatagram(to, bytes);
     };
     network.dial = (...args) => {
       this.#add(name, HANDSHAKE_BYTES, 0);
-      dial.call(network, ...args);
+      dial(...args);
     };
     network.close = (conn) => {
       if (writes.delete(conn)) this.#add(name, FAREWELL_BYTES, 0);
-      close.call(network, conn);
+      close(conn);
     };
   }
 

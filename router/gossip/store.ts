@@ -5,6 +5,7 @@ import {
   MAX_KEY_BYTES,
   MAX_VALUE_BYTES,
   parseTopic,
+  peekBlock,
   type Block,
   type BlockDrop,
   type BlockRecord,
@@ -153,6 +154,7 @@ export class RecordStore {
 
   /** Takes a block from another router. Never throws, whatever the bytes; keeps a copy of what it needs. */
   receive(bytes: Uint8Array): Received {
+    if (this.#isKnown(bytes)) return { kind: 'known' };
     const kept = bytes.slice();
     const block = decodeBlock(kept);
     if (typeof block === 'string') return { kind: 'dropped', reason: block };
@@ -264,6 +266,14 @@ export class RecordStore {
       heldBlocks: this.#replicaList().reduce((sum, s) => sum + s.heldBlocks, 0),
       pendingBytes: this.#replicas.pendingBytes,
     };
+  }
+
+  /** By its own words it is of a version that we have or have had: most of what comes in a mesh that is well connected. */
+  #isKnown(bytes: Uint8Array): boolean {
+    const head = peekBlock(bytes);
+    if (head === undefined || head.owner === this.#options.self) return false;
+    const chain = this.#replicas.chain(head.owner, head.topic);
+    return chain !== undefined && head.version <= chain.head;
   }
 
   #receiveOwn(block: Block): Received {

@@ -2,6 +2,7 @@
 import { parseNetworkName } from '../address.js';
 import type { NetworkName, PeerId } from '../types.js';
 import { Reader, sameBytes, Writer } from './bytes.js';
+import { PEER_ID_BYTES } from './peer-id.js';
 
 export const BLOCK_FORMAT = 1;
 export const MAX_BLOCK_BYTES = 65_536;
@@ -14,6 +15,8 @@ export const MAX_SEQ = 2 ** 48;
 export const SIGNATURE_BYTES = 64; // Ed25519, RFC 8032 §5.1.6
 
 const FIXED_BYTES = 41; // offsets 0..40 of the table below
+const OWNER_AT = 2;
+const TOPIC_AT = 40;
 const RECORD_FIXED_BYTES = 12;
 const KIND_INCREMENT = 1;
 const KIND_BASE = 2;
@@ -125,6 +128,17 @@ export function encodeBlock(block: Block, sign?: Sign): Uint8Array {
   const bytes = w.finish();
   if (sign !== undefined) bytes.set(sign(signedBytes(bytes)), bytes.length - SIGNATURE_BYTES);
   return bytes;
+}
+
+/** Of which stream and version bytes say they are, for a look before they are decoded; undefined if they cannot be a block. */
+export function peekBlock(bytes: Uint8Array): Pick<BlockHead, 'owner' | 'topic' | 'version'> | undefined {
+  if (bytes.length < FIXED_BYTES + SIGNATURE_BYTES || bytes[0] !== BLOCK_FORMAT) return undefined;
+  const r = new Reader(bytes);
+  r.bytes(OWNER_AT);
+  const [owner, version] = [r.peerId(), r.u64()];
+  r.bytes(TOPIC_AT - OWNER_AT - PEER_ID_BYTES - 8);
+  const topic = r.text(r.u8());
+  return r.fault === undefined ? { owner, topic: topic as Topic, version } : undefined;
 }
 
 /** The values of the result are views into `bytes`. The signature is not looked at. */

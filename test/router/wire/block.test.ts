@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import {
   decodeBlock,
   encodeBlock,
+  peekBlock,
   recordBytes,
   recordRoom,
   signatureOf,
@@ -43,6 +44,16 @@ test('an increment and a part of a base have the bytes of the golden files', () 
 
 test('decoding what was encoded gives the block', () => {
   fc.assert(fc.property(anyBlock, (b) => assert.deepEqual(decodeBlock(encodeBlock(b)), b)));
+});
+
+test('a look at a block tells the stream and the version that decoding it does', () => {
+  fc.assert(
+    fc.property(anyBlock, fc.array(fc.nat(255), { maxLength: 200 }), (b, noise) => {
+      const { owner, topic, version } = b;
+      assert.deepEqual(peekBlock(encodeBlock(b)), { owner, topic, version });
+      peekBlock(Uint8Array.from(noise));
+    }),
+  );
 });
 
 test('any bytes decode to a block or a reason', () => {
