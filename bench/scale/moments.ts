@@ -1,7 +1,7 @@
 // How long it takes until all know: of a join, an attach, a crash, and of the end of a partition.
 import { quantile } from '../support/statistics.js';
 import type { PeerId } from '../../router/types.js';
-import type { VirtualHost } from '../../test/sim/world.js';
+import type { WorldHost } from '../../test/sim/world.js';
 import { ENDPOINTS_EACH, type ScaleMesh } from './scale-mesh.js';
 
 /** Virtual ms over all events and all observers; -1: some observer did not learn of it in the time given. */
@@ -51,7 +51,7 @@ export function joins(mesh: ScaleMesh, names: readonly string[]): Joins {
   return { known: momentOf(known), complete: momentOf(complete) };
 }
 
-const isAlive = (at: VirtualHost, peer: PeerId): boolean => at.router.core.ledger.book.get(peer)?.state === 'alive';
+const isAlive = (at: WorldHost, peer: PeerId): boolean => at.router.core.ledger.book.get(peer)?.state === 'alive';
 
 /** From the announcement until the MAC and the address are in a router's table. */
 export function attaches(mesh: ScaleMesh, count: number): Moment {

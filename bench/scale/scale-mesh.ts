@@ -1,6 +1,6 @@
 // Whole routers in virtual time, N of them with 20 endpoints each, and what can be asked of all of them at once.
 import type { Ip, Mac, PeerId } from '../../router/types.js';
-import { World, type VirtualHost } from '../../test/sim/world.js';
+import { World, type WorldHost } from '../../test/sim/world.js';
 import { seededRandom } from '../../test/support/virtual-time.js';
 import { Meter } from './meter.js';
 
@@ -30,7 +30,7 @@ export class ScaleMesh {
     return this.world.running().map((h) => h.name);
   }
 
-  get hosts(): readonly VirtualHost[] {
+  get hosts(): readonly WorldHost[] {
     return this.world.running();
   }
 
@@ -48,7 +48,7 @@ export class ScaleMesh {
   }
 
   /** With its endpoints, which it has before its first word. */
-  join(name: string, dial: readonly string[]): VirtualHost {
+  join(name: string, dial: readonly string[]): WorldHost {
     const host = this.world.launch(name, { founds: dial.length === 0 });
     this.meter.watch(name, host.router.network);
     for (let i = 0; i < ENDPOINTS_EACH; i++) this.attach(name);
@@ -134,7 +134,7 @@ export class ScaleMesh {
   }
 }
 
-const isAllAlive = (h: VirtualHost, ids: readonly PeerId[]): boolean =>
+const isAllAlive = (h: WorldHost, ids: readonly PeerId[]): boolean =>
   ids.every((id) => id === h.id || h.router.core.ledger.book.get(id)?.state === 'alive');
 
 const ipOf = (n: number): Ip => `10.${32 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}` as Ip;
