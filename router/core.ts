@@ -7,6 +7,13 @@ export interface Core<Ev, Fx> {
   nextDeadline(): Millis | undefined;
 }
 
+/** Where a shell gets its time: the machine's, or a simulator's. */
+export interface Clock {
+  now(): Millis;
+  /** Calls `fire` once, not before `ms` have passed. @returns what cancels it */
+  after(ms: number, fire: () => void): () => void;
+}
+
 /** The only source of chance for a core; seeded in tests. Uniform in [0, 1). */
 export type Random = () => number;
 

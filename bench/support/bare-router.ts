@@ -1,6 +1,7 @@
 // A real router without a data plane, for a process of the bench.
 import { randomBytes } from 'node:crypto';
 import {
+  systemClock,
   createSwimMembership,
   loadIdentity,
   nextIncarnation,
@@ -69,7 +70,7 @@ export async function bareRouter(
         sink = to;
         return network;
       },
-      membership: (own) => createSwimMembership({ self: identity.id, incarnation, hooks: own }),
+      membership: (own) => createSwimMembership({ self: identity.id, incarnation, hooks: own, clock: systemClock }),
       random: Math.random,
       hooks,
     },

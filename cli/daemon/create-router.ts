@@ -6,6 +6,7 @@ import {
   openStore,
   raiseIncarnation,
   Router,
+  systemClock,
   type Log,
   type NetworkEvent,
   type RouterHooks,
@@ -58,7 +59,7 @@ export async function createRouter(
       parts.events.to = to;
       return parts.network;
     },
-    membership: (hooks) => createSwimMembership({ self: identity.id, incarnation, hooks }),
+    membership: (hooks) => createSwimMembership({ self: identity.id, incarnation, hooks, clock: systemClock }),
     random: Math.random,
     hooks: {
       ...routerHooks(ground, parts.datapath, (what) => persistence.later(what)),

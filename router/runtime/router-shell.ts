@@ -1,6 +1,6 @@
 // The shell around RouterCore: sockets, membership, timers and the disk. It decides nothing.
 import { parseHostPort } from '../address.js';
-import type { Random } from '../core.js';
+import type { Clock, Random } from '../core.js';
 import type { RelayFx } from '../relay/shared.js';
 import { RouterCore } from '../router.js';
 import type { RouterEffect, RouterEvent } from '../router-events.js';
@@ -9,7 +9,7 @@ import type { SessionFx } from '../session/side.js';
 import type { Membership, MembershipHooks } from '../swim/membership.js';
 import type { ForwardingDelta, Millis, NetworkName, PeerId } from '../types.js';
 import type { Network, NetworkEvent, NetworkSink } from './network.js';
-import { Runtime, systemClock, type Clock } from './runtime.js';
+import { Runtime, systemClock } from './runtime.js';
 
 /** What the router does to the world besides talking to peers. */
 export interface RouterHooks {

@@ -1,17 +1,11 @@
-import type { Core } from '../core.js';
+import type { Clock, Core } from '../core.js';
 import type { Millis } from '../types.js';
 
 type Tick = { readonly kind: 'tick' };
 /** Above this `setTimeout` fires at once. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Where a runtime gets its time: the machine's, or a simulator's. */
-export interface Clock {
-  now(): Millis;
-  /** Calls `fire` once, not before `ms` have passed. @returns what cancels it */
-  after(ms: number, fire: () => void): () => void;
-}
-
+/** The machine's own. */
 export const systemClock: Clock = {
   now: () => performance.now() as Millis,
   after(ms, fire) {

@@ -20,7 +20,7 @@ export interface MembershipHooks {
   onRefute(incarnation: number): void;
   /** A datagram was dropped, counted by reason: `malformed`, `oversize`, `unknown-type`, … */
   onDrop(reason: string): void;
-  /** When a peer last spoke on its control connection, by `performance.now()`; undefined if there is none. */
+  /** When a peer last spoke on its control connection, by the router's clock; undefined if there is none. */
   heardAt?(peer: PeerId): Millis | undefined;
 }
 

@@ -2,6 +2,7 @@
 // and to exchange state with. This file gives them one clock, one timer and the wire.
 import { decodeSwim, encodeSwim } from '../wire/swim.js';
 import type { SwimClaim, SwimMessage } from '../wire/swim.js';
+import type { Clock } from '../core.js';
 import type { Millis, PeerId } from '../types.js';
 import { FailureDetector, type DetectorEffect, type DetectorEvent } from './failure-detector.js';
 import { Healing, type HealingEffect, type HealingEvent } from './healing.js';
@@ -15,6 +16,7 @@ export interface SwimOptions {
   /** Higher than in any earlier life, and on disk already. */
   readonly incarnation: number;
   readonly hooks: MembershipHooks;
+  readonly clock: Clock;
   readonly timing?: Partial<SwimTiming>;
   /** Largest payload for `hooks.send`. Default 1200. */
   readonly maxPayloadBytes?: number;
@@ -38,6 +40,7 @@ export const createSwimMembership = (options: SwimOptions): Membership => new Sw
 class SwimMembership implements Membership {
   readonly #self: PeerId;
   readonly #hooks: MembershipHooks;
+  readonly #clock: Clock;
   readonly #timing: SwimTiming;
   readonly #maxMembers: number;
   readonly #library: SwimLibrary;
@@ -48,12 +51,13 @@ class SwimMembership implements Membership {
   #busy = false;
   #state: 'new' | 'running' | 'leaving' | 'closed' = 'new';
   #incarnation: number;
-  #timer: NodeJS.Timeout | undefined;
-  #newsTimer: NodeJS.Timeout | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #cancelNews: (() => void) | undefined;
 
   constructor(options: SwimOptions) {
     this.#self = options.self;
     this.#hooks = options.hooks;
+    this.#clock = options.clock;
     this.#incarnation = options.incarnation;
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#maxMembers = options.maxMembers ?? 4096;
@@ -194,7 +198,7 @@ class SwimMembership implements Membership {
   }
 
   #handle(ev: Event): void {
-    const now = performance.now() as Millis;
+    const now = this.#clock.now();
     switch (ev.core) {
       case 'detector':
         return this.#detector.handle(ev.event, now).forEach((fx) => this.#performProbe(fx));
@@ -248,13 +252,13 @@ class SwimMembership implements Membership {
   }
 
   #rearm(): void {
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     if (this.#state !== 'running') return;
     const cores = [this.#detector, this.#healing, this.#rumours];
     const at = Math.min(...cores.map((core) => core.nextDeadline() ?? Infinity));
     if (at === Infinity) return;
-    const waitMs = Math.min(Math.max(0, at - performance.now()), MAX_TIMEOUT_MS);
-    this.#timer = setTimeout(() => this.#onTimer(), waitMs);
+    const waitMs = Math.min(Math.max(0, at - this.#clock.now()), MAX_TIMEOUT_MS);
+    this.#cancelTimer = this.#clock.after(waitMs, () => this.#onTimer());
   }
 
   #onTimer(): void {
@@ -265,12 +269,12 @@ class SwimMembership implements Membership {
 
   /** News rides on probes; while there is some it also travels by itself, so that a quiet mesh learns as fast. */
   #armNews(): void {
-    if (this.#newsTimer !== undefined || this.#state !== 'running') return;
-    this.#newsTimer = setTimeout(() => this.#sendNews(), this.#timing.newsIntervalMs);
+    if (this.#cancelNews !== undefined || this.#state !== 'running') return;
+    this.#cancelNews = this.#clock.after(this.#timing.newsIntervalMs, () => this.#sendNews());
   }
 
   #sendNews(): void {
-    this.#newsTimer = undefined;
+    this.#cancelNews = undefined;
     for (const peer of this.#library.randomPeers(this.#timing.newsPeers)) this.#library.sendNews(peer);
     if (this.#library.hasNews) this.#armNews();
   }
@@ -278,7 +282,7 @@ class SwimMembership implements Membership {
   #sayGoodbye(times: number): void {
     const claim: SwimClaim = { peer: this.#self, status: 'left', incarnation: this.#library.incarnation };
     for (const peer of this.#library.randomPeers(GOODBYE_PEERS)) this.#sendNow(peer, [{ kind: 'update', claim }]);
-    if (times > 1) this.#newsTimer = setTimeout(() => this.#sayGoodbye(times - 1), GOODBYE_INTERVAL_MS);
+    if (times > 1) this.#cancelNews = this.#clock.after(GOODBYE_INTERVAL_MS, () => this.#sayGoodbye(times - 1));
   }
 
   #ownClaim(): SwimMessage {
@@ -294,8 +298,8 @@ class SwimMembership implements Membership {
   }
 
   #stopTimers(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#newsTimer);
+    this.#cancelTimer?.();
+    this.#cancelNews?.();
   }
 }
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { openStore } from '../../router/open-store.js';
 import { Router } from '../../router/runtime/router-shell.js';
 import type { SessionFx } from '../../router/session/side.js';
+import { systemClock } from '../../router/runtime/runtime.js';
 import { createSwimMembership } from '../../router/swim/swim-membership.js';
 import type { EndpointId, ForwardingDelta, Ip, Mac, NetworkName, PeerId, Vni } from '../../router/types.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
@@ -132,7 +133,7 @@ export class World {
       },
       {
         network: (sink) => this.underlay.host([ip], 6783, sink),
-        membership: (hooks) => createSwimMembership({ self: id, incarnation, hooks }),
+        membership: (hooks) => createSwimMembership({ self: id, incarnation, hooks, clock: systemClock }),
         random: Math.random,
         hooks: {
           forward: (deltas) => deltas.forEach((d) => host.table.apply(d)),

@@ -1,4 +1,6 @@
 // Many memberships on one network in virtual time.
+import { systemClock } from '../../router/runtime/runtime.js';
+import type { Clock } from '../../router/core.js';
 import type { Member, Membership, MembershipHooks, MemberStatus } from '../../router/swim/membership.js';
 import type { PeerId } from '../../router/types.js';
 import { DatagramNetwork, numberOfPeer, peerNumber, type NetworkOptions } from './datagram-network.js';
@@ -8,6 +10,7 @@ export interface MembershipOptions {
   readonly self: PeerId;
   readonly incarnation: number;
   readonly hooks: MembershipHooks;
+  readonly clock: Clock;
 }
 export type NewMembership = (options: MembershipOptions) => Membership;
 
@@ -45,6 +48,7 @@ export class Swarm {
     const member = this.#newMembership({
       self: peerNumber(host),
       incarnation,
+      clock: systemClock,
       hooks: {
         send: (to, payload) => this.network.send(host, numberOfPeer(to), payload),
         onChange: (m) => this.changes.push({ at: this.time.now(), by: host, member: m }),

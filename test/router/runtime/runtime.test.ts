@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Core } from '../../../router/core.js';
-import { Runtime, systemClock, type Clock } from '../../../router/runtime/runtime.js';
+import type { Clock } from '../../../router/core.js';
+import { Runtime, systemClock } from '../../../router/runtime/runtime.js';
 import type { Millis } from '../../../router/types.js';
 
 type Ev = { readonly kind: 'tick' } | { readonly kind: 'say'; readonly words: readonly string[] };
