@@ -5,9 +5,9 @@ import type { Random } from './core.js';
 import type { RouterEffect } from './router-events.js';
 import type { Millis, PeerId } from './types.js';
 
-/** A target whose first outcome somebody waits for. */
+/** A target whose next outcome somebody waits for. */
 interface Waiting {
-  readonly request: number;
+  readonly requests: readonly number[];
   readonly until: Millis;
 }
 
@@ -31,7 +31,8 @@ export class Contacts {
     this.dialer.addTarget(target, now);
     const persist: RouterEffect = { kind: 'persist', what: 'targets' };
     if (request === undefined) return [persist];
-    this.#waiting.set(target.text, { request, until: (now + CONNECT_WAIT_MS) as Millis });
+    const { requests, until } = this.#waiting.get(target.text) ?? { requests: [], until: now + CONNECT_WAIT_MS };
+    this.#waiting.set(target.text, { requests: [...requests, request], until: until as Millis });
     const known = this.dialer.targets().find((t) => t.text === target.text)?.peer;
     return [persist, ...(known !== undefined && isConnected(known) ? this.#answer(target.text, {}) : [])];
   }
@@ -85,6 +86,6 @@ export class Contacts {
   #answer(text: string, result: { refused?: string; note?: string }): RouterEffect[] {
     const w = this.#waiting.get(text);
     this.#waiting.delete(text);
-    return w === undefined ? [] : [{ kind: 'connectResult', request: w.request, ...result }];
+    return (w?.requests ?? []).map((request) => ({ kind: 'connectResult', request, ...result }));
   }
 }

@@ -24,6 +24,15 @@ test('whoever waits is told when the connection stands', () => {
   assert.deepEqual(contacts.up(conn, PEER), [{ kind: 'connectResult', request: 7 }]);
 });
 
+test('all who wait for the same host are told', () => {
+  const { contacts, conn } = connecting();
+  contacts.connect(target, 8, nobody, at(1));
+  assert.deepEqual(contacts.up(conn, PEER), [
+    { kind: 'connectResult', request: 7 },
+    { kind: 'connectResult', request: 8 },
+  ]);
+});
+
 test('our own address, another protocol, another version and an unknown name are refused, and not kept', () => {
   for (const why of ['self', 'not-mesh', 'version'] as const) {
     const { contacts, conn } = connecting();
