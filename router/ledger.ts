@@ -77,7 +77,9 @@ export class Ledger {
   recall({ remotes, addresses, network, founds }: Recalled, now: Millis): void {
     for (const [peer, r] of remotes)
       for (const ip of [r.v4, r.v6]) if (ip !== undefined) this.book.reachedAt(peer, ip, now);
-    this.learn([...this.#store.everything()], now);
+    // Who is gone first: of them nothing else is learnt.
+    this.learn([...this.#store.everything()].filter(isGone), now);
+    this.learn([...this.#store.everything()].filter((change) => !isGone(change)), now);
     this.publisher.peer(addresses, 'running');
     if (this.network(network.name) === undefined)
       this.publisher.network(network.name, network.definition, founds ? 2 : 1);
@@ -206,14 +208,15 @@ export class Ledger {
       // Said to be gone while we run, by somebody who could not hear us: we begin anew, above it.
       if (peer === this.#self && winner.owner !== this.#self)
         this.#hooks.emit({ kind: 'raiseIncarnation', above: record.incarnation });
-      if (peer !== this.#self && this.incarnationOf(peer) <= record.incarnation) this.#purge(peer, record.why);
+      if (peer !== this.#self) this.#purge(peer, record);
     }
   }
 
-  #purge(peer: PeerId, why: GoneRecord['why']): void {
+  #purge(peer: PeerId, { incarnation, why }: GoneRecord): void {
     const old = this.book.get(peer)?.record;
     this.catchUp(this.#now); // what goes must have come
-    this.learn(this.#store.forget(peer), this.#now);
+    this.learn(this.#store.forget(peer, incarnation), this.#now);
+    if (this.incarnationOf(peer) > incarnation) return; // it is back already
     this.topology.removePeer(peer);
     if (why === 'left' && old !== undefined) this.book.record(peer, { ...old, state: 'left' }, this.#now);
     else this.book.forget(peer);
@@ -231,3 +234,5 @@ export class Ledger {
       this.#hooks.emit({ kind: 'claimLost', network, key: change.key, to: winner.owner });
   }
 }
+
+const isGone = ({ key }: RecordChange): boolean => parseKey(key)?.kind === 'gone';

@@ -53,6 +53,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #catchUpAt: Millis | undefined;
   #settled: 'no' | 'now' | 'yes' = 'no';
   #hasMet = false;
+  #isEnding = false;
 
   /** Emits nothing yet: the first `handle` returns what follows from the disk's records as well. */
   constructor(options: RouterOptions, now: Millis) {
@@ -317,12 +318,14 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onRaised(incarnation: number): void {
     if (incarnation <= this.#incarnation) return;
+    this.#corePushAt = -Infinity as Millis; // else others have our addresses and do not know whose they are
     this.#incarnation = incarnation;
     this.options.store.raise(incarnation);
     this.ledger.isCoreDirty = true;
   }
 
   #onEnding(state: 'stopped' | 'left'): void {
+    this.#isEnding = true;
     this.#corePushAt = -Infinity as Millis; // the last word does not wait
     if (state === 'left') for (const e of this.ledger.local.all()) this.ledger.withdraw(e.id);
     if (state === 'left') this.ledger.publisher.gone(this.self, this.#incarnation, 'left');
@@ -332,8 +335,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #ledgerHooks(): LedgerHooks {
     return {
       emit: (fx) => {
-        const isPast = fx.kind === 'raiseIncarnation' && fx.above < this.#incarnation;
-        if (!isPast) this.#fx.push(fx);
+        // Who ends and hears that it is gone hears its own last word.
+        const isMoot = fx.kind === 'raiseIncarnation' && (this.#isEnding || fx.above < this.#incarnation);
+        if (!isMoot) this.#fx.push(fx);
       },
       forward: (delta) => void this.#deltas.push(delta),
       isConnected: (peer) => this.#isConnected(peer),

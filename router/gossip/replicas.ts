@@ -112,20 +112,19 @@ export class Replicas {
     return this.#forgotten.get(streamKey(owner, topic)) ?? 0;
   }
 
-  /** Purges a peer. @returns its records, as gone */
-  forget(owner: PeerId): readonly RecordChange[] {
+  /** Purges a peer's streams that are below a version. @returns their records, as gone */
+  forget(owner: PeerId, below: number): readonly RecordChange[] {
     const changes: RecordChange[] = [];
-    for (const stream of this.#owners.get(owner)?.streams.values() ?? []) {
+    for (const stream of [...(this.#owners.get(owner)?.streams.values() ?? [])]) {
       const { chain } = stream;
+      if (chain.head >= below) continue;
       for (const record of chain.records.values()) changes.push(goneChange(chain, record));
       if (chain.head > 0) this.#remember(streamKey(owner, chain.topic), chain.head);
       this.#onMove(owner, chain.topic, chain.head, 0);
       this.#abandon(stream);
-      this.#streamCount--;
-      this.#records -= chain.records.size;
-      this.#bytes -= chain.bytes;
+      this.#count(this.#owners.get(owner)!, -chain.records.size, -chain.bytes);
+      this.#remove(stream);
     }
-    this.#owners.delete(owner);
     return changes;
   }
 

@@ -245,9 +245,12 @@ export class RecordStore {
     return this.#chain(owner, topic)?.head ?? 0;
   }
 
-  /** Purges a peer. It comes back by itself if it writes anything after this. Never us. @returns its records, as gone */
-  forget(owner: PeerId): readonly RecordChange[] {
-    return this.#replicas.forget(owner);
+  /**
+   * Purges what a peer wrote in this incarnation and before. It comes back by itself if it writes anything after this.
+   * Never us. @returns the records, as gone
+   */
+  forget(owner: PeerId, incarnation: number): readonly RecordChange[] {
+    return this.#replicas.forget(owner, (incarnation + 1) * 2 ** 32);
   }
 
   /** For the disk: all streams as blocks, checksummed. */

@@ -84,7 +84,7 @@ test('what is overtaken or given up leaves nothing behind', () => {
   b.receive(block({ version: 5, part: 0, parts: 2 }));
   b.receive(block({ version: 9 }));
   assert.deepEqual([b.stats().heldBlocks, b.stats().pendingBytes], [0, 0]);
-  b.forget(peer(9));
+  b.forget(peer(9), 0);
   b.receive(increment(20, record('a')));
   for (let i = 0; i < 5; i++) b.receive(block({ owner: peer(3) }));
   assert.equal(b.receive(block({ owner: peer(3) })).kind, 'known', 'the stream that never began made room');

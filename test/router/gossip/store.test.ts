@@ -230,7 +230,7 @@ test('a forgotten peer is purged, does not come back from others, and comes back
   pull(b, a);
   const empty = newStore(2).digest();
   assert.deepEqual(
-    b.forget(peer(1)).map((c) => [c.key, c.gone]),
+    b.forget(peer(1), 1).map((c) => [c.key, c.gone]),
     [
       ['peer', true],
       ['x', true],
@@ -246,5 +246,21 @@ test('a forgotten peer is purged, does not come back from others, and comes back
   pull(b, a);
   pull(b, a);
   assert.deepEqual(contents(b), contents(a));
-  assert.deepEqual(b.forget(peer(2)), []);
+  assert.deepEqual(b.forget(peer(2), 1), []);
+});
+
+test('of a peer that began anew only what it wrote before is purged', () => {
+  const [a, again, b] = [newStore(1), newStore(1, { incarnation: 2 }), newStore(2)];
+  a.put('core', 'peer', bytes(1));
+  a.put('blue' as Topic, 'x', bytes(1));
+  a.flush();
+  again.put('blue' as Topic, 'x', bytes(2));
+  again.flush();
+  pull(b, a);
+  pull(b, again);
+  assert.deepEqual(
+    b.forget(peer(1), 1).map((c) => c.key),
+    ['peer'],
+  );
+  assert.deepEqual([...b.records(peer(1), 'blue' as Topic)].map((r) => r.value), [bytes(2)]); // prettier-ignore
 });
