@@ -71,8 +71,9 @@ export class Contacts {
     return due.flatMap(([text]) => this.#answer(text, { note: `it has not answered yet; ${KEPT}` }));
   }
 
-  nextDeadline(isConnected: (peer: PeerId) => boolean): Millis | undefined {
-    const dialAt = this.dialer.nextDeadline(isConnected);
+  /** @see Dialer.tick */
+  nextDeadline(rests: (peer: PeerId) => boolean): Millis | undefined {
+    const dialAt = this.dialer.nextDeadline(rests);
     const all = [...[...this.#waiting.values()].map((w) => w.until), ...(dialAt === undefined ? [] : [dialAt])];
     return all.length === 0 ? undefined : (Math.min(...all) as Millis);
   }

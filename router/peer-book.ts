@@ -77,6 +77,12 @@ export class PeerBook {
     return this.#entries.get(peer);
   }
 
+  /** Did a connection ever lead to it? */
+  wasReached(peer: PeerId): boolean {
+    const { v4, v6 } = this.#entries.get(peer)?.remotes ?? {};
+    return (v4 ?? v6) !== undefined;
+  }
+
   name(peer: PeerId): string {
     return this.#entries.get(peer)?.record?.name ?? peer.slice(0, 8);
   }

@@ -30,6 +30,8 @@ export type RouterEvent =
   | { readonly kind: 'announce'; readonly endpoint: LocalEndpoint; readonly fresh: boolean }
   | { readonly kind: 'withdraw'; readonly id: EndpointId }
   | { readonly kind: 'report'; readonly report: DatapathReport }
+  /** Traffic goes to the peer or comes from it; or none was seen for minutes. */
+  | { readonly kind: 'peerWanted'; readonly peer: PeerId; readonly wanted: boolean }
   | PlaneRequest
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }

@@ -28,4 +28,6 @@ export interface RouterOptions {
   readonly network: { readonly name: NetworkName; readonly definition: NetRecord };
   /** Launched without peers: it founds a mesh. Otherwise it waits to hear from one. */
   readonly founds: boolean;
+  /** Up to so many routers, all are connected to all. Default FULL_MESH. */
+  readonly fullMesh?: number;
 }

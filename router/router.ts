@@ -6,8 +6,10 @@ import type { Core } from './core.js';
 import { Exchange, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
 import { Ledger, type LedgerHooks } from './ledger.js';
+import { Neighbourhood } from './neighbourhood.js';
 import type { PeerState } from './peer-book.js';
 import { Planes } from './planes.js';
+import { Reach } from './reach.js';
 import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
 import { SwimCarrier } from './swim-carrier.js';
@@ -15,6 +17,7 @@ import type { Member } from './swim/membership.js';
 import type { DatapathReport, ForwardingDelta, Millis, NetworkName, PeerId, SocketAddress } from './types.js';
 import type { Hello } from './wire/hello.js';
 import type { GoneRecord } from './wire/records.js';
+import { FrameType } from './wire/stream.js';
 
 const SETTLE_AFTER_MS = 60_000;
 const CORE_PUSH_MS = 200; // connections come up and are measured in flocks
@@ -29,7 +32,6 @@ const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
   'withdraw',
   'ending',
 ]);
-const CROSS_DIAL_HEADSTART_MS = 500; // the lower id dials first, so that most pairs dial once
 
 export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly self: PeerId;
@@ -37,13 +39,15 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly ledger: Ledger;
   readonly connections: Connections;
   readonly contacts: Contacts;
+  readonly neighbourhood: Neighbourhood;
   readonly drops = new Map<string, number>();
   /** Since when each peer's path has been as it is. */
   readonly pathSince = new Map<PeerId, { readonly isUp: boolean; readonly at: Millis }>();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
   readonly planes: Planes;
-  readonly #isConnected = (peer: PeerId): boolean => this.connections.of(peer) !== undefined;
+  readonly #reach: Reach;
+  readonly #isConnected = (peer: PeerId): boolean => this.#reach.isConnected(peer);
   #addresses: readonly SocketAddress[];
   #incarnation: number;
   #corePushAt = -Infinity as Millis;
@@ -64,11 +68,19 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.connections = new Connections(this.self, (dialled) => this.#hello(dialled));
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);
+    const isOnDemand = (peer: PeerId): boolean => this.neighbourhood.isOnDemand(peer);
+    const { connections, ledger } = this;
+    this.#reach = new Reach({ connections, ledger, own: () => this.#addresses, isOnDemand });
+    this.neighbourhood = new Neighbourhood(options, this.contacts.dialer, {
+      ...this.#reach.facts,
+      tell: (to, body) => this.#frames([{ to, type: FrameType.spare, body }]),
+      close: (peer, at) => this.#onConnections(this.connections.drop(peer, 'both ends can do without'), at),
+    });
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
     this.#exchange = new Exchange(options.store, options.random, isEdge, now);
     this.#swim = new SwimCarrier(this.self);
     this.planes = new Planes(this.self, options.random, {
-      hop: this.#hop,
+      hop: (to) => this.#reach.hop(to),
       hopsForData: (to, search) => this.ledger.topology.hopsForData(to, search.passOver, search),
       knows: (peer) => this.ledger.book.has(peer),
       launchOf: (peer) => this.connections.of(peer)?.hello.launch,
@@ -91,7 +103,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (this.#startedAt === undefined) return undefined;
     const all = [
       this.connections.nextDeadline(),
-      this.contacts.nextDeadline(this.#isConnected),
+      this.contacts.nextDeadline(this.neighbourhood.rests),
+      this.neighbourhood.nextDeadline(),
       this.planes.nextDeadline(),
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
@@ -142,9 +155,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'dialFailed':
         return this.#emit(this.contacts.dialFailed(ev.conn, ev.reason, ev.unresolvable, now));
       case 'datagram':
-        return this.#emit(this.#swim.receive(ev.bytes, this.#way, (reason) => this.countDrop(reason)));
+        return this.#emit(this.#swim.receive(ev.bytes, this.#reach, (reason) => this.countDrop(reason)));
       case 'swimSend':
-        return this.#emit(this.#swim.send(ev.to, ev.payload, this.#way));
+        return this.#emit(this.#swim.send(ev.to, ev.payload, this.#reach, now));
       case 'member':
         return this.#onMember(ev.member, now);
       case 'raised':
@@ -161,6 +174,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         return this.ledger.withdraw(ev.id);
       case 'report':
         return this.#onReport(ev.report, now);
+      case 'peerWanted':
+        return this.neighbourhood.demand(ev.peer, ev.wanted, now);
       case 'sessions':
       case 'sessionWanted':
       case 'sessionWorn':
@@ -182,7 +197,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
     this.#push(now);
     this.planes.act(this.ledger.topology.version, now);
-    this.#emit(this.contacts.dialer.tick(now, this.#isConnected));
+    this.neighbourhood.act(this.ledger.isCaughtUp, now);
+    this.#emit(this.contacts.dialer.tick(now, this.neighbourhood.rests));
     this.#emit(this.contacts.tick(now));
     if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
   }
@@ -247,6 +263,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#frames(this.#exchange.up(c.peer, now));
     this.#fx.push({ kind: 'swimSync', peers: [c.peer] });
     this.planes.up(c, now);
+    this.neighbourhood.up(c.peer, now);
     if (isNew) this.#log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
@@ -256,12 +273,13 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.planes.down(c.peer, now);
     this.ledger.publisher.connection(c.peer, false);
     this.ledger.forwardPeer(c.peer);
-    this.contacts.dialer.ended(c.peer, c.upAt, now);
+    this.neighbourhood.down(c.peer, c.upAt, now);
     this.#log('connection-down', { peer: c.hello.name, id: c.peer, reason });
   }
 
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
     if (this.planes.received(from, type, body, now)) return;
+    if (type === FrameType.spare) return this.#onSpare(from, body, now);
     const got = this.#exchange.frame(from, type, body, this.#neighbours(), now);
     got.drops.forEach((reason) => this.countDrop(reason));
     this.#hear(got.changes, now);
@@ -277,6 +295,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (isCaughtUp) this.ledger.catchUp(now, CHANGES_PER_TURN);
   }
 
+  #onSpare(from: PeerId, body: Uint8Array, now: Millis): void {
+    const dropped = this.neighbourhood.heard(from, body, now);
+    if (dropped !== undefined) this.countDrop(dropped);
+  }
+
   #onMember(m: Member, now: Millis): void {
     const state = this.ledger.book.member(m.peer, m.status, now);
     if (state !== undefined) this.#onState(m.peer, state, now);
@@ -288,8 +311,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onState(peer: PeerId, state: PeerState, now: Millis): void {
     this.ledger.topology.hidden(peer, state === 'faulty' || state === 'left');
-    if (state === 'left') this.contacts.dialer.removePeer(peer);
-    if (state === 'faulty') this.contacts.dialer.hurry(peer, now);
+    if (state === 'left') this.neighbourhood.gone(peer, now);
+    else this.neighbourhood.stateChanged(peer, state, now);
     this.ledger.forwardPeer(peer);
     // Whom we have only just heard of, nobody suspects.
     const isNew = state === 'suspect' && this.ledger.book.get(peer)?.member === undefined;
@@ -298,7 +321,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {
-    this.contacts.dialer.removePeer(peer);
+    this.neighbourhood.gone(peer, now);
+    this.#swim.forget(peer);
     this.pathSince.delete(peer);
     this.planes.gone(peer, why, now);
     const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
@@ -341,34 +365,18 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       },
       forward: (delta) => void this.#deltas.push(delta),
       isConnected: (peer) => this.#isConnected(peer),
-      peerChanged: (peer, isWanted, now) => this.#onPeerChanged(peer, isWanted, now),
+      peerChanged: (peer, isThere, now) =>
+        isThere ? this.neighbourhood.published(peer, now) : this.neighbourhood.gone(peer, now),
       stateChanged: (peer, state, now) => this.#onState(peer, state, now),
       purged: (peer, why, now) => this.#onPurged(peer, why, now),
       drop: (reason) => this.countDrop(reason),
     };
   }
 
-  #onPeerChanged(peer: PeerId, isWanted: boolean, now: Millis): void {
-    const dueAt = (now + (this.self < peer ? 0 : CROSS_DIAL_HEADSTART_MS)) as Millis;
-    const addresses = this.#foreign(this.ledger.book.controlAddresses(peer));
-    if (isWanted) this.contacts.dialer.addPeer(peer, addresses, dueAt);
-    else this.contacts.dialer.removePeer(peer);
-  }
-
   #hello(dialled: SocketAddress | undefined): Hello {
     const { self: id, publicKey, name, port, launch, softwareVersion } = this.options;
     return { id, publicKey, name, incarnation: this.#incarnation, port, launch, softwareVersion, dialled };
   }
-
-  /** The neighbour to hand a message to; a peer that we are connected to itself. */
-  readonly #hop = (to: PeerId): PeerId | undefined => this.connections.of(this.ledger.topology.nextHop(to) ?? to)?.peer;
-
-  /** Straight to a peer that we are connected to, else to the next hop, else where it was last known to be. */
-  readonly #way = (to: PeerId): SocketAddress | undefined => {
-    const via = this.#hop(to);
-    const hop = via && this.connections.of(via);
-    return hop === undefined ? this.ledger.book.controlAddresses(to)[0] : { ip: hop.remote.ip, port: hop.hello.port };
-  };
 
   #settle(): void {
     if (this.#settled === 'no' && this.#startedAt !== undefined) this.#settled = 'now';
@@ -387,10 +395,4 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   readonly #neighbours = (): readonly PeerId[] => this.connections.peers;
-
-  /** Addresses that are not ours: behind the same docker0 everywhere, a peer's address may be our own. */
-  #foreign(addresses: readonly SocketAddress[]): readonly SocketAddress[] {
-    const own = new Set(this.#addresses.map((a) => `${a.ip} ${a.port}`));
-    return addresses.filter((a) => !own.has(`${a.ip} ${a.port}`));
-  }
 }

@@ -29,6 +29,7 @@ import {
   StreamReader,
   type StreamItem,
 } from '../wire/stream.js';
+import { Deadlines } from './deadlines.js';
 
 /** Names one TCP stream; drawn by the router for those it dials, by the shell (negative) for those it accepts. */
 export type ConnId = number;
@@ -84,6 +85,10 @@ export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
   readonly #self: PeerId;
   readonly #streams = new Map<ConnId, Stream>();
+  /** When to look at each: that is never later than it is due, and put right when it comes first. */
+  readonly #deadlines = new Deadlines<Stream>();
+  /** Those that became a connection, by peer, the newest last. */
+  readonly #connected = new Map<PeerId, Stream[]>();
   /** Those in use. */
   readonly #byPeer = new Map<PeerId, Stream>();
   #peers: readonly PeerId[] | undefined;
@@ -118,7 +123,7 @@ export class Connections {
         { kind: 'close', conn },
         { kind: 'drop', reason: 'too-many-streams' },
       ];
-    this.#streams.set(conn, {
+    const s: Stream = {
       conn,
       remote,
       outbound,
@@ -128,7 +133,9 @@ export class Connections {
       established: undefined,
       heardAt: now,
       pingedAt: undefined,
-    });
+    };
+    this.#streams.set(conn, s);
+    this.#deadlines.set(s, this.#dueAt(s));
     const hello = encodeFrame(FrameType.hello, encodeHello(this.#hello(outbound ? remote : undefined)));
     return [
       { kind: 'send', conn, bytes: encodePreamble() },
@@ -178,8 +185,7 @@ export class Connections {
 
   tick(now: Millis): ConnectionFx[] {
     const fx: ConnectionFx[] = [];
-    for (const s of [...this.#streams.values()]) {
-      if (this.#dueAt(s) > now) continue;
+    for (let s = this.#firstDue(); s !== undefined && this.#dueAt(s) <= now; s = this.#firstDue()) {
       if (s.established === undefined)
         fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it accepted and said nothing for 10 s', 'failed'));
       else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
@@ -189,12 +195,18 @@ export class Connections {
   }
 
   nextDeadline(): Millis | undefined {
-    let at: Millis | undefined;
-    for (const s of this.#streams.values()) {
-      const due = this.#dueAt(s);
-      if (at === undefined || due < at) at = due;
+    const s = this.#firstDue();
+    return s && this.#dueAt(s);
+  }
+
+  /** What was heard since has put most of them off. */
+  #firstDue(): Stream | undefined {
+    for (;;) {
+      const s = this.#deadlines.first;
+      const at = s && this.#dueAt(s);
+      if (s === undefined || at === undefined || at === this.#deadlines.next) return s;
+      this.#deadlines.set(s, at);
     }
-    return at;
   }
 
   #dueAt(s: Stream): Millis {
@@ -208,6 +220,7 @@ export class Connections {
 
   #ping(s: Stream, now: Millis): ConnectionFx[] {
     s.pingedAt = now;
+    this.#deadlines.set(s, this.#dueAt(s));
     return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.ping, NOTHING) }];
   }
 
@@ -275,6 +288,7 @@ export class Connections {
       this.#self < hello.id || !sameBytes(older.hello.launch, hello.launch);
     const over = this.#established(hello.id).filter((older) => isOver(older.established!));
     s.established = { conn: s.conn, peer: hello.id, remote: s.remote, outbound: s.outbound, hello, upAt: now };
+    this.#connected.set(hello.id, [...this.#established(hello.id), s]);
     return [...this.#close(over), ...this.#use(s, now)];
   }
 
@@ -288,12 +302,22 @@ export class Connections {
     return [...(isToSpare ? this.#ask(before, now) : []), { kind: 'up', connection, isNew: before === undefined }];
   }
 
-  #established(peer: PeerId): Stream[] {
-    return [...this.#streams.values()].filter((s) => s.established?.peer === peer);
+  #established(peer: PeerId): readonly Stream[] {
+    return this.#connected.get(peer) ?? [];
+  }
+
+  #forget(s: Stream): void {
+    this.#streams.delete(s.conn);
+    this.#deadlines.delete(s);
+    const peer = s.established?.peer;
+    if (peer === undefined) return;
+    const left = this.#established(peer).filter((other) => other !== s);
+    if (left.length > 0) this.#connected.set(peer, left);
+    else this.#connected.delete(peer);
   }
 
   #close(streams: readonly Stream[]): ConnectionFx[] {
-    for (const s of streams) this.#streams.delete(s.conn);
+    for (const s of streams) this.#forget(s);
     return streams.map(({ conn }) => ({ kind: 'close', conn }));
   }
 
@@ -306,12 +330,12 @@ export class Connections {
   }
 
   #refuse(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
-    this.#streams.delete(s.conn);
+    this.#forget(s);
     return [{ kind: 'refused', conn: s.conn, reason, why }];
   }
 
   #end(s: Stream, reason: string, now: Millis): ConnectionFx[] {
-    this.#streams.delete(s.conn);
+    this.#forget(s);
     const connection = s.established!;
     if (this.#byPeer.get(connection.peer) !== s) return [];
     const spare = this.#established(connection.peer).at(-1);

@@ -2,6 +2,7 @@
 import type { Random } from '../core.js';
 import type { Millis, PeerId, SocketAddress } from '../types.js';
 import type { ConnId } from './connections.js';
+import { Deadlines } from './deadlines.js';
 
 /** A name or address as the operator typed it, split. Names are resolved at each dial. */
 export interface Target {
@@ -47,12 +48,16 @@ const LATE_BACKOFF_MS = 10_000;
 const LATE_AFTER_FAILURES = 300; // about ten minutes
 const MAX_DIALS_AT_ONCE = 32;
 const LASTING_MS = 10_000; // a connection that ends sooner is a dial that failed: it may go on so for ever
+const NO_JOBS: ReadonlySet<Job> = new Set();
 const MIN_GAP_MS = 300; // between two dials of all candidates, whatever says that now is a good time
 
 export class Dialer {
   readonly #random: Random;
   readonly #jobs = new Map<string, Job>();
   readonly #byConn = new Map<ConnId, Job>();
+  readonly #byPeer = new Map<PeerId, Set<Job>>();
+  /** Jobs that may have to be dialled. One whose peer needs no dial is taken out when it falls due, and comes back by `wake`. */
+  readonly #due = new Deadlines<Job>();
   #nextConn = 1;
 
   constructor(random: Random) {
@@ -62,8 +67,10 @@ export class Dialer {
   addTarget(t: Target, now: Millis): void {
     const key = `target/${t.text}`;
     const known = this.#jobs.get(key);
-    if (known !== undefined && !known.stopped) known.dueAt = now;
-    else this.#jobs.set(key, job(key, undefined, [{ host: t.host, port: t.port }], now));
+    if (known === undefined || known.stopped)
+      return this.#put(job(key, undefined, [{ host: t.host, port: t.port }], now));
+    known.dueAt = now;
+    this.#schedule(known);
   }
 
   removeTarget(text: string): boolean {
@@ -75,13 +82,28 @@ export class Dialer {
     const key = `peer/${peer}`;
     const candidates = addresses.map((a) => ({ host: a.ip, port: a.port }));
     const known = this.#jobs.get(key);
-    if (known === undefined) this.#jobs.set(key, job(key, peer, candidates, dueAt));
-    else known.candidates = candidates;
+    if (known === undefined) return this.#put(job(key, peer, candidates, dueAt));
+    known.candidates = candidates;
+    this.#schedule(known);
   }
 
+  /** No connection to it is wanted any more; a target that led to it stays one. */
   removePeer(peer: PeerId): void {
     this.#remove(`peer/${peer}`);
-    for (const j of this.#jobs.values()) if (j.peer === peer) j.peer = undefined;
+  }
+
+  /** There is no such peer any more: a target that led to it leads nowhere that we know of. */
+  forgetPeer(peer: PeerId): void {
+    this.removePeer(peer);
+    for (const j of [...this.#jobsOf(peer)]) {
+      this.#setPeer(j, undefined);
+      this.#schedule(j);
+    }
+  }
+
+  /** Does an operator's target lead to it? */
+  hasTarget(peer: PeerId): boolean {
+    return [...this.#jobsOf(peer)].some((j) => j.key.startsWith('target/'));
   }
 
   /** The text of the target that a stream was dialled for, if it was. */
@@ -112,16 +134,26 @@ export class Dialer {
     if (j === undefined) return;
     this.#byConn.delete(conn);
     const failures = Math.min(j.failures, BACKOFF_MS.length - 1);
-    Object.assign(j, { conn: undefined, peer, failures, reason: '' });
+    Object.assign(j, { conn: undefined, failures, reason: '' });
+    const before = j.peer;
+    this.#setPeer(j, peer);
+    this.#schedule(j);
+    this.#wakeOthers(before, j);
+    this.#wakeOthers(peer, j);
   }
 
   /** The connection to `peer` is no more. One that lasted is dialled again at once. */
   ended(peer: PeerId, upAt: Millis, now: Millis): void {
-    for (const j of this.#jobs.values()) {
-      if (j.peer !== peer) continue;
+    for (const j of this.#jobsOf(peer)) {
       j.failures = now - upAt < LASTING_MS ? j.failures + 1 : 0;
       j.dueAt = (j.failures === 0 ? now : now + this.#backoffMs(j.failures)) as Millis;
+      this.#schedule(j);
     }
+  }
+
+  /** What needed no dial may need one now. */
+  wake(peer: PeerId): void {
+    for (const j of this.#jobsOf(peer)) this.#schedule(j);
   }
 
   /** @param final never dial this again (our own address, another protocol) */
@@ -135,21 +167,26 @@ export class Dialer {
     j.next = (j.next + 1) % Math.max(1, j.candidates.length);
     if (j.next === 0) j.failures++;
     j.dueAt = (j.next === 0 ? now + this.#backoffMs(j.failures) : now) as Millis;
+    this.#schedule(j);
+    this.#wakeOthers(j.peer, j);
   }
 
   /** Something says that now is a good time: dial without waiting for the back-off. */
   hurry(peer: PeerId, now: Millis): void {
-    for (const j of this.#jobs.values())
-      if (j.peer === peer && j.dueAt > now)
-        j.dueAt = Math.min(j.dueAt, Math.max(now, j.dialledAt + MIN_GAP_MS)) as Millis;
+    for (const j of this.#jobsOf(peer)) {
+      if (j.dueAt <= now) continue;
+      j.dueAt = Math.min(j.dueAt, Math.max(now, j.dialledAt + MIN_GAP_MS)) as Millis;
+      this.#schedule(j);
+    }
   }
 
-  /** @param isConnected those need no dial */
-  tick(now: Millis, isConnected: (peer: PeerId) => boolean): DialFx[] {
+  /** @param rests those need no dial: until `ended` or `wake` is said of them */
+  tick(now: Millis, rests: (peer: PeerId) => boolean): DialFx[] {
     const fx: DialFx[] = [];
-    for (const j of this.#jobs.values()) {
-      if (j.dueAt > now || !this.#wants(j, isConnected) || this.#isDialling(j.peer)) continue;
-      if (this.#byConn.size >= MAX_DIALS_AT_ONCE) break;
+    while (this.#byConn.size < MAX_DIALS_AT_ONCE) {
+      const j = this.#firstDue(rests);
+      if (j === undefined || j.dueAt > now) break;
+      this.#due.delete(j);
       const { host, port } = j.candidates[j.next % j.candidates.length]!;
       j.conn = this.#nextConn++;
       j.dialledAt = now;
@@ -159,23 +196,53 @@ export class Dialer {
     return fx;
   }
 
-  nextDeadline(isConnected: (peer: PeerId) => boolean): Millis | undefined {
+  nextDeadline(rests: (peer: PeerId) => boolean): Millis | undefined {
     if (this.#byConn.size >= MAX_DIALS_AT_ONCE) return undefined; // an outcome will come first
-    let at: Millis | undefined;
-    for (const j of this.#jobs.values())
-      if ((at === undefined || j.dueAt < at) && this.#wants(j, isConnected) && !this.#isDialling(j.peer)) at = j.dueAt;
-    return at;
+    return this.#firstDue(rests)?.dueAt;
   }
 
-  #wants(j: Job, isConnected: (peer: PeerId) => boolean): boolean {
-    return (
-      !j.stopped && j.conn === undefined && j.candidates.length > 0 && (j.peer === undefined || !isConnected(j.peer))
-    );
+  /** Of those that need a dial. */
+  #firstDue(rests: (peer: PeerId) => boolean): Job | undefined {
+    for (;;) {
+      const j = this.#due.first;
+      if (j?.peer === undefined || !(rests(j.peer) || this.#isDialling(j.peer))) return j;
+      this.#due.delete(j);
+    }
+  }
+
+  #schedule(j: Job): void {
+    if (j.stopped || j.conn !== undefined || j.candidates.length === 0) this.#due.delete(j);
+    else this.#due.set(j, j.dueAt);
   }
 
   /** A target and the peer behind it are two jobs and need one dial. */
-  #isDialling(peer: PeerId | undefined): boolean {
-    return peer !== undefined && [...this.#byConn.values()].some((j) => j.peer === peer);
+  #isDialling(peer: PeerId): boolean {
+    return [...this.#jobsOf(peer)].some((j) => j.conn !== undefined);
+  }
+
+  /** They waited for the outcome of a dial of `except`. */
+  #wakeOthers(peer: PeerId | undefined, except: Job): void {
+    if (peer === undefined) return;
+    for (const j of this.#jobsOf(peer)) if (j !== except) this.#schedule(j);
+  }
+
+  #jobsOf(peer: PeerId): ReadonlySet<Job> {
+    return this.#byPeer.get(peer) ?? NO_JOBS;
+  }
+
+  #setPeer(j: Job, peer: PeerId | undefined): void {
+    const before = j.peer === undefined ? undefined : this.#byPeer.get(j.peer);
+    before?.delete(j);
+    if (before?.size === 0) this.#byPeer.delete(j.peer!);
+    j.peer = peer;
+    if (peer !== undefined) this.#byPeer.set(peer, new Set([...this.#jobsOf(peer), j]));
+  }
+
+  #put(j: Job): void {
+    this.#remove(j.key);
+    this.#jobs.set(j.key, j);
+    this.#setPeer(j, j.peer);
+    this.#schedule(j);
   }
 
   #backoffMs(failures: number): number {
@@ -186,7 +253,12 @@ export class Dialer {
 
   #remove(key: string): boolean {
     const j = this.#jobs.get(key);
-    if (j?.conn !== undefined) this.#byConn.delete(j.conn);
+    if (j === undefined) return false;
+    if (j.conn !== undefined) this.#byConn.delete(j.conn);
+    const { peer } = j;
+    this.#setPeer(j, undefined);
+    this.#due.delete(j);
+    this.#wakeOthers(peer, j);
     return this.#jobs.delete(key);
   }
 }

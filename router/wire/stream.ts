@@ -17,6 +17,7 @@ export const FrameType = {
   pong: 7,
   session: 8,
   relay: 9,
+  spare: 10,
 } as const;
 
 /** The end of a stream: after `bad`, or a preamble with no version in common, a reader gives nothing more. */

@@ -74,6 +74,14 @@ export function encodeSwimBody(m: SwimMessage): Uint8Array {
   }
 }
 
+const FIRST_TYPE_AT = 6; // in a compound: after version, type, count and the first length
+
+/** Is it a payload of ours that whoever gets it answers? */
+export function asksForAnswer(payload: Uint8Array): boolean {
+  const type = payload[1] === COMPOUND ? payload[FIRST_TYPE_AT] : payload[1];
+  return type === SWIM_TYPES.ping || type === SWIM_TYPES.sync;
+}
+
 /** @returns all messages of the payload, or, if one of them is wrong, why none of them counts. */
 export function decodeSwim(payload: Uint8Array): readonly SwimMessage[] | SwimDrop {
   if (payload.length < 2) return 'empty';

@@ -48,7 +48,8 @@ test('who is connected is not dialled, and is again when the connection is gone'
   d.succeeded(dial!.conn, PEER);
   assert.deepEqual(d.tick(at(1_000), everybody), []);
   assert.equal(d.nextDeadline(everybody), undefined);
-  assert.deepEqual(hosts(d.tick(at(1_000), nobody)), ['web']);
+  d.ended(PEER, at(0), at(20_000));
+  assert.deepEqual(hosts(d.tick(at(20_000), nobody)), ['web']);
 });
 
 test('our own address and what is no router are not dialled again, until an operator says so', () => {

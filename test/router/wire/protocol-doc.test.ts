@@ -20,7 +20,7 @@ const doc = readFileSync('docs/protocol.md', 'utf8').split('\n');
 const documented = doc.flatMap((line, i) => (line === 'off len field' ? [tableAfter(doc, i)] : []));
 
 const SOURCES = [
-  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'swim', 'relay'].map(
+  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'swim', 'relay', 'spare'].map(
     (name) => `router/wire/${name}.ts`,
   ),
   'datapath/paths/probe/frame.ts',
