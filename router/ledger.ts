@@ -79,7 +79,10 @@ export class Ledger {
       for (const ip of [r.v4, r.v6]) if (ip !== undefined) this.book.reachedAt(peer, ip, now);
     // Who is gone first: of them nothing else is learnt.
     this.learn([...this.#store.everything()].filter(isGone), now);
-    this.learn([...this.#store.everything()].filter((change) => !isGone(change)), now);
+    this.learn(
+      [...this.#store.everything()].filter((change) => !isGone(change)),
+      now,
+    );
     this.publisher.peer(addresses, 'running');
     if (this.network(network.name) === undefined)
       this.publisher.network(network.name, network.definition, founds ? 2 : 1);
