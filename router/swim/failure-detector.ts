@@ -40,7 +40,6 @@ interface Suspect extends Suspicion {
 
 interface Probed {
   readonly incarnation: number;
-  readonly suspect: Suspect | undefined;
   /** Somebody says faulty of one who is alive to us, at this incarnation. */
   readonly condemned: number | undefined;
 }
@@ -73,6 +72,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   readonly #random: Random;
   readonly #heardAt: (peer: PeerId) => Millis | undefined;
   readonly #members = new Map<PeerId, Probed>();
+  /** Those of them that are suspected, with the suspicion: few, and looked at on every tick. */
+  readonly #suspects = new Map<PeerId, Suspect>();
   readonly #probes = new Map<number, Probe>();
   #turns: PeerId[] = [];
   #nextTurnAt: Millis | undefined;
@@ -111,8 +112,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   nextDeadline(): Millis | undefined {
     let at: number = this.#nextTurnAt ?? Infinity;
     for (const probe of this.#probes.values()) at = Math.min(at, probe.askAt ?? probe.failedAt);
-    for (const { suspect } of this.#members.values())
-      if (suspect) at = Math.min(at, this.#faultyAt(suspect), suspect.lookAt ?? Infinity);
+    for (const suspect of this.#suspects.values())
+      at = Math.min(at, this.#faultyAt(suspect), suspect.lookAt ?? Infinity);
     return at === Infinity ? undefined : (at as Millis);
   }
 
@@ -130,9 +131,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const later = (at: Millis): Millis => (at + ms) as Millis;
     for (const [seq, p] of this.#probes)
       this.#probes.set(seq, { ...p, askAt: p.askAt && later(p.askAt), failedAt: later(p.failedAt) });
-    for (const [peer, m] of this.#members)
-      if (m.suspect)
-        this.#members.set(peer, { ...m, suspect: { ...m.suspect, startedAt: later(m.suspect.startedAt) } });
+    for (const [peer, s] of this.#suspects) this.#suspects.set(peer, { ...s, startedAt: later(s.startedAt) });
   }
 
   #turn(now: Millis): DetectorEffect[] {
@@ -185,18 +184,17 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   #suspectsDue(now: Millis): DetectorEffect[] {
     const effects: DetectorEffect[] = [];
-    for (const [peer, m] of this.#members) {
-      if (m.suspect === undefined) continue;
-      if (now >= this.#faultyAt(m.suspect)) {
+    for (const [peer, suspect] of this.#suspects) {
+      if (now >= this.#faultyAt(suspect)) {
         if ((this.#heardAt(peer) ?? -Infinity) >= now - this.#timing.probeTimeoutMs) {
-          this.#members.set(peer, { ...m, suspect: { ...m.suspect, startedAt: now } });
+          this.#suspects.set(peer, { ...suspect, startedAt: now });
           continue;
         }
-        this.#members.delete(peer);
-        effects.push({ kind: 'claim', claim: { peer, status: 'faulty', incarnation: m.incarnation } });
-      } else if (m.suspect.lookAt !== undefined && now >= m.suspect.lookAt) {
-        const lookAt = this.#in(this.#timing.pingTimeoutMs, now);
-        this.#members.set(peer, { ...m, suspect: { ...m.suspect, lookAt } });
+        const { incarnation } = this.#members.get(peer)!;
+        this.#forget(peer);
+        effects.push({ kind: 'claim', claim: { peer, status: 'faulty', incarnation } });
+      } else if (suspect.lookAt !== undefined && now >= suspect.lookAt) {
+        this.#suspects.set(peer, { ...suspect, lookAt: this.#in(this.#timing.pingTimeoutMs, now) });
         effects.push(...this.#bearWitness(peer, now));
       }
     }
@@ -208,10 +206,11 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const m = this.#members.get(peer);
     if (m === undefined) return [];
     const claim: SwimClaim = { peer, status: 'suspect', incarnation: m.incarnation, accuser };
-    if (m.suspect === undefined) return accuser === this.#self ? [{ kind: 'claim', claim }] : [];
-    const { accusers } = m.suspect;
+    const suspect = this.#suspects.get(peer);
+    if (suspect === undefined) return accuser === this.#self ? [{ kind: 'claim', claim }] : [];
+    const { accusers } = suspect;
     if (accusers.has(accuser) || accusers.size > confirmationsWanted(this.#members.size + 1)) return [];
-    this.#members.set(peer, { ...m, suspect: { ...m.suspect, accusers: new Set([...accusers, accuser]) } });
+    this.#suspects.set(peer, { ...suspect, accusers: new Set([...accusers, accuser]) });
     return [{ kind: 'spread', claim }];
   }
 
@@ -221,15 +220,17 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (claim.status === 'suspect' && claim.incarnation === m.incarnation)
       return this.#accuse(claim.peer, claim.accuser);
     if (claim.status !== 'faulty') return [];
-    const suspect = m.suspect && { ...m.suspect, condemned: true };
-    this.#members.set(claim.peer, { ...m, suspect, condemned: claim.incarnation });
-    // The other side of a partition that just healed says so of all of ours: ask them, they will refute.
-    return suspect || this.#isProbed(claim.peer) ? [] : this.#probe(claim.peer, now);
+    const suspect = this.#suspects.get(claim.peer);
+    if (suspect) this.#suspects.set(claim.peer, { ...suspect, condemned: true });
+    this.#members.set(claim.peer, { ...m, condemned: claim.incarnation });
+    // The other side of a partition that just healed says so of all of ours: some of us ask them, and they will refute.
+    const isAsked = suspect !== undefined || this.#isProbed(claim.peer) || !this.#isWitness();
+    return isAsked ? [] : this.#probe(claim.peer, now);
   }
 
   #memberChanged(peer: PeerId, claim: SwimClaim | undefined, now: Millis): DetectorEffect[] {
     if (claim === undefined || claim.status === 'faulty' || claim.status === 'left') {
-      this.#members.delete(peer);
+      this.#forget(peer);
       return [];
     }
     const before = this.#members.get(peer);
@@ -238,15 +239,25 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const condemned = (before?.condemned ?? -1) >= incarnation ? before?.condemned : undefined;
     if (claim.status !== 'suspect') {
       this.#endProbes(peer); // a refutation is as good as an answer
-      this.#members.set(peer, { incarnation, suspect: undefined, condemned });
-      return [];
-    }
-    const { accuser } = claim;
-    const suspicion = { startedAt: now, accusers: new Set([accuser]), condemned: condemned !== undefined };
-    const isWitness = accuser === this.#self || this.#random() < WITNESSES / this.#members.size;
-    const lookAt = isWitness ? now : undefined; // the next tick, which is at once
-    this.#members.set(peer, { incarnation, suspect: { ...suspicion, accuser, answered: false, lookAt }, condemned });
+      this.#suspects.delete(peer);
+    } else this.#suspects.set(peer, this.#suspicion(claim.accuser, condemned !== undefined, now));
+    this.#members.set(peer, { incarnation, condemned });
     return [];
+  }
+
+  #suspicion(accuser: PeerId, condemned: boolean, now: Millis): Suspect {
+    const lookAt = accuser === this.#self || this.#isWitness() ? now : undefined; // the next tick, which is at once
+    return { startedAt: now, accusers: new Set([accuser]), condemned, accuser, answered: false, lookAt };
+  }
+
+  /** By chance, so that about WITNESSES of all are. */
+  #isWitness(): boolean {
+    return this.#random() < WITNESSES / this.#members.size;
+  }
+
+  #forget(peer: PeerId): void {
+    this.#members.delete(peer);
+    this.#suspects.delete(peer);
   }
 
   /** A probe in a hurry: directly and through others at once. */
@@ -269,15 +280,17 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   #answered(peer: PeerId): void {
-    const m = this.#members.get(peer);
-    if (m?.suspect) this.#members.set(peer, { ...m, suspect: { ...m.suspect, answered: true } });
+    const suspect = this.#suspects.get(peer);
+    if (suspect?.answered === false) this.#suspects.set(peer, { ...suspect, answered: true });
   }
 
   /** What is said about `peer` that it ought to know. */
   #said(peer: PeerId): SwimClaim | undefined {
     const m = this.#members.get(peer);
-    if (m?.suspect) return { peer, status: 'suspect', incarnation: m.incarnation, accuser: m.suspect.accuser };
-    return m?.condemned === undefined ? undefined : { peer, status: 'faulty', incarnation: m.condemned };
+    if (m === undefined) return undefined;
+    const suspect = this.#suspects.get(peer);
+    if (suspect) return { peer, status: 'suspect', incarnation: m.incarnation, accuser: suspect.accuser };
+    return m.condemned === undefined ? undefined : { peer, status: 'faulty', incarnation: m.condemned };
   }
 
   #endProbes(peer: PeerId): void {

@@ -1,6 +1,7 @@
 // With whom full state is exchanged, and when; swim does so only on joining, so that a split would last for ever. Pure.
 import type { Core, Random } from '../core.js';
 import type { Millis, PeerId } from '../types.js';
+import { Roster } from './roster.js';
 import type { SwimTiming } from './timing.js';
 
 /**
@@ -25,6 +26,8 @@ interface Pending {
 
 /** A stranger costs us an entry; this many at a time. */
 const MAX_PENDING = 1024;
+/** Members up to which full state is exchanged as often as `syncIntervalMs` says. */
+const SPREAD_ABOVE = 32;
 /** After the last retry signs of life are not acted upon for as long again. */
 const REST = 2;
 
@@ -37,7 +40,10 @@ export class Healing implements Core<HealingEvent, HealingEffect> {
   readonly #timing: SwimTiming;
   readonly #random: Random;
   readonly #pending = new Map<PeerId, Pending>();
-  readonly #standing = new Map<PeerId, { readonly status: Standing; readonly since: Millis }>();
+  readonly #here = new Roster();
+  readonly #faulty = new Roster();
+  /** Those faulty or left, since when, the longest first. */
+  readonly #gone = new Map<PeerId, Millis>();
   #syncAt: Millis | undefined;
   #healAt: Millis | undefined;
 
@@ -98,33 +104,50 @@ export class Healing implements Core<HealingEvent, HealingEffect> {
     const { syncIntervalMs, healIntervalMs } = this.#timing;
     const due: HealingEffect[] = [];
     if (this.#syncAt === undefined || now >= this.#syncAt) {
-      if (this.#syncAt !== undefined) due.push(...this.#syncOne('here'));
-      this.#syncAt = (now + (0.5 + this.#random()) * syncIntervalMs) as Millis;
+      if (this.#syncAt !== undefined) due.push(...this.#syncOne(this.#here));
+      this.#syncAt = (now + (0.5 + this.#random()) * syncIntervalMs * spread(this.#here.size)) as Millis;
     }
     if (this.#healAt === undefined || now >= this.#healAt) {
-      if (this.#healAt !== undefined) due.push(...this.#syncOne('faulty'));
+      if (this.#healAt !== undefined) due.push(...this.#syncOne(this.#faulty));
       this.#healAt = (now + (0.5 + this.#random()) * healIntervalMs) as Millis;
     }
     return due;
   }
 
-  #syncOne(status: Standing): HealingEffect[] {
-    const peers = [...this.#standing].filter(([, s]) => s.status === status).map(([peer]) => peer);
-    const peer = peers[Math.floor(this.#random() * peers.length)];
+  #syncOne(roster: Roster): HealingEffect[] {
+    const peer = roster.draw(this.#random);
     return peer === undefined ? [] : [{ kind: 'sync', peer }];
   }
 
   #reap(now: Millis): HealingEffect[] {
     const due: HealingEffect[] = [];
-    for (const [peer, { status, since }] of this.#standing)
-      if (status !== 'here' && now - since >= this.#timing.reapMs) due.push({ kind: 'reap', peer });
+    for (const [peer, since] of this.#gone) {
+      if (now - since < this.#timing.reapMs) break;
+      due.push({ kind: 'reap', peer });
+    }
     return due;
   }
 
   #memberChanged(peer: PeerId, status: Standing | undefined, now: Millis): void {
-    if (status === undefined) {
-      this.#standing.delete(peer);
-      this.#pending.delete(peer);
-    } else if (this.#standing.get(peer)?.status !== status) this.#standing.set(peer, { status, since: now });
+    if (status === undefined) this.#pending.delete(peer);
+    if (status === this.#statusOf(peer)) return;
+    this.#here.delete(peer);
+    this.#faulty.delete(peer);
+    this.#gone.delete(peer);
+    if (status === 'here') this.#here.add(peer);
+    if (status === 'faulty') this.#faulty.add(peer);
+    if (status === 'faulty' || status === 'left') this.#gone.set(peer, now);
+  }
+
+  #statusOf(peer: PeerId): Standing | undefined {
+    if (this.#here.has(peer)) return 'here';
+    if (this.#faulty.has(peer)) return 'faulty';
+    return this.#gone.has(peer) ? 'left' : undefined;
   }
 }
+
+/**
+ * Full state is 27 bytes a member, each way: with a thousand of them it goes six times less often, so that it takes 0.5 KB/s
+ * and not 2.7. As memberlist's pushPullScale (util.go).
+ */
+const spread = (members: number): number => Math.max(1, 1 + Math.ceil(Math.log2(members / SPREAD_ABOVE)));

@@ -4,6 +4,7 @@ import Swim from 'swim';
 import { encodeSwimBody, SWIM_TYPES, versioned } from '../wire/swim.js';
 import type { SwimClaim, SwimMessage } from '../wire/swim.js';
 import type { PeerId } from '../types.js';
+import { Roster } from './roster.js';
 
 export interface SwimLibraryOptions {
   readonly self: PeerId;
@@ -27,6 +28,9 @@ const peerOf = (host: string): PeerId => host.slice(0, -2) as PeerId;
 export class SwimLibrary {
   readonly #swim: Swim;
   readonly #options: SwimLibraryOptions;
+  /** Members alive or suspect. swim lists all keys of its tables for each draw, and at each change to count them. */
+  readonly #live = new Roster();
+  readonly #gone = new Set<PeerId>();
 
   constructor(options: SwimLibraryOptions) {
     this.#options = options;
@@ -38,6 +42,8 @@ export class SwimLibrary {
     this.#replaceTransport();
     this.#swim.codec = { encode: encodeData, decode: refuse };
     this.#swim.failureDetector = { start: nothing, stop: nothing, on: nothing, removeListener: nothing };
+    this.#swim.membership.on('change', (data: Swim.Data) => this.#changed(data));
+    this.#swim.membership.size = (hasLocal) => this.#live.size + Number(hasLocal);
     this.#swim.membership.on('update', (data: Swim.Data) => options.onUpdate(toClaim(data)));
   }
 
@@ -68,8 +74,7 @@ export class SwimLibrary {
 
   /** All members but ourselves, counted. */
   get size(): number {
-    const { hostToMember, hostToFaulty } = this.#swim.membership;
-    return Object.keys(hostToMember).length + Object.keys(hostToFaulty).length;
+    return this.#live.size + this.#gone.size;
   }
 
   /** Merges a claim; `onUpdate` tells if it counted. One about ourselves that is not the best of us gets refuted. */
@@ -126,13 +131,27 @@ export class SwimLibrary {
 
   /** Up to `n` different members that are alive or suspect. */
   randomPeers(n: number): PeerId[] {
-    return this.#swim.membership.random(n).map((data) => peerOf(data.host));
+    return this.#live.sample(n, Math.random);
   }
 
   forget(peer: PeerId): void {
     const { hostToMember, hostToIterable, hostToFaulty } = this.#swim.membership;
     for (const table of [hostToMember, hostToIterable, hostToFaulty]) delete table[hostOf(peer)];
+    this.#live.delete(peer);
+    this.#gone.delete(peer);
     this.#swim.disseminator.removeUpdate({ host: hostOf(peer) });
+  }
+
+  /** A member came, came back, or is held for faulty. */
+  #changed({ host, state }: Swim.Data): void {
+    const peer = peerOf(host);
+    if (state === STATES.faulty) {
+      this.#live.delete(peer);
+      this.#gone.add(peer);
+    } else {
+      this.#live.add(peer);
+      this.#gone.delete(peer);
+    }
   }
 
   #replaceTransport(): void {

@@ -40,7 +40,7 @@ declare module 'swim' {
       onUpdate(data: Swim.Data): void;
       sync(hosts: readonly string[]): void;
       all(hasLocal: boolean, hasFaulty: boolean): Swim.Data[];
-      random(n: number): Swim.Data[];
+      size: (hasLocal: boolean) => number;
     };
     readonly net: EventEmitter & {
       readonly udpSocket: { close(): void };

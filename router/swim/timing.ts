@@ -17,7 +17,7 @@ export interface SwimTiming {
   readonly newsIntervalMs: number;
   /** How often each router passes on a piece of news: this times log10 of the members. */
   readonly disseminationFactor: number;
-  /** Full state is exchanged with one live peer in this time, at random between half and one and a half of it. */
+  /** Full state is exchanged with one live peer in this time, at random between half and one and a half of it; with more than 32 members less often. */
   readonly syncIntervalMs: number;
   /** The same with one faulty peer. */
   readonly healIntervalMs: number;

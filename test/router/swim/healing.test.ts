@@ -102,3 +102,15 @@ test('a faulty peer is reaped a day after it became so, a living one never', () 
   bench.runTo(3 * DEFAULT_TIMING.reapMs);
   assert.ok(bench.done.slice(before).every((fx) => fx.peer === B && fx.kind === 'sync'));
 });
+
+test('state is exchanged less often with a thousand members than with thirty', () => {
+  const syncsAmong = (members: number): number => {
+    const bench = new Bench();
+    for (let i = 0; i < members; i++) bench.handle({ kind: 'member', peer: peerNumber(i + 1), status: 'here' });
+    bench.runTo(3_600_000);
+    return bench.syncs().length;
+  };
+  const [few, many] = [syncsAmong(30), syncsAmong(1_000)];
+  assert.ok(few > 160 && few < 200, `${few} in an hour`);
+  assert.ok(many > 25 && many < 40, `${many} in an hour`);
+});
