@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := check
 MAKEFLAGS += --no-print-directory
-.PHONY: setup build demo test check format lint fuzz bench bench-peers scale clean
+.PHONY: setup build demo test check format lint fuzz chaos bench bench-peers scale clean
 
 # What building and testing need: Debian packages and npm packages.
 setup:
@@ -37,6 +37,10 @@ lint:
 # A million inputs for each decoder and each property, a minute at most for each (MESH_FUZZ_SECONDS), and a real TAP as long.
 fuzz: build
 	@scripts/test.sh fuzz
+
+# Real routers in namespaces under random faults, while pings run between all containers: make chaos SECONDS=600 SEED=7 ROUTERS=30
+chaos: build
+	@scripts/sandbox.sh node dist/bench/chaos/main.js --seconds '$(SECONDS)' --seed '$(SEED)' --routers '$(ROUTERS)' --overlay '$(OVERLAY)'
 
 # Throughput, latency and convergence against plain VXLAN; writes bench/out/*.json.
 bench: build

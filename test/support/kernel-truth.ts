@@ -1,6 +1,6 @@
 // The kernel tables that a mesh ought to have, computed from where the containers are, and the tables that it has.
 import assert from 'node:assert/strict';
-import { eventually, type Namespace } from './netns.js';
+import { eventually, type Host, type Namespace } from './netns.js';
 import type { RouterProcess } from './router-process.js';
 
 /** A container, on the host where it is. */
@@ -9,7 +9,8 @@ export interface Placed {
   readonly container: Namespace;
 }
 
-interface Interface {
+/** A container's end of an attachment. */
+export interface Interface {
   readonly mac: string;
   readonly ips: readonly string[];
 }
@@ -23,27 +24,37 @@ export async function tablesAreTrue(
 ): Promise<void> {
   for (const router of routers)
     await eventually(`the tables of ${router.host.name} are true`, withinMs, async () => {
-      assert.deepEqual(await kernelRows(router), await wantedRows(router, placed, family));
+      assert.deepEqual(await kernelRows(router.host), await wantedRows(router.host, placed, family));
       return true;
     }).catch((error: Error) => {
       throw new Error(`${error.message}: ${String(error.cause)}`, { cause: error });
     });
 }
 
-async function wantedRows(router: RouterProcess, placed: readonly Placed[], family: 'v4' | 'v6'): Promise<string[]> {
-  const rows = placed.map(async ({ on, container }) => rowsFor(router, on, await interfaceOf(container), family));
-  const members = [...new Set(placed.map((p) => p.on))].filter((on) => on !== router);
-  return [...(await Promise.all(rows)).flat(), ...members.map((on) => `flood to ${on.host[family]}`)].sort();
+async function wantedRows(host: Host, placed: readonly Placed[], family: 'v4' | 'v6'): Promise<string[]> {
+  const interfaces = placed.map(async (p) => ({ on: p.on.host, at: await interfaceOf(p.container) }));
+  return rowsWanted(host, await Promise.all(interfaces), family);
 }
 
-function rowsFor(router: RouterProcess, on: RouterProcess, { mac, ips }: Interface, family: 'v4' | 'v6'): string[] {
+/** What `kernelRows` of a host are to be. @param interfaces all that are attached, each with its host */
+export function rowsWanted(
+  host: Host,
+  interfaces: readonly { readonly on: Host; readonly at: Interface }[],
+  family: 'v4' | 'v6' = 'v4',
+): string[] {
+  const members = [...new Set(interfaces.map(({ on }) => on))].filter((on) => on !== host);
+  const rows = interfaces.flatMap(({ on, at }) => rowsFor(host, on, at, family));
+  return [...rows, ...members.map((on) => `flood to ${on[family]}`)].sort();
+}
+
+function rowsFor(host: Host, on: Host, { mac, ips }: Interface, family: 'v4' | 'v6'): string[] {
   const neighbours = ips.map((ip) => `${ip} is ${mac}`);
-  if (on === router) return [...neighbours, `${mac} behind a port`];
-  return [...neighbours, `${mac} behind the vxlan`, `${mac} at ${on.host[family]}`];
+  if (on === host) return [...neighbours, `${mac} behind a port`];
+  return [...neighbours, `${mac} behind the vxlan`, `${mac} at ${on[family]}`];
 }
 
 /** @param ifname of the container's end */
-async function interfaceOf(container: Namespace, ifname = 'mesh0'): Promise<Interface> {
+export async function interfaceOf(container: Namespace, ifname = 'mesh0'): Promise<Interface> {
   const [link] = JSON.parse(await container.must('ip', '-j', 'addr', 'show', ifname)) as {
     address: string;
     addr_info: { local: string }[];
@@ -52,8 +63,8 @@ async function interfaceOf(container: Namespace, ifname = 'mesh0'): Promise<Inte
 }
 
 /** Rows of the network `mesh`, in words. The bridge's and the ports' own entries are not among them. */
-async function kernelRows(router: RouterProcess): Promise<string[]> {
-  const json = async <T>(...argv: string[]): Promise<T[]> => JSON.parse(await router.host.netns.must(...argv)) as T[];
+export async function kernelRows(host: Host): Promise<string[]> {
+  const json = async <T>(...argv: string[]): Promise<T[]> => JSON.parse(await host.netns.must(...argv)) as T[];
   const fdb = await json<{ mac: string; ifname: string; dst?: string; state: string }>('bridge', '-j', 'fdb');
   const neigh = await json<{ dst: string; lladdr: string; state: string[] }>(
     'ip',

@@ -1,0 +1,151 @@
+// One host of the mesh under chaos: a router process that is kept running as an init system would, a state directory on a small
+// file system of its own, and a container.
+import { execFileSync, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient, type RouterClient } from '../../cli/client.js';
+import type { Namespace } from '../../cli/demo/namespace.js';
+import { MESH } from '../../cli/demo/stage.js';
+import type { Host, Lab } from '../../test/support/netns.js';
+
+const DISK_BYTES = 2 << 20;
+/** A router that ended is launched again after this, ms: systemd's Restart=always with RestartSec=1. */
+const RESTART_MS = 1_000;
+const POLL_MS = 250;
+const LOG_TAIL_LINES = 30;
+
+/** A router that ended and was not asked to. */
+export interface Crash {
+  readonly host: string;
+  readonly atMs: number;
+  readonly how: string;
+  readonly log: readonly string[];
+}
+
+export class ChaosRouter {
+  readonly host: Host;
+  readonly container: Namespace;
+  readonly ip: string;
+  readonly client: RouterClient;
+  readonly crashes: Crash[] = [];
+  /** A launch that was refused, for want of disk. */
+  refusals = 0;
+  mac = '';
+  /** For the times of crashes, ms. */
+  clock: () => number = () => NaN;
+  readonly #argv: readonly string[];
+  readonly #disk: string;
+  readonly #log: string;
+  #child: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #isWanted = false;
+  #isDiskFull = false;
+
+  /** @param args of `mesh launch` */
+  constructor(lab: Lab, index: number, args: readonly string[]) {
+    this.host = lab.host(`h${index}`);
+    this.container = lab.container(`c${index}`);
+    this.ip = `10.32.${(index + 1) >> 8}.${(index + 1) & 255}`;
+    const dir = join(lab.dir, this.host.name);
+    this.#disk = join(dir, 'disk');
+    mkdirSync(this.#disk, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', this.#disk]);
+    this.#log = join(dir, 'log');
+    const socket = join(dir, 'sock');
+    this.client = createClient(socket);
+    const own = ['--name', this.host.name, '--state-dir', join(this.#disk, 'state'), '--socket', socket];
+    this.#argv = [process.execPath, MESH, 'launch', ...own, ...args];
+  }
+
+  /** Starts it; from now on it is started again whenever it ends, but for `kill`. */
+  launch(): void {
+    this.#isWanted = true;
+    clearTimeout(this.#restart);
+    const log = openSync(this.#log, 'a');
+    const child = this.host.netns.start(this.#argv, ['ignore', log, log]);
+    closeSync(log);
+    this.#child = child;
+    child.once('exit', (code, signal) => {
+      this.#child = undefined;
+      if (!this.#isWanted) return;
+      // What a full disk refuses at a launch is no crash: one sentence, exit 1.
+      if (this.#isDiskFull && code === 1) this.refusals++;
+      else
+        this.crashes.push({
+          host: this.host.name,
+          atMs: this.clock(),
+          how: signal ?? `exit ${code}`,
+          log: this.logTail(),
+        });
+      this.#restart = setTimeout(() => this.launch(), RESTART_MS);
+    });
+  }
+
+  /** SIGKILL; it stays away until `launch`. */
+  kill(): void {
+    this.#isWanted = false;
+    clearTimeout(this.#restart);
+    this.#child?.kill('SIGKILL');
+  }
+
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  fillDisk(): void {
+    this.#isDiskFull = true;
+    const file = openSync(this.#ballast, 'w');
+    const chunk = Buffer.alloc(1 << 16);
+    try {
+      for (;;) writeSync(file, chunk);
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'ENOSPC') throw e;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  emptyDisk(): void {
+    rmSync(this.#ballast, { force: true });
+    this.#isDiskFull = false;
+  }
+
+  /** Resolves when it serves its socket. @throws Error with the end of its log after `withinMs` */
+  async serves(withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs;
+    for (;;) {
+      const name = await this.client.status().then(
+        (doc) => doc.self.name,
+        () => undefined,
+      );
+      if (name !== undefined) return;
+      if (performance.now() > until)
+        throw new Error(`${this.host.name} does not serve its socket:\n${this.logTail().join('\n')}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  async attach(): Promise<void> {
+    const { endpoint } = await this.client.attach({ target: this.container.name, ips: [`${this.ip}/12`] });
+    this.mac = endpoint.mac;
+  }
+
+  logTail(): string[] {
+    return readFileSync(this.#log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
+  }
+
+  /** Ends it for good, and takes its disk away. */
+  close(): void {
+    this.kill();
+    execFileSync('umount', ['--lazy', this.#disk]);
+  }
+
+  get #ballast(): string {
+    return join(this.#disk, 'ballast');
+  }
+}

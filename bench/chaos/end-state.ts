@@ -1,0 +1,82 @@
+// After the last fault: is the mesh whole again, in every table and for every pair, and how soon?
+import { setTimeout as sleep } from 'node:timers/promises';
+import { interfaceOf, kernelRows, rowsWanted } from '../../test/support/kernel-truth.js';
+import type { ChaosRouter } from './chaos-router.js';
+import { LATE_MS } from './outages.js';
+import type { Prober } from './prober.js';
+
+export interface EndState {
+  /** How long after the last fault all was right, ms; undefined if it was not within the time. */
+  readonly afterMs: number | undefined;
+  /** What was wrong when the time was over, a sentence each. */
+  readonly wrong: readonly string[];
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** Every ordered pair is probed five times meanwhile. */
+const SILENCE_MS = 2_000;
+
+/** @param withinMs how long to wait for it */
+export async function waitForQuiet(
+  routers: readonly ChaosRouter[],
+  prober: Prober,
+  withinMs: number,
+): Promise<EndState> {
+  const since = prober.now();
+  for (;;) {
+    const at = prober.now();
+    const wrong = [...(await membership(routers)), ...(await tables(routers)), ...(await reachability(prober))];
+    if (wrong.length === 0) return { afterMs: at - since, wrong };
+    if (prober.now() - since > withinMs) return { afterMs: undefined, wrong };
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Each router sees each other alive. */
+async function membership(routers: readonly ChaosRouter[]): Promise<string[]> {
+  const names = routers.map(({ host }) => host.name);
+  const wrong: string[] = [];
+  for (const { host, client } of routers) {
+    const doc = await client.status().catch((e: Error) => e.message);
+    if (typeof doc === 'string') wrong.push(`${host.name}: ${doc}`);
+    else {
+      const alive = new Set(doc.peers.filter((p) => p.status === 'alive').map((p) => p.name));
+      const missing = names.filter((name) => name !== host.name && !alive.has(name));
+      if (missing.length > 0) wrong.push(`${host.name} does not see ${missing.join(' ')} alive`);
+    }
+  }
+  return wrong;
+}
+
+/** The kernel tables of each host are those that follow from where the containers are, with nothing beside. */
+async function tables(routers: readonly ChaosRouter[]): Promise<string[]> {
+  const interfaces = await Promise.all(
+    routers.map(async ({ host, container }) => ({ on: host, at: await interfaceOf(container) })),
+  ).catch((e: Error) => e.message);
+  if (typeof interfaces === 'string') return [interfaces];
+  const wrong: string[] = [];
+  for (const { host } of routers) {
+    const wanted = new Set(rowsWanted(host, interfaces));
+    const rows = await kernelRows(host).catch((e: Error) => e.message);
+    if (typeof rows === 'string') wrong.push(`${host.name}: ${rows}`);
+    else {
+      const missing = [...wanted].filter((row) => !rows.includes(row));
+      const beside = rows.filter((row) => !wanted.has(row));
+      if (missing.length > 0) wrong.push(`${host.name} lacks ${some(missing)}`);
+      if (beside.length > 0) wrong.push(`${host.name} has ${some(beside)}, which nobody wants`);
+    }
+  }
+  return wrong;
+}
+
+/** Every container reaches every other, from either side. */
+async function reachability(prober: Prober): Promise<string[]> {
+  await sleep(Math.max(0, SILENCE_MS + LATE_MS - prober.now()));
+  const to = prober.now() - LATE_MS;
+  const silent = await prober.silentBetween(to - SILENCE_MS, to);
+  if (silent.length === 0) return [];
+  return [`no answer to all pings of ${some(silent.map(([a, b]) => `c${a} to c${b}`))}`];
+}
+
+const some = (list: readonly string[]): string =>
+  list.slice(0, 3).join(', ') + (list.length > 3 ? ` and ${list.length - 3} more` : '');

@@ -1,0 +1,115 @@
+// Why a pair of containers had no answer for a while: which of the injected faults keeps frames from passing by itself. Pure.
+//
+//   fault                            explains an outage between its host and others, or the hosts it separates
+//   cut, one way or both, halves     while it is in force
+//   loss                             as many lost probes in a row as chance gives
+//   kernel tables flushed            until they are repaired, for which the host's router has to run
+//   router killed or frozen          not at all: the kernel goes on. But if its kernel's tables led to the other host by the
+//                                    sleeve, whose threads are gone with it; or if it may have been the relay of the pair
+//   disk full                        not at all
+//
+// What a fault leaves behind (a repair, an overlay on its way back) has GRACE_MS: as long as an outage without any cause may last.
+import type { Settings } from './settings.js';
+import { KIND_WORDS, separates, TABLE_FAULTS, type Happened } from './fault.js';
+import type { Outage } from './outages.js';
+
+/** Above this an outage that no fault explains fails the run, ms. */
+export const MAX_UNEXPLAINED_MS = 3_000;
+export const GRACE_MS = 3_000;
+/** A pair that was cut may be on a relay for so long: datapath/overlay.ts, MAX_HOLD_MS, and then some. */
+const RELAYED_MS = 65_000;
+/** The run of lost probes that chance gives once in so many. */
+const ONCE_IN = 1e7;
+
+export interface Evidence {
+  readonly happened: readonly Happened[];
+  /** @see Inflictor */
+  readonly stranded: ReadonlyMap<Happened, readonly number[]>;
+  readonly overlay: Settings['overlay'];
+  /** Between two probes of a pair, ms. */
+  readonly intervalMs: number;
+}
+
+interface Cause {
+  readonly reason: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface Explained {
+  readonly outage: Outage;
+  /** Of all causes the one that covers most of it comes first; empty: unexplained. */
+  readonly reasons: readonly string[];
+  /** What no cause covers, ms. */
+  readonly bareMs: number;
+}
+
+export function explain(outage: Outage, evidence: Evidence): Explained {
+  const causes = causesOf(outage, evidence).filter((c) => overlapMs(c, outage) > 0);
+  const bareMs = Math.max(0, uncoveredMs(outage, causes) - chanceMs(outage, evidence));
+  const isExplained = bareMs <= evidence.intervalMs && (causes.length > 0 || chanceMs(outage, evidence) > 0);
+  if (!isExplained) return { outage, reasons: [], bareMs: outage.toMs - outage.fromMs };
+  const most = [...causes].sort((x, y) => overlapMs(y, outage) - overlapMs(x, outage));
+  const reasons = [...new Set(most.map((c) => c.reason))];
+  return { outage, reasons: reasons.length > 0 ? reasons : [KIND_WORDS.loss], bareMs };
+}
+
+function causesOf({ a, b, fromMs }: Outage, e: Evidence): Cause[] {
+  return e.happened.flatMap((h): Cause[] => {
+    const { fault } = h;
+    const cause = (reason: string, toMs = h.toMs): Cause[] => [
+      { reason, fromMs: h.fromMs, toMs: (toMs ?? Infinity) + GRACE_MS },
+    ];
+    if (separates(fault, a, b)) return cause(KIND_WORDS[fault.kind]);
+    const isAtEnd = 'host' in fault && (fault.host === a || fault.host === b);
+    if (fault.kind === 'tables' && isAtEnd) {
+      const toMs = repairedMs(h, fault.host, e.happened);
+      const late = toMs > h.fromMs ? ', router down' : '';
+      return cause(`${TABLE_FAULTS[fault.what].words}${late}`, toMs);
+    }
+    if (fault.kind !== 'kill' && fault.kind !== 'freeze') return [];
+    if (!isAtEnd) return wasRelayed(a, b, fromMs, e) ? cause('relay killed or frozen', h.fromMs) : [];
+    const other = fault.host === a ? b : a;
+    return e.stranded.get(h)?.includes(other) === true ? cause('router down while on the sleeve') : [];
+  });
+}
+
+/** When the host's router could begin to repair: at once, or when it was back. */
+function repairedMs(flushed: Happened, host: number, all: readonly Happened[]): number {
+  let at = flushed.fromMs;
+  const downs = all.filter((h) => (h.fault.kind === 'kill' || h.fault.kind === 'freeze') && h.fault.host === host);
+  for (const { fromMs, toMs = Infinity } of downs.sort((x, y) => x.fromMs - y.fromMs))
+    if (fromMs < at + GRACE_MS && toMs > at) at = toMs;
+  return at;
+}
+
+/** Whether the pair had reason to leave the vxlan shortly before. */
+const wasRelayed = (a: number, b: number, atMs: number, { happened, overlay }: Evidence): boolean =>
+  overlay === 'auto' &&
+  happened.some(
+    ({ fault, fromMs, toMs = Infinity }) =>
+      fromMs <= atMs &&
+      toMs > atMs - RELAYED_MS &&
+      (separates(fault, a, b) || ((fault.kind === 'loss' || fault.kind === 'tables') && [a, b].includes(fault.host))),
+  );
+
+/** How much of an outage chance gives where frames are lost, ms: both ends may be lossy, and the request or the answer is lost. */
+function chanceMs({ a, b, fromMs, toMs }: Outage, { happened, intervalMs }: Evidence): number {
+  let pass = 1;
+  for (const { fault, fromMs: from, toMs: to = Infinity } of happened)
+    if (fault.kind === 'loss' && (fault.host === a || fault.host === b) && from < toMs && to + GRACE_MS > fromMs)
+      pass *= 1 - fault.percent / 100;
+  return pass === 1 ? 0 : Math.ceil(Math.log(ONCE_IN) / -Math.log(1 - pass)) * intervalMs;
+}
+
+const overlapMs = (c: Cause, o: Outage): number => Math.min(c.toMs, o.toMs) - Math.max(c.fromMs, o.fromMs);
+
+function uncoveredMs(outage: Outage, causes: readonly Cause[]): number {
+  let [bare, at] = [0, outage.fromMs];
+  for (const { fromMs, toMs } of [...causes].sort((x, y) => x.fromMs - y.fromMs)) {
+    if (fromMs > at) bare += Math.min(fromMs, outage.toMs) - at;
+    at = Math.max(at, toMs);
+    if (at >= outage.toMs) return bare;
+  }
+  return bare + outage.toMs - at;
+}

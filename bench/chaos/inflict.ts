@@ -1,0 +1,114 @@
+// Brings the faults of a plan upon a mesh, each at its time, takes them back, and writes down what happened when.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, TABLE_FAULTS, type Fault, type Happened } from './fault.js';
+import type { ChaosRouter } from './chaos-router.js';
+import { setWire } from './wire.js';
+import type { Namespace } from '../../cli/demo/namespace.js';
+
+/** A router that is not back after this is not coming, ms: 30 of them that start at once take ten seconds on two processors. */
+const BACK_WITHIN_MS = 60_000;
+
+export interface Victims {
+  readonly routers: readonly ChaosRouter[];
+  /** The switch. */
+  readonly wire: Namespace;
+  /** Ms since the first probe. */
+  readonly now: () => number;
+  readonly say: (line: string) => void;
+}
+
+export class Inflictor {
+  readonly happened: Happened[] = [];
+  /** Of a router that went down: the hosts to which its kernel's tables led by the sleeve, which nobody reads then. */
+  readonly stranded = new Map<Happened, readonly number[]>();
+  readonly failures: string[] = [];
+  readonly #victims: Victims;
+  readonly #onWire = new Set<Fault>();
+
+  constructor(victims: Victims) {
+    this.#victims = victims;
+  }
+
+  /** Resolves when the last fault was taken back, and each router serves again or was given up. */
+  async run(plan: readonly Fault[]): Promise<void> {
+    await Promise.all(plan.map((fault) => this.#live(fault)));
+  }
+
+  async #live(fault: Fault): Promise<void> {
+    const { now, say } = this.#victims;
+    await sleep(Math.max(0, fault.atMs - now()));
+    const happened: Happened = { fault, fromMs: now(), toMs: undefined };
+    this.happened.push(happened);
+    say(`${(happened.fromMs / 1000).toFixed(1).padStart(6)} s  ${describe(fault)}`);
+    try {
+      await this.#begin(happened);
+      await sleep(Math.max(0, fault.atMs + fault.forMs - now()));
+      await this.#end(fault);
+    } catch (e) {
+      this.failures.push(`${describe(fault)}: ${(e as Error).message}`);
+    }
+    happened.toMs = now();
+  }
+
+  async #begin(happened: Happened): Promise<void> {
+    const { fault } = happened;
+    switch (fault.kind) {
+      case 'kill':
+        this.#router(fault.host).kill();
+        return this.#lookWhoIsStranded(happened, fault.host);
+      case 'freeze':
+        this.#router(fault.host).freeze();
+        return this.#lookWhoIsStranded(happened, fault.host);
+      case 'disk':
+        return this.#router(fault.host).fillDisk();
+      case 'tables': {
+        // What is not there cannot be flushed: a fault before may have taken it, and its router may be down.
+        const { netns } = this.#router(fault.host).host;
+        await netns.run('sh', '-c', TABLE_FAULTS[fault.what].shell);
+        return;
+      }
+      case 'loss':
+      case 'cut':
+      case 'oneWay':
+      case 'halves':
+        this.#onWire.add(fault);
+        return this.#setWire();
+    }
+  }
+
+  async #end(fault: Fault): Promise<void> {
+    switch (fault.kind) {
+      case 'kill':
+        this.#router(fault.host).launch();
+        return this.#router(fault.host).serves(BACK_WITHIN_MS);
+      case 'freeze':
+        return this.#router(fault.host).thaw();
+      case 'disk':
+        return this.#router(fault.host).emptyDisk();
+      case 'tables':
+        return undefined;
+      case 'loss':
+      case 'cut':
+      case 'oneWay':
+      case 'halves':
+        this.#onWire.delete(fault);
+        return this.#setWire();
+    }
+  }
+
+  #setWire(): void {
+    setWire(this.#victims.wire, [...this.#onWire], this.#victims.routers.length);
+  }
+
+  #router(host: number): ChaosRouter {
+    return this.#victims.routers[host]!;
+  }
+
+  /** The tables do not change while their router is down, so a moment later is early enough. */
+  async #lookWhoIsStranded(happened: Happened, host: number): Promise<void> {
+    const { stdout } = await this.#router(host).host.netns.run('bridge', 'fdb', 'show', 'dev', 'ms-mesh');
+    const macs = new Set(stdout.split('\n').map((line) => line.split(' ')[0]!));
+    const hosts = this.#victims.routers.flatMap(({ mac }, i) => (macs.has(mac) ? [i] : []));
+    if (hosts.length > 0) this.stranded.set(happened, hosts);
+  }
+}

@@ -1,0 +1,42 @@
+// The harness of `make chaos` on five routers: it lets a mesh pass that holds, and finds what it must find.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { leftBehind, runChaos, type ChaosMesh, type Outcome } from '../../bench/chaos/chaos.js';
+import { drawOutcome, judge } from '../../bench/chaos/report.js';
+import { sleep } from '../support/mesh-lab.js';
+
+const SETTINGS = { seconds: 20, seed: 8, routers: 5, overlay: 'vxlan' } as const;
+/** A repair takes two seconds at most. */
+const PLANTED_MS = 6_000;
+
+const drawn = (outcome: Outcome): string => drawOutcome(outcome, judge(outcome)).join('\n');
+
+test('a mesh holds through twenty seconds of faults, and nothing is left', async (t) => {
+  const outcome = await runChaos(SETTINGS);
+  t.diagnostic(drawn(outcome));
+  assert.deepEqual(judge(outcome).broken, []);
+  assert.ok(outcome.happened.length > 5 && outcome.happened.every((h) => h.toMs !== undefined));
+  assert.ok(outcome.outages.length > 0, 'no fault was felt');
+  assert.deepEqual(leftBehind(), []);
+});
+
+test('what no fault explains is found: data dropped behind the back of a healthy router, and one that stays away', async () => {
+  const outcome = await runChaos({ ...SETTINGS, seconds: 10 }, { mischief, quietWithinMs: 5_000 });
+  const { broken } = judge(outcome);
+  const about = (pattern: RegExp): string[] => broken.filter((sentence) => pattern.test(sentence));
+  assert.ok(about(/^no fault explains that c\d and c\d had no answer for [3-9]\.\d s$/).length > 0, drawn(outcome));
+  assert.ok(about(/^h4: the router is not running$/).length > 0, drawn(outcome));
+  assert.ok(about(/^h0 does not see h4 alive$/).length > 0, drawn(outcome));
+  assert.deepEqual(leftBehind(), []);
+});
+
+/** An entry of the bridge is taken away again and again, as by a tool that fights for it; and a router is gone for good. */
+async function mischief({ routers }: ChaosMesh): Promise<void> {
+  const [victim, other] = [routers[0]!, routers[1]!];
+  const until = performance.now() + PLANTED_MS;
+  while (performance.now() < until) {
+    await victim.host.netns.run('bridge', 'fdb', 'del', other.mac, 'dev', 'mv-mesh', 'master');
+    await sleep(20);
+  }
+  routers[4]!.kill();
+}
