@@ -1,157 +1,84 @@
-// Whole routers, with swim and all, in one process: virtual time, a fake underlay, and for each host the forwarding table
-// that its datapath would have. One seed decides everything.
-import { createHash } from 'node:crypto';
-import { openStore } from '../../router/open-store.js';
-import { Router } from '../../router/runtime/router-shell.js';
-import type { SessionFx } from '../../router/session/side.js';
-import { systemClock } from '../../router/runtime/runtime.js';
-import { createSwimMembership } from '../../router/swim/swim-membership.js';
-import type { EndpointId, ForwardingDelta, Ip, Mac, NetworkName, PeerId, Vni } from '../../router/types.js';
-import { peerIdOf } from '../../router/wire/peer-id.js';
-import { FakeUnderlay } from '../support/fake-network.js';
-import { RelayTable, walk, type Fate } from '../support/relay-lab.js';
-import { sessionOptions } from '../support/session-pair.js';
-import { VirtualTime } from '../support/virtual-time.js';
+// Whole routers, unchanged and with swim and all, in one process: virtual time, a network that can be as bad as you like, and
+// for each host a process, a disk and what its datapath was told. One seed decides everything, so that a run can be repeated
+// byte for byte. What time, chance and the network are: `network/`, `world/` and `../support/virtual-time.ts`.
+//
+//   const world = new World(7);                        // until `close` it owns the process's clock, timers and Math.random
+//   world.start('a');                                  // founds
+//   world.start('b', ['a']);                           // dials a
+//   world.wires({ loss: 0.05, jitterMs: 10 });
+//   world.until('they meet', () => world.allSeeAll(), 5_000);
+//   world.close();
+import type { Target } from '../../router/connection/dialer.js';
+import type { EndpointId, Ip, Mac, PeerId } from '../../router/types.js';
+import { FakeUnderlay } from '../support/fake-underlay.js';
+import { walk, type Fate } from '../support/relay-lab.js';
+import { seededRandom, VirtualTime } from '../support/virtual-time.js';
+import type { LinkSpec } from './network/link.js';
+import { Links } from './network/links.js';
+import { Disk } from './world/disk.js';
+import { WorldHost, type Ground, type HostOptions, type Machine } from './world/host.js';
+import { NETWORK } from './world/table.js';
+import { Trace } from './world/trace.js';
 
-export const NETWORK = 'mesh' as NetworkName;
+export { WorldHost, type HostOptions } from './world/host.js';
+export { NETWORK, Table } from './world/table.js';
 
-/** What a datapath was told, summed up. */
-export class Table {
-  readonly macs = new Map<string, PeerId>();
-  readonly neighs = new Map<string, Mac>();
-  readonly peers = new Map<PeerId, string>();
-  readonly members = new Set<PeerId>();
-  mtu: number | undefined;
-
-  apply(d: ForwardingDelta): void {
-    switch (d.kind) {
-      case 'network':
-        this.mtu = d.value?.mtu;
-        return;
-      case 'peer':
-        return put(this.peers, d.peer, d.value && JSON.stringify(d.value));
-      case 'member':
-        return void (d.value ? this.members.add(d.peer) : this.members.delete(d.peer));
-      case 'mac':
-        return put(this.macs, d.mac, d.value);
-      case 'neigh':
-        return put(this.neighs, d.ip, d.value);
-    }
-  }
+export interface WorldOptions {
+  /** Are caches and targets written to disk a while after they change, so that a crash costs the last of them? If not, at once. */
+  readonly slowDisks?: boolean;
+  /** A hash of all that happens; `lines` keeps a line for each thing as well. */
+  readonly trace?: 'hash' | 'lines';
 }
 
-function put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
-}
+/** What a router finds on its disk: what it wrote; an earlier state of it, as from a backup; or a new, empty one. */
+export type DiskState = 'kept' | 'old' | 'none';
 
-export interface HostOptions {
-  readonly mtu?: number;
-  readonly founds?: boolean;
-  /** Launch with what an earlier launch left on its disk. */
-  readonly disk?: Uint8Array | undefined;
-  /** Has it a sleeve, which may want sessions and ways over relays? */
-  readonly sleeve?: boolean;
-}
-
-export interface WorldHost {
-  readonly name: string;
-  readonly ip: Ip;
-  readonly id: PeerId;
-  readonly router: Router;
-  readonly table: Table;
-  readonly log: string[];
-  /** What its sleeve was told since the launch, in order. */
-  readonly sessions: SessionFx[];
-  /** The labels and ways that its sleeve has. */
-  readonly relays: RelayTable;
-  settled: boolean;
-  incarnation: number;
-}
+/** As `Router.stop` has it, and a little more: then the process has ended. */
+const LAST_WORDS_MS = 151;
+const PORT = 6783;
 
 export class World {
   readonly time: VirtualTime;
+  readonly links: Links;
   readonly underlay: FakeUnderlay;
+  /** By name, in the order of their first launch. One that was killed is still here, as it was. */
   readonly hosts = new Map<string, WorldHost>();
+  /** Undefined unless it was asked for. */
+  readonly trace: Trace | undefined;
+  readonly #options: WorldOptions;
+  readonly #ground: Ground;
+  readonly #machines = new Map<string, Machine>();
+  readonly #names = new Map<PeerId, string>();
+  readonly #ended = new Set<string>();
   #launches = 0;
-  #lossRate = 0;
-  #closed = new Set<string>();
+  #outsides = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, options: WorldOptions = {}) {
+    this.#options = options;
     this.time = VirtualTime.install(seed);
+    const now = (): number => this.time.now();
+    this.links = new Links(seededRandom(seed ^ 0x6e657477), now);
     this.underlay = new FakeUnderlay({
-      latencyMs: 1,
-      schedule: (ms, work) => void setTimeout(work, ms),
-      loses: () => Math.random() < this.#lossRate,
+      wire: this.links,
+      clock: { now, after: (ms, work) => this.time.after(ms, work) },
     });
+    this.trace = options.trace && new Trace(now, options.trace === 'lines');
+    const { time, underlay, trace } = this;
+    const nameOf = (id: PeerId): string => this.nameOf(id);
+    this.#ground = { time, underlay, trace, nameOf, random: Math.random };
   }
 
-  /** Of datagrams; streams lose nothing. */
-  lose(rate: number): void {
-    this.#lossRate = rate;
-  }
+  // Routers.
 
+  /** A router that has not spoken yet: what is attached to it now is as if it had been there before. */
   launch(name: string, options: HostOptions = {}): WorldHost {
-    const index = [...this.hosts.keys()].indexOf(name) + 1 || this.hosts.size + 1;
-    const ip = `10.99.${index >> 8}.${index & 255}` as Ip;
-    const publicKey = new Uint8Array(createHash('sha256').update(`peer ${name}`).digest());
-    const id = peerIdOf(publicKey);
-    const incarnation = (this.hosts.get(name)?.incarnation ?? 0) + 1;
-    const { store, claims } = openStore(
-      { self: id, incarnation, salt: Math.floor(Math.random() * 2 ** 30) },
-      options.disk,
-    );
-    const host: { -readonly [K in keyof WorldHost]: WorldHost[K] } = {
-      name,
-      ip,
-      id,
-      table: new Table(),
-      log: [],
-      sessions: [],
-      relays: new RelayTable(),
-      settled: false,
-      incarnation,
-      router: undefined as never,
-    };
-    host.router = new Router(
-      {
-        self: id,
-        publicKey,
-        name,
-        incarnation,
-        port: 6783,
-        vxlanPort: 6785,
-        softwareVersion: '0.1.0',
-        launch: Uint8Array.of(0, 0, 0, 0, 0, 0, this.#launches >> 8, this.#launches++ & 255),
-        addresses: [{ ip, port: 6783 }],
-        random: Math.random,
-        store,
-        claims,
-        remotes: new Map(),
-        network: { name: NETWORK, definition: { vni: 6785 as Vni, mtu: options.mtu ?? 1376 } },
-        founds: options.founds ?? this.hosts.size === 0,
-      },
-      {
-        network: (sink) => this.underlay.host([ip], 6783, sink),
-        membership: (hooks) => createSwimMembership({ self: id, incarnation, hooks, clock: systemClock }),
-        random: Math.random,
-        hooks: {
-          forward: (deltas) => deltas.forEach((d) => host.table.apply(d)),
-          settled: () => (host.settled = true),
-          persist: () => undefined,
-          raiseIncarnation: (above) => (host.incarnation = Math.max(host.incarnation, above + 1)),
-          claimLost: (_, key, to) => host.log.push(`claim-lost ${key} ${this.nameOf(to)}`),
-          session: (fx) => void host.sessions.push(fx),
-          relay: (fx) => host.relays.apply(fx),
-          log: (event, fields) => host.log.push(`${event} ${String(fields['peer'] ?? '')}`),
-        },
-      },
-    );
-    if (options.sleeve === true)
-      host.router.dispatch({ kind: 'sessions', options: sessionOptions(`${name} ${this.#launches}`) });
-    void host.router.network.listen();
+    const founds = options.founds ?? this.hosts.size === 0;
+    const machine = this.#machine(name);
+    this.links.setPower(machine.ip, true);
+    const host = new WorldHost(machine, { ...options, founds }, this.#ground, this.#launches++);
     this.hosts.set(name, host);
-    this.#closed.delete(name);
+    this.#names.set(host.id, name);
+    this.#ended.delete(name);
     return host;
   }
 
@@ -163,20 +90,68 @@ export class World {
     return host;
   }
 
+  /**
+   * As its service manager does after a crash or a stop: with what is on its disk, the endpoints included, and dialling whom
+   * it dialled. A router without a disk is another peer, and knows nobody but `dial`. One that runs is killed first.
+   */
+  restart(name: string, { disk = 'kept', dial = [] as readonly string[] } = {}): WorldHost {
+    if (!this.#ended.has(name)) this.kill(name);
+    const { machine, options } = this.host(name);
+    if (disk === 'old') machine.disk.turnBack();
+    if (disk === 'none') this.#loseDisk(this.host(name));
+    const { targets, endpoints } = machine.disk.content;
+    const { disk: _, ...rest } = options;
+    const host = this.launch(name, { ...rest, founds: targets.length === 0 && dial.length === 0 });
+    for (const endpoint of endpoints.values()) host.router.dispatch({ kind: 'announce', endpoint, fresh: false });
+    host.router.start(() => host.router.core.options.addresses);
+    for (const text of targets) host.router.dispatch({ kind: 'connect', target: targetOf(text) });
+    dial.forEach((to) => this.connect(name, to));
+    return host;
+  }
+
   connect(from: string, to: string): void {
-    const host = this.host(to).ip;
-    this.host(from).router.dispatch({ kind: 'connect', target: { text: host, host, port: 6783 } });
+    this.host(from).router.dispatch({ kind: 'connect', target: targetOf(this.host(to).ip) });
   }
 
-  /** kill -9 of a process on a host that lives: streams break, nothing is said. @returns its disk */
+  /** `mesh forget`, of a peer: said by `by`, which is to think it faulty. */
+  forget(by: string, name: string): void {
+    this.host(by).router.dispatch({ kind: 'forgetPeer', peer: this.host(name).id });
+  }
+
+  /** kill -9 of a process on a host that lives: streams break, nothing is said. @returns the record cache on its disk */
   kill(name: string): Uint8Array {
-    const { router } = this.host(name);
-    const disk = router.core.options.store.save();
-    this.#closed.add(name);
-    router.abandon();
-    return disk;
+    const host = this.host(name);
+    this.#ended.add(name);
+    host.abandon();
+    return host.machine.disk.content.cache ?? new Uint8Array(0);
   }
 
+  /** The host falls silent: streams do not even break, until it is launched again. */
+  powerOff(name: string): void {
+    const host = this.host(name);
+    this.#ended.add(name);
+    host.vanish();
+    this.links.setPower(host.ip, false);
+  }
+
+  /** `mesh stop`: it says so, and a moment later it has ended. Others keep what it announced. */
+  stop(name: string): void {
+    this.#end(name, 'stopped');
+  }
+
+  /** `mesh reset`: it says so, and a moment later it has ended, and its disk is empty. What it announced is gone. */
+  leave(name: string): void {
+    this.#end(name, 'left');
+  }
+
+  /** What `restart` finds as its `old` disk. */
+  backUp(name: string): void {
+    this.host(name).machine.disk.backUp();
+  }
+
+  // Containers.
+
+  /** On disk, then announced. @param id the endpoint's, by which it is detached */
   attach(name: string, ip: string, mac: string, id = ip): void {
     this.#announce(name, ip, mac, id, true);
   }
@@ -185,6 +160,81 @@ export class World {
   attachAgain(name: string, ip: string, mac: string, id = ip): void {
     this.#announce(name, ip, mac, id, false);
   }
+
+  detach(name: string, id: string): void {
+    const host = this.host(name);
+    host.machine.disk.writeEndpoint(id, undefined);
+    host.router.dispatch({ kind: 'withdraw', id: id as EndpointId });
+  }
+
+  /** Detached here, attached there with the same MAC, or another one. */
+  move(id: string, from: string, to: string, mac?: string): void {
+    const endpoint = this.host(from).machine.disk.content.endpoints.get(id);
+    if (endpoint === undefined) throw new Error(`${from} has no ${id}`);
+    this.detach(from, id);
+    this.attach(to, endpoint.ips[0]!, mac ?? endpoint.mac, id);
+  }
+
+  // The network.
+
+  /** Of datagrams, and of the segments of streams, which are only late for it. */
+  lose(rate: number): void {
+    this.wires({ loss: rate });
+  }
+
+  /** How all links are, but for those that `wire` made worse. What is left out stays. */
+  wires(spec: Partial<LinkSpec>): void {
+    this.links.setAll(spec);
+  }
+
+  /** How the link from the one to the other is, in this direction. What is left out stays, `heal` ends it. */
+  wire(from: string, to: string, spec: Partial<LinkSpec>): void {
+    this.links.set(this.#machine(from).ip, this.#machine(to).ip, spec);
+  }
+
+  /** Only these sides reach one another; a host in none reaches nobody. */
+  partition(...sides: readonly (readonly string[])[]): void {
+    const sideOf = new Map(sides.flatMap((names, side) => names.map((n) => [this.#machine(n).ip, side] as const)));
+    this.links.setReach((a, b) => sideOf.get(a) !== undefined && sideOf.get(a) === sideOf.get(b));
+  }
+
+  /** Only these pairs reach one another. */
+  only(pairs: readonly (readonly [string, string])[]): void {
+    const ips = pairs.map(([a, b]) => [this.#machine(a).ip, this.#machine(b).ip] as const);
+    const open = new Set(ips.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]));
+    this.links.setReach((a, b) => open.has(`${a} ${b}`));
+  }
+
+  /** All reach all, and every link is as `wires` says. */
+  heal(): void {
+    this.links.setReach(() => true);
+    this.links.reset();
+  }
+
+  /** Puts the host behind a NAT of its own: it can call, and others can only answer. Again: all that it had open is lost. */
+  nat(name: string): void {
+    const n = ++this.#outsides;
+    this.underlay.nat.put(this.#machine(name).ip, `203.0.${n >> 8}.${n & 255}` as Ip);
+  }
+
+  // Hosts.
+
+  /** Its router comes to everything so much later; 0 ends it. */
+  slow(name: string, ms: number): void {
+    this.host(name).process.slow(ms);
+  }
+
+  /** Its router stands still for so long, then comes to what happened meanwhile. */
+  freeze(name: string, ms: number): void {
+    this.host(name).freeze(ms);
+  }
+
+  /** Its monotonic clock is so much further at once, as when a virtual machine is resumed. @param ms above 0 */
+  jumpClock(name: string, ms: number): void {
+    this.host(name).process.jump(ms);
+  }
+
+  // Sleeves.
 
   /** Both sleeves have a use for a session with the other, or no longer. */
   wantSession(a: string, b: string, wanted = true): void {
@@ -214,45 +264,26 @@ export class World {
     return [...back.relays].reverse().join() === there.relays.join() ? names : undefined;
   }
 
-  detach(name: string, id: string): void {
-    this.host(name).router.dispatch({ kind: 'withdraw', id: id as EndpointId });
-  }
+  // Looking.
 
-  #announce(name: string, ip: string, mac: string, id: string, fresh: boolean): void {
-    const endpoint = { id: id as EndpointId, network: NETWORK, mac: mac as Mac, ips: [ip as Ip] };
-    this.host(name).router.dispatch({ kind: 'announce', endpoint, fresh });
-  }
-
-  /** Only these sides reach one another; a host in none reaches nobody. */
-  partition(...sides: readonly (readonly string[])[]): void {
-    const sideOf = new Map(sides.flatMap((names, side) => names.map((n) => [this.host(n).ip, side] as const)));
-    this.underlay.setReach((a, b) => sideOf.get(a) !== undefined && sideOf.get(a) === sideOf.get(b));
-  }
-
-  /** Only these pairs reach one another. */
-  only(pairs: readonly (readonly [string, string])[]): void {
-    const open = new Set(
-      pairs.flatMap(([a, b]) => [`${this.host(a).ip} ${this.host(b).ip}`, `${this.host(b).ip} ${this.host(a).ip}`]),
-    );
-    this.underlay.setReach((a, b) => open.has(`${a} ${b}`));
-  }
-
-  heal(): void {
-    this.underlay.setReach(() => true);
-  }
-
+  /** @throws Error if there never was one */
   host(name: string): WorldHost {
     const host = this.hosts.get(name);
     if (host === undefined) throw new Error(`no host ${name}`);
     return host;
   }
 
+  /** Also of what a host was before it lost its disk. */
   nameOf(id: PeerId): string {
-    return [...this.hosts.values()].find((h) => h.id === id)?.name ?? id;
+    return this.#names.get(id) ?? id;
+  }
+
+  isRunning(name: string): boolean {
+    return this.hosts.has(name) && !this.#ended.has(name);
   }
 
   running(): readonly WorldHost[] {
-    return [...this.hosts.values()].filter((h) => !this.#closed.has(h.name));
+    return [...this.hosts.values()].filter((h) => !this.#ended.has(h.name));
   }
 
   /** How `name` is seen by all that run, but itself. */
@@ -265,6 +296,8 @@ export class World {
   allSeeAll(): boolean {
     return this.running().every((h) => this.seen(h.name).every((state) => state === 'alive'));
   }
+
+  // Time.
 
   run(ms: number): void {
     this.time.run(ms);
@@ -281,10 +314,46 @@ export class World {
   }
 
   close(): void {
-    for (const h of this.running()) h.router.abandon();
+    for (const h of this.running()) h.abandon();
     this.time.restore();
   }
+
+  #machine(name: string): Machine {
+    const have = this.#machines.get(name);
+    if (have !== undefined) return have;
+    const index = this.#machines.size + 1;
+    const ip = `10.99.${index >> 8}.${index & 255}` as Ip;
+    const made = { name, ip, disk: new Disk(this.#options.slowDisks !== true), formerIds: [] };
+    this.#machines.set(name, made);
+    return made;
+  }
+
+  #announce(name: string, ip: string, mac: string, id: string, fresh: boolean): void {
+    const host = this.host(name);
+    const endpoint = { id: id as EndpointId, network: NETWORK, mac: mac as Mac, ips: [ip as Ip] };
+    host.machine.disk.writeEndpoint(id, endpoint);
+    host.router.dispatch({ kind: 'announce', endpoint, fresh });
+  }
+
+  /** With it goes the key, and so the peer. */
+  #loseDisk({ machine, id }: WorldHost): void {
+    machine.disk.lose();
+    machine.formerIds.push(id);
+  }
+
+  #end(name: string, state: 'stopped' | 'left'): void {
+    const host = this.host(name);
+    void host.router.stop(state); // its first half runs now; the rest, after an await, would come when this run is over
+    host.process.after(LAST_WORDS_MS, () => {
+      if (this.hosts.get(name) !== host || this.#ended.has(name)) return;
+      host.machine.disk.flush();
+      this.kill(name);
+      if (state === 'left') this.#loseDisk(host);
+    });
+  }
 }
+
+const targetOf = (host: string): Target => ({ text: host, host, port: PORT });
 
 /** Runs a scenario in a world of its own. @throws Error that names the seed */
 export function inWorld(seed: number, run: (world: World) => void): void {

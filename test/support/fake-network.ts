@@ -1,105 +1,33 @@
-// A Network without sockets: hosts in one process, in an underlay that a test can cut. Nothing in it waits or draws.
+// A Network without sockets, in a FakeUnderlay.
 import { isIpv6, parseIp } from '../../router/address.js';
 import {
   MAX_QUEUED_BYTES,
-  PortInUse,
   type CloseReason,
+  type DialFailure,
   type Network,
   type NetworkEvent,
   type NetworkSink,
 } from '../../router/runtime/network.js';
 import type { Ip, SocketAddress } from '../../router/types.js';
+import { Stream, type StreamEnd } from './fake-stream.js';
+import type { FakeUnderlay } from './fake-underlay.js';
 
-export interface UnderlayOptions {
-  /** Runs `work` after so many ms; left out, as soon as the present work is done. */
-  readonly schedule?: (delayMs: number, work: () => void) => void;
-  readonly latencyMs?: number;
-  /** May a datagram be dropped? Streams lose nothing. */
-  readonly loses?: () => boolean;
-}
+/** When a call that nobody answers is repeated: as Linux does, after 1, 2, 4 … s. */
+const FIRST_REPEAT_MS = 1_000;
 
-/** What hosts are connected by. As a wire: it drops, never blocks, and copies what it carries. */
-export class FakeUnderlay {
-  /** Names for `dial`. */
-  readonly names = new Map<string, readonly Ip[]>();
-  readonly #hosts = new Map<Ip, FakeNetwork>();
-  readonly #options: UnderlayOptions;
-  #reaches: (from: Ip, to: Ip) => boolean = () => true;
-  #lastPort = 49_151;
-
-  constructor(options: UnderlayOptions = {}) {
-    this.#options = options;
-  }
-
-  /** A host at these addresses. Another one there takes its place for what comes later. */
-  host(addresses: readonly string[], port: number, sink: NetworkSink): FakeNetwork {
-    return new FakeNetwork(this, addresses as readonly Ip[], port, sink);
-  }
-
-  /** Cut and heal: datagrams vanish, dials time out; open streams do not notice, and carry on when it heals. */
-  setReach(reaches: (from: Ip, to: Ip) => boolean): void {
-    this.#reaches = reaches;
-    this.flush();
-  }
-
-  /** Moves what was held up on streams and no longer is. */
-  flush(): void {
-    for (const host of new Set(this.#hosts.values())) host.flush();
-  }
-
-  reaches(from: Ip, to: Ip): boolean {
-    return this.#reaches(from, to);
-  }
-
-  at(to: SocketAddress): FakeNetwork | undefined {
-    const host = this.#hosts.get(to.ip);
-    return host?.port === to.port ? host : undefined;
-  }
-
-  plug(ip: Ip, host: FakeNetwork): void {
-    const there = this.#hosts.get(ip);
-    if (there !== undefined && there !== host && there.port === host.port) throw new PortInUse('tcp', host.port);
-    this.#hosts.set(ip, host);
-  }
-
-  unplug(ip: Ip, host: FakeNetwork): void {
-    if (this.#hosts.get(ip) === host) this.#hosts.delete(ip);
-  }
-
-  freePort(): number {
-    return ++this.#lastPort;
-  }
-
-  loses(): boolean {
-    return this.#options.loses?.() ?? false;
-  }
-
-  later(work: () => void, delayMs = this.#options.latencyMs ?? 0): void {
-    if (this.#options.schedule === undefined) setImmediate(work);
-    else this.#options.schedule(delayMs, work);
-  }
-}
-
-interface Pipe {
-  readonly local: SocketAddress;
-  readonly remote: SocketAddress;
-  /** The other end. */
-  readonly host: FakeNetwork;
-  readonly far: number;
-  /** What is on its way to the other end; undefined is the end of the stream. */
-  readonly queue: (Uint8Array | undefined)[];
-}
-
-export class FakeNetwork implements Network {
+export class FakeNetwork implements Network, StreamEnd {
   port: number;
   readonly #underlay: FakeUnderlay;
   readonly #addresses: readonly Ip[];
   readonly #sink: NetworkSink;
-  readonly #pipes = new Map<number, Pipe>();
+  /** What we send, by the number of the connection. */
+  readonly #streams = new Map<number, Stream>();
+  /** Closed by us, while what we sent is on its way: what comes is thrown away. */
+  readonly #closing = new Set<number>();
   readonly #dials = new Set<number>();
   #lastAccepted = 0;
-  #up = false;
-  #deaf = false;
+  #isUp = false;
+  #isDeaf = false;
 
   constructor(underlay: FakeUnderlay, addresses: readonly Ip[], port: number, sink: NetworkSink) {
     this.#underlay = underlay;
@@ -118,50 +46,55 @@ export class FakeNetwork implements Network {
     this.close(conn);
     this.#dials.add(conn);
     if (targets === undefined) return this.#fail(conn, 'unresolvable', 0);
-    const routes = targets.flatMap((ip) =>
-      this.#addresses.filter((a) => isIpv6(a) === isIpv6(ip)).map((from) => ({ from, ip })),
-    );
+    const routes = targets.flatMap((ip) => {
+      const from = this.#addressFor(ip);
+      return from === undefined ? [] : [{ from, to: { ip, port } }];
+    });
     if (routes.length === 0) return this.#fail(conn, 'unreachable', 0);
-    const open = routes.find(({ from, ip }) => this.#underlay.reaches(from, ip) && this.#underlay.reaches(ip, from));
-    if (open === undefined) return this.#fail(conn, 'timeout', timeoutMs);
-    this.#underlay.later(() => this.#connect(conn, open.from, { ip: open.ip, port }));
+    this.#call(conn, routes, this.#underlay.now() + timeoutMs, FIRST_REPEAT_MS);
   }
 
   send(conn: number, bytes: Uint8Array): void {
-    const pipe = this.#pipes.get(conn);
-    if (pipe === undefined) return;
-    const queuedBytes = pipe.queue.reduce((sum, b) => sum + (b?.length ?? 0), 0);
-    if (queuedBytes + bytes.length > MAX_QUEUED_BYTES) return this.#break(conn, 'slow peer');
-    this.#enqueue(pipe, bytes.slice());
+    const stream = this.#streams.get(conn);
+    if (stream === undefined) return;
+    if (stream.queuedBytes + bytes.length <= MAX_QUEUED_BYTES) return stream.push(new Uint8Array(bytes));
+    this.#reset(stream);
+    this.#underlay.after(0, () => this.#closed(conn, 'slow peer'));
   }
 
   close(conn: number): void {
     this.#dials.delete(conn);
-    const pipe = this.#pipes.get(conn);
-    if (pipe === undefined) return;
-    this.#pipes.delete(conn);
-    this.#enqueue(pipe, undefined);
+    const stream = this.#streams.get(conn);
+    if (stream === undefined) return;
+    this.#streams.delete(conn);
+    this.#closing.add(conn);
+    stream.push(undefined);
+  }
+
+  get isDeaf(): boolean {
+    return this.#isDeaf;
   }
 
   /** While it is deaf, what others send to its streams piles up with them. */
   setDeaf(isDeaf: boolean): void {
-    this.#deaf = isDeaf;
-    this.#underlay.flush();
-  }
-
-  flush(): void {
-    for (const pipe of this.#pipes.values()) this.#underlay.later(() => this.#deliver(pipe));
+    this.#isDeaf = isDeaf;
+    if (isDeaf) return;
+    for (const { far, farConn } of this.#streams.values()) far.hurry(farConn);
   }
 
   sendDatagram(to: SocketAddress, bytes: Uint8Array): void {
-    const from = this.#addresses.find((a) => isIpv6(a) === isIpv6(to.ip));
-    if (!this.#up || from === undefined || this.#underlay.loses()) return;
-    const copy = bytes.slice();
-    this.#underlay.later(() => {
-      if (!this.#underlay.reaches(from, to.ip)) return;
-      const host = this.#underlay.at(to);
-      if (host !== undefined) host.#emit({ kind: 'datagram', from: { ip: from, port: this.port }, bytes: copy });
-    });
+    const { wire, nat } = this.#underlay;
+    const own = this.#addressFor(to.ip);
+    if (!this.#isUp || own === undefined) return;
+    const from = nat.leave({ ip: own, port: this.port }, to.ip);
+    const there = nat.enter(to, from.ip);
+    if (there === undefined) return;
+    for (const copy of wire.datagram(own, there.ip, bytes))
+      this.#underlay.after(copy.afterMs, () => {
+        if (!wire.reaches(own, there.ip)) return;
+        const host = this.#underlay.at(there);
+        if (host !== undefined) host.#emit({ kind: 'datagram', from, bytes: copy.bytes });
+      });
   }
 
   localAddresses(): readonly Ip[] {
@@ -173,67 +106,115 @@ export class FakeNetwork implements Network {
   }
 
   stop(): Promise<void> {
-    for (const conn of [...this.#pipes.keys()]) this.#break(conn, 'ended');
-    this.#dials.clear();
-    this.#up = false;
-    for (const ip of this.#addresses) this.#underlay.unplug(ip, this);
+    for (const stream of this.#streams.values()) this.#reset(stream);
+    this.vanish();
     return Promise.resolve();
+  }
+
+  /** As when the power fails: nobody is told anything. Idempotent. */
+  vanish(): void {
+    for (const stream of this.#streams.values()) stream.abandon();
+    this.#streams.clear();
+    this.#dials.clear();
+    this.#isUp = false;
+    for (const ip of this.#addresses) this.#underlay.unplug(ip, this);
+  }
+
+  arrived(conn: number, bytes: Uint8Array | undefined): boolean {
+    if (this.#streams.has(conn)) {
+      if (bytes === undefined) this.#closed(conn, 'ended');
+      else this.#emit({ kind: 'received', conn, bytes });
+      return true;
+    }
+    return bytes === undefined || (this.#isUp && this.#closing.has(conn));
+  }
+
+  broke(conn: number, reason: CloseReason): void {
+    this.#closing.delete(conn);
+    this.#closed(conn, reason);
+  }
+
+  hurry(conn: number): void {
+    this.#streams.get(conn)?.hurry();
+  }
+
+  finished(conn: number): void {
+    this.#closing.delete(conn);
   }
 
   #listenNow(): { readonly port: number } {
     if (this.port === 0) this.port = this.#underlay.freePort();
     for (const ip of this.#addresses) this.#underlay.plug(ip, this);
-    this.#up = true;
+    this.#isUp = true;
     return { port: this.port };
   }
 
-  #connect(conn: number, from: Ip, to: SocketAddress): void {
+  #addressFor(to: Ip): Ip | undefined {
+    return this.#addresses.find((a) => isIpv6(a) === isIpv6(to));
+  }
+
+  /** Behind a NAT, or at one, nobody answers a call. */
+  #call(conn: number, routes: readonly Route[], endAt: number, repeatMs: number): void {
     if (!this.#dials.has(conn)) return;
+    const { nat } = this.#underlay;
+    const isDeadEnd = (ip: Ip): boolean => nat.hides(ip) || nat.isOutside(ip);
+    const open = routes.find(({ from, to }) => !isDeadEnd(to.ip) && this.#underlay.connects(from, to.ip));
+    const leftMs = endAt - this.#underlay.now();
+    const ms = open === undefined ? Infinity : this.#roundTrip(open);
+    if (open !== undefined && ms <= leftMs) this.#underlay.after(ms, () => this.#connect(conn, open));
+    else if (repeatMs >= leftMs) this.#fail(conn, 'timeout', leftMs);
+    else this.#underlay.after(repeatMs, () => this.#call(conn, routes, endAt, repeatMs * 2));
+  }
+
+  #roundTrip({ from, to }: Route): number {
+    return this.#underlay.delay(from, to.ip, 0) + this.#underlay.delay(to.ip, from, 0);
+  }
+
+  #connect(conn: number, { from, to }: Route): void {
+    if (!this.#dials.delete(conn)) return;
     const host = this.#underlay.at(to);
-    if (host === undefined) return this.#fail(conn, 'refused', 0);
-    this.#dials.delete(conn);
+    if (host === undefined) {
+      this.#dials.add(conn);
+      return this.#fail(conn, 'refused', 0);
+    }
     const local = { ip: from, port: this.#underlay.freePort() };
-    const far = --host.#lastAccepted;
-    this.#pipes.set(conn, { local, remote: to, host, far, queue: [] });
-    host.#pipes.set(far, { local: to, remote: local, host: this, far: conn, queue: [] });
-    host.#emit({ kind: 'opened', conn: far, remote: local, local: to, outbound: false });
+    const [far, remote] = [--host.#lastAccepted, this.#underlay.nat.seen(local)];
+    const epochs = this.#underlay.epochs(from, to.ip);
+    this.#streams.set(conn, new Stream(this.#underlay, [from, this, conn], [to.ip, host, far], epochs));
+    host.#streams.set(far, new Stream(this.#underlay, [to.ip, host, far], [from, this, conn], epochs));
+    host.#emit({ kind: 'opened', conn: far, remote, local: to, outbound: false });
     this.#emit({ kind: 'opened', conn, remote: to, local, outbound: true });
   }
 
-  #fail(conn: number, reason: 'unresolvable' | 'unreachable' | 'timeout' | 'refused', afterMs: number): void {
+  #fail(conn: number, reason: DialFailure, afterMs: number): void {
     const emit = (): void => {
       if (this.#dials.delete(conn)) this.#emit({ kind: 'dialFailed', conn, reason, sentence: `fake: ${reason}` });
     };
-    this.#underlay.later(emit, afterMs);
+    this.#underlay.after(afterMs, emit);
   }
 
-  #enqueue(pipe: Pipe, bytes: Uint8Array | undefined): void {
-    pipe.queue.push(bytes);
-    this.#underlay.later(() => this.#deliver(pipe));
-  }
-
-  #deliver(pipe: Pipe): void {
-    if (pipe.host.#deaf || !this.#underlay.reaches(pipe.local.ip, pipe.remote.ip)) return;
-    for (const bytes of pipe.queue.splice(0)) {
-      if (bytes === undefined) pipe.host.#closed(pipe.far, 'ended');
-      else if (pipe.host.#pipes.has(pipe.far)) pipe.host.#emit({ kind: 'received', conn: pipe.far, bytes });
-    }
-  }
-
-  /** Both ends hear of it, the other one if it can be reached. */
-  #break(conn: number, reason: CloseReason): void {
-    const pipe = this.#pipes.get(conn)!;
-    this.#underlay.later(() => this.#closed(conn, reason));
-    this.#underlay.later(() => {
-      if (this.#underlay.reaches(pipe.local.ip, pipe.remote.ip)) pipe.host.#closed(pipe.far, 'reset');
+  /** The other end hears of it if it can be reached; if not, when it next sends something. */
+  #reset(stream: Stream): void {
+    stream.abandon();
+    this.#underlay.after(this.#underlay.delay(stream.from, stream.to, 0), () => {
+      if (this.#underlay.passage(stream) === 'open') stream.far.broke(stream.farConn, 'reset');
     });
   }
 
   #closed(conn: number, reason: CloseReason): void {
-    if (this.#pipes.delete(conn)) this.#emit({ kind: 'closed', conn, reason });
+    const stream = this.#streams.get(conn);
+    if (stream === undefined) return;
+    stream.abandon();
+    this.#streams.delete(conn);
+    this.#emit({ kind: 'closed', conn, reason });
   }
 
   #emit(ev: NetworkEvent): void {
-    if (this.#up) this.#sink(ev);
+    if (this.#isUp) this.#sink(ev);
   }
+}
+
+interface Route {
+  readonly from: Ip;
+  readonly to: SocketAddress;
 }

@@ -5,7 +5,8 @@ import { CannotListen, MAX_QUEUED_BYTES, socketAddress } from '../../../router/r
 import { Sockets } from '../../../router/runtime/sockets.js';
 import type { Ip } from '../../../router/types.js';
 import { Events, networkContract } from '../../contract/network.js';
-import { FakeUnderlay } from '../../support/fake-network.js';
+import { Links } from '../../sim/network/links.js';
+import { FakeUnderlay } from '../../support/fake-underlay.js';
 
 const v4 = ['127.0.0.1', '127.0.0.2'] as unknown as readonly [Ip, Ip];
 const v6 = '::1' as Ip;
@@ -22,6 +23,13 @@ networkContract('sockets on IPv6', () => ({
 
 networkContract('a fake', () => {
   const underlay = new FakeUnderlay();
+  return { ips: v4, host: (which, port, sink) => underlay.host([v4[which]], port, sink) };
+});
+
+networkContract('a fake on wires that delay and cut up', () => {
+  const wire = new Links(Math.random, () => performance.now());
+  wire.setAll({ latencyMs: 0, jitterMs: 2, mtu: 1_500, bitsPerS: 1e9 });
+  const underlay = new FakeUnderlay({ wire });
   return { ips: v4, host: (which, port, sink) => underlay.host([v4[which]], port, sink) };
 });
 
@@ -114,18 +122,19 @@ test('an IPv4-mapped address and a zone are written as what they mean', () => {
 });
 
 test('a fake stream carries on after a cut, with nothing lost', async () => {
-  const underlay = new FakeUnderlay();
+  const wire = new Links(Math.random, () => performance.now());
+  const underlay = new FakeUnderlay({ wire });
   const [atA, atB] = [new Events(), new Events()];
   const [a, b] = [underlay.host(['10.0.0.1'], 6783, atA.sink), underlay.host(['10.0.0.2'], 6783, atB.sink)];
   await Promise.all([a.listen(), b.listen()]);
   a.dial(1, '10.0.0.2', 6783, 1_000);
   await atA.first('opened');
-  underlay.setReach(() => false);
+  wire.setReach(() => false);
   a.send(1, Buffer.from('one '));
   a.dial(2, '10.0.0.2', 6783, 0);
   assert.equal((await atA.first('dialFailed')).reason, 'timeout');
   assert.equal(atB.text(), '');
-  underlay.setReach(() => true);
+  wire.setReach(() => true);
   a.send(1, Buffer.from('two'));
   await atB.until(() => atB.text() === 'one two');
 });
