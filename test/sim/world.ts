@@ -356,8 +356,8 @@ export class World {
 const targetOf = (host: string): Target => ({ text: host, host, port: PORT });
 
 /** Runs a scenario in a world of its own. @throws Error that names the seed */
-export function inWorld(seed: number, run: (world: World) => void): void {
-  const world = new World(seed);
+export function inWorld(seed: number, run: (world: World) => void, options: WorldOptions = {}): void {
+  const world = new World(seed, options);
   try {
     run(world);
   } catch (e) {

@@ -1,6 +1,7 @@
 // A host of a world: the machine, which outlives its routers, and the router that runs on it now.
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../router/core.js';
+import { MAX_INCARNATION } from '../../../router/runtime/identity.js';
 import { openStore } from '../../../router/open-store.js';
 import { Router, type RouterHooks } from '../../../router/runtime/router-shell.js';
 import type { SessionFx } from '../../../router/session/side.js';
@@ -20,7 +21,7 @@ import type { Trace } from './trace.js';
 export interface HostOptions {
   readonly mtu?: number;
   readonly founds?: boolean;
-  /** Launch with this record cache, whatever is on its disk. */
+  /** Launch with this record cache, or without one, whatever is on its disk. */
   readonly disk?: Uint8Array | undefined;
   /** Has it a sleeve, which may want sessions and ways over relays? */
   readonly sleeve?: boolean;
@@ -74,7 +75,7 @@ export class WorldHost {
     this.#ground = ground;
     const publicKey = keyOf(machine);
     this.id = peerIdOf(publicKey);
-    this.incarnation++;
+    this.incarnation = Math.min(this.incarnation + 1, MAX_INCARNATION);
     this.router = this.#makeRouter(publicKey, launch);
     if (options.sleeve === true)
       this.router.dispatch({ kind: 'sessions', options: sessionOptions(`${this.name} ${launch + 1}`) });
@@ -131,7 +132,8 @@ export class WorldHost {
     const { underlay, random, trace } = this.#ground;
     const { content } = this.machine.disk;
     const salt = Math.floor(random() * 2 ** 30);
-    const { store, claims } = openStore({ self: id, incarnation, salt }, options.disk ?? content.cache);
+    const cache = 'disk' in options ? options.disk : content.cache;
+    const { store, claims } = openStore({ self: id, incarnation, salt }, cache);
     return new Router(
       {
         self: id,
@@ -187,7 +189,7 @@ export class WorldHost {
       settled: () => (this.settled = true),
       persist: (what) => disk.later(what),
       raiseIncarnation: (above) => {
-        if (this.incarnation <= above) this.incarnation = above + 1;
+        if (this.incarnation <= above) this.incarnation = Math.min(above + 1, MAX_INCARNATION);
         return this.incarnation;
       },
       claimLost: (_, key, to) => say(`claim-lost ${key} ${nameOf(to)}`),
