@@ -7,6 +7,7 @@ export type { RelayFx } from './relay/shared.js';
 export { RouterCore } from './router.js';
 export type { RouterOptions } from './router-options.js';
 export { loadIdentity, nextIncarnation, raiseIncarnation, type Identity } from './runtime/identity.js';
+export { Incarnation } from './runtime/incarnation.js';
 export { Log } from './runtime/log.js';
 export { CannotListen, PortInUse, type NetworkEvent } from './runtime/network.js';
 export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from './runtime/router-shell.js';

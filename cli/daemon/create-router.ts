@@ -2,9 +2,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import {
   createSwimMembership,
-  nextIncarnation,
+  Incarnation,
   openStore,
-  raiseIncarnation,
   Router,
   systemClock,
   type Log,
@@ -46,8 +45,9 @@ export async function createRouter(
   parts: RouterParts,
 ): Promise<{ readonly router: Router; readonly persistence: Persistence; readonly incarnation: () => number }> {
   const { log, dir, identity } = ground;
-  const incarnation = nextIncarnation(dir);
-  let inForce = incarnation;
+  const unsaved = (e: unknown): void => log.write('state-unsaved', { reason: (e as Error).message });
+  const kept = new Incarnation(dir, unsaved);
+  const incarnation = kept.inForce;
   const { store, claims, problem } = openStore(
     { self: identity.id, incarnation, salt: randomInt(2 ** 30) },
     loadCache(dir, log),
@@ -64,15 +64,19 @@ export async function createRouter(
     hooks: {
       ...routerHooks(ground, parts.datapath, (what) => persistence.later(what)),
       raiseIncarnation: (above) => {
-        inForce = raiseIncarnation(dir, above);
-        log.write('incarnation-raised', { incarnation: inForce });
-        return inForce;
+        const raised = kept.raise(above);
+        log.write('incarnation-raised', { incarnation: raised });
+        return raised;
       },
     },
   });
-  const read = { cache: () => store.save(), targets: () => targetsOf(router) };
-  const persistence = createPersistence(dir, read, (e) => log.write('state-unsaved', { reason: (e as Error).message }));
-  return { router, persistence, incarnation: () => inForce };
+  const cache = (): Uint8Array => {
+    kept.save(); // whenever the disk is tried anyhow
+    return store.save();
+  };
+  const read = { cache, targets: () => targetsOf(router) };
+  const persistence = createPersistence(dir, read, unsaved);
+  return { router, persistence, incarnation: () => kept.inForce };
 }
 
 async function routerOptions(
