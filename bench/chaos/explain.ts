@@ -31,6 +31,8 @@ export interface Evidence {
 }
 
 interface Cause {
+  /** 0 for what is sure to keep frames from passing, 1 for what may. */
+  readonly rank: 0 | 1;
   readonly reason: string;
   readonly fromMs: number;
   readonly toMs: number;
@@ -38,7 +40,7 @@ interface Cause {
 
 export interface Explained {
   readonly outage: Outage;
-  /** Of all causes the one that covers most of it comes first; empty: unexplained. */
+  /** What is sure comes before what may be, then what covers most of it; empty: unexplained. */
   readonly reasons: readonly string[];
   /** What no cause covers, ms. */
   readonly bareMs: number;
@@ -46,19 +48,22 @@ export interface Explained {
 
 export function explain(outage: Outage, evidence: Evidence): Explained {
   const causes = causesOf(outage, evidence).filter((c) => overlapMs(c, outage) > 0);
-  const bareMs = Math.max(0, uncoveredMs(outage, causes) - chanceMs(outage, evidence));
-  const isExplained = bareMs <= evidence.intervalMs && (causes.length > 0 || chanceMs(outage, evidence) > 0);
+  const byChanceMs = chanceMs(outage, evidence);
+  const bareMs = Math.max(0, uncoveredMs(outage, causes) - byChanceMs);
+  const isExplained = bareMs <= evidence.intervalMs && (causes.length > 0 || byChanceMs > 0);
   if (!isExplained) return { outage, reasons: [], bareMs: outage.toMs - outage.fromMs };
-  const most = [...causes].sort((x, y) => overlapMs(y, outage) - overlapMs(x, outage));
-  const reasons = [...new Set(most.map((c) => c.reason))];
-  return { outage, reasons: reasons.length > 0 ? reasons : [KIND_WORDS.loss], bareMs };
+  const most = [...causes].sort((x, y) => x.rank - y.rank || overlapMs(y, outage) - overlapMs(x, outage));
+  const loss = byChanceMs > 0 ? [KIND_WORDS.loss] : [];
+  const isChance = outage.toMs - outage.fromMs <= byChanceMs;
+  const words = most.map((c) => c.reason);
+  return { outage, reasons: [...new Set(isChance ? [...loss, ...words] : [...words, ...loss])], bareMs };
 }
 
 function causesOf({ a, b, fromMs }: Outage, e: Evidence): Cause[] {
   return e.happened.flatMap((h): Cause[] => {
     const { fault } = h;
-    const cause = (reason: string, toMs = h.toMs): Cause[] => [
-      { reason, fromMs: h.fromMs, toMs: (toMs ?? Infinity) + GRACE_MS },
+    const cause = (reason: string, toMs = h.toMs, rank: Cause['rank'] = 0): Cause[] => [
+      { rank, reason, fromMs: h.fromMs, toMs: (toMs ?? Infinity) + GRACE_MS },
     ];
     if (separates(fault, a, b)) return cause(KIND_WORDS[fault.kind]);
     const isAtEnd = 'host' in fault && (fault.host === a || fault.host === b);
@@ -68,7 +73,7 @@ function causesOf({ a, b, fromMs }: Outage, e: Evidence): Cause[] {
       return cause(`${TABLE_FAULTS[fault.what].words}${late}`, toMs);
     }
     if (fault.kind !== 'kill' && fault.kind !== 'freeze') return [];
-    if (!isAtEnd) return wasRelayed(a, b, fromMs, e) ? cause('relay killed or frozen', h.fromMs) : [];
+    if (!isAtEnd) return wasRelayed(a, b, fromMs, e) ? cause('relay killed or frozen', h.fromMs, 1) : [];
     const other = fault.host === a ? b : a;
     return e.stranded.get(h)?.includes(other) === true ? cause('router down while on the sleeve') : [];
   });

@@ -84,3 +84,12 @@ test('causes that follow on another explain together, the longest first', () => 
   ];
   assert.deepEqual(reasons(outage(0, 12_000), happened), [KIND_WORDS.halves, KIND_WORDS.cut]);
 });
+
+test('what is sure is named before what may be, and chance before both where it is enough', () => {
+  const cut = during(10_000, 20_000, { kind: 'cut', from: 1, to: 2 });
+  const kill = during(19_800, 22_000, { kind: 'kill', host: 3 });
+  const loss = during(19_000, 30_000, { kind: 'loss', host: 2, percent: 10 });
+  const auto: Partial<Evidence> = { overlay: 'auto' };
+  assert.deepEqual(reasons(outage(19_600, 22_400), [cut, kill], auto), [KIND_WORDS.cut, 'relay killed or frozen']);
+  assert.deepEqual(reasons(outage(22_000, 22_200), [cut, kill, loss], auto)[0], KIND_WORDS.loss);
+});
