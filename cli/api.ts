@@ -55,7 +55,7 @@ export interface PeerStatus {
   /** How long it has been so, ms. */
   readonly sinceMs: number;
   readonly endpoints: readonly string[];
-  /** `direct`; `via NAME` through the topology; `none`. */
+  /** `direct`; `on demand`: connected while there is traffic; `via NAME` through the topology; `none`. */
   readonly reach: string;
   readonly version: string;
   readonly reason: string;
@@ -67,7 +67,8 @@ export interface ConnectionStatus {
   readonly peer: string;
   readonly name: string;
   readonly address: string;
-  readonly control: 'up' | 'down';
+  /** `idle`: it is made when there is traffic. */
+  readonly control: 'up' | 'down' | 'idle';
   readonly overlay: 'vxlan' | 'sleeve' | 'relay' | 'none';
   readonly reason: string;
   readonly remedy: string;
@@ -116,7 +117,7 @@ export interface SleeveCounts {
 /** A dial target that is not (yet) a peer, or one that fails. */
 export interface TargetStatus {
   readonly target: string;
-  readonly state: 'connected' | 'dialling' | 'waiting' | 'refused';
+  readonly state: 'connected' | 'on demand' | 'dialling' | 'waiting' | 'refused';
   readonly reason: string;
   readonly remedy: string;
 }

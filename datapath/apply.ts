@@ -94,14 +94,16 @@ export async function applyRows(
   return refused;
 }
 
-function refuse(network: NetworkWant, known: KnownRows, { op, row }: RowOp, error: KernelError): KernelError {
+/** The kernel did not do it: what is believed of the row is as before, and it is dirty again. */
+export function refuse(network: NetworkWant, known: KnownRows, { op, row }: RowOp, error: KernelError): KernelError {
   if (op === 'put') known.del(network.name, row);
   else known.put(network.name, row);
   network.markRow(row);
   return error;
 }
 
-function* plans(network: NetworkWant, known: KnownRows): IterableIterator<RowPlan> {
+/** What is to be done for the changed keys of a network, some of them at a time. */
+export function* plans(network: NetworkWant, known: KnownRows): IterableIterator<RowPlan> {
   const dirty = network.takeDirty();
   const table = known.of(network.name);
   let [plan, keys] = [new RowPlan(), 0];

@@ -88,6 +88,11 @@ export interface Datapath {
   relayWay(peer: PeerId, way: RelayWay | undefined): void;
   /** What our sleeve does with datagrams that have this label; undefined: it drops them. @param label 1 .. 2^32-1 */
   relayRule(label: number, rule: RelayRule | undefined): void;
+  /**
+   * Nobody has any use for the peer, and there is no connection to it: its paths are looked at now and then, and no keys are
+   * held for them, as long as its vxlan works. Or it is as any other again. The peer may come later.
+   */
+  idle(peer: PeerId, isIdle: boolean): void;
   /** The table is complete now: what the kernel has and nobody wants may go. */
   settled(): void;
   /** Resolves when all that was queued before the call is in the kernel. */

@@ -17,6 +17,7 @@ import type {
 } from '../router/types.js';
 import type { Clock } from './clock.js';
 import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
+import { Demand } from './demand.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
 import { Exposures } from './exposures.js';
 import { KernelError, type Kernel, type KernelEvent, type Link } from './kernel.js';
@@ -57,6 +58,7 @@ export class LinuxDatapath implements Datapath {
   readonly #exposures: Exposures;
   readonly #learnt: LearntMacs;
   readonly #overlays: Overlays;
+  readonly #demand = new Demand();
   #tables: SleeveTables | undefined;
   #hasVxlan = true;
   readonly #moves = new Moves();
@@ -87,8 +89,10 @@ export class LinuxDatapath implements Datapath {
       hurryVxlan: (peer) => deps.paths.hurry(peer),
       started: (sleeve) => this.#useSleeve(sleeve),
       tapLost: () => this.#reconciler.recheckLinks(),
+      traffic: (peers) => this.#onTraffic(peers),
     });
     deps.paths.onStirred((peer, path) => this.#overlays.vxlanStirred(peer, path));
+    deps.paths.onTraffic((peers) => this.#onTraffic(peers));
   }
 
   async start(): Promise<void> {
@@ -133,6 +137,11 @@ export class LinuxDatapath implements Datapath {
       if (before !== undefined) this.#followMtu(delta.network, before);
     }
     this.#reconciler.kick();
+  }
+
+  idle(peer: PeerId, isIdle: boolean): void {
+    this.#deps.paths.rest(peer, isIdle);
+    this.#overlays.setIdle(peer, isIdle);
   }
 
   settled(): void {
@@ -289,7 +298,12 @@ export class LinuxDatapath implements Datapath {
     else if (mac === undefined) queue.delete(ip);
   }
 
+  #onTraffic(peers: readonly PeerId[]): void {
+    this.#report(this.#demand.seen(peers, this.#deps.clock.now()));
+  }
+
   #setPeer(peer: PeerId, value: PeerForward | undefined): void {
+    if (value === undefined) this.#demand.forget(peer);
     this.#deps.paths.setPeer(peer, value);
     this.#overlays.setPeer(peer, value);
   }

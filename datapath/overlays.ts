@@ -41,6 +41,8 @@ export interface OverlaysHooks {
   started(sleeve: Sleeve): void;
   /** A TAP is gone. */
   tapLost(): void;
+  /** Whose sleeve moved frames since the last look. */
+  traffic(peers: readonly PeerId[]): void;
 }
 
 interface Peer {
@@ -62,6 +64,11 @@ export class Overlays {
   readonly #relays: RelayWays;
   readonly #peers = new Map<PeerId, Peer>();
   readonly #framesSeen = new Map<PeerId, number>();
+  /** Nobody has any use for them: they get no session while their vxlan works. */
+  readonly #idle = new Set<PeerId>();
+  readonly #vxlanDown = new Set<PeerId>();
+  /** Whose session was asked for. */
+  readonly #asked = new Set<PeerId>();
   readonly #counters: Record<string, number> = {};
   readonly #start: SleeveStart;
   #sleeve: Sleeve | undefined;
@@ -110,14 +117,14 @@ export class Overlays {
     this.#peers.set(peer, { name: value.name, way, session: old?.session, changes: old?.changes ?? NO_CHANGES });
     this.#step({ kind: 'peer', peer, allowed });
     if (this.#sleeve === undefined) return void (old === undefined && this.#start.peerCame());
-    if (old === undefined) return this.#wantSession(peer, true);
+    if (old === undefined) return this.#heed(peer);
     if (way !== undefined && !sameWay(old.way, way)) this.#sleeve.setRemote(peer, sleeveAddress(way));
     if (old.session !== undefined) this.#probes.setPeer(peer, way?.family);
   }
 
   #dropPeer(peer: PeerId): void {
     const wasKnown = this.#peers.delete(peer);
-    this.#framesSeen.delete(peer);
+    for (const of of [this.#framesSeen, this.#vxlanDown, this.#asked]) of.delete(peer);
     this.#probes.setPeer(peer, undefined);
     this.#sleeve?.dropSession(peer);
     if (wasKnown) this.#wantSession(peer, false);
@@ -155,7 +162,17 @@ export class Overlays {
   /** What the vxlan's probes found. */
   vxlanStirred(peer: PeerId, path: Path | undefined): void {
     if (path?.kind === 'down') this.#start.hurry();
+    if (path?.kind === 'down') this.#vxlanDown.add(peer);
+    else if (path?.kind === 'up') this.#vxlanDown.delete(peer);
     if (path !== undefined) this.#state(peer, 'vxlan', path);
+    this.#heed(peer);
+  }
+
+  /** @see Datapath.idle */
+  setIdle(peer: PeerId, isIdle: boolean): void {
+    if (isIdle) this.#idle.add(peer);
+    else this.#idle.delete(peer);
+    this.#heed(peer);
   }
 
   setCeiling(bytes: number): void {
@@ -233,12 +250,30 @@ export class Overlays {
   #useSleeve(sleeve: Sleeve): void {
     this.#sleeve = sleeve;
     this.#hooks.started(sleeve);
+    this.#asked.clear();
     for (const peer of this.#peers.keys()) {
-      this.#wantSession(peer, true);
+      this.#heed(peer);
       if (this.#choice.inUse(peer) === 'relay') sleeve.carry(peer, 'relay');
     }
     this.#relays.start(sleeve);
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
+  }
+
+  /** Keys with everybody, but for those that are idle while their vxlan works. */
+  #heed(peer: PeerId): void {
+    if (this.#sleeve === undefined || !this.#peers.has(peer)) return;
+    const isAtRest = this.#idle.has(peer) && this.#choice.inUse(peer) === 'vxlan' && !this.#vxlanDown.has(peer);
+    if (isAtRest !== this.#asked.has(peer)) return;
+    if (!isAtRest) this.#asked.add(peer);
+    else this.#asked.delete(peer);
+    this.#wantSession(peer, !isAtRest);
+    if (!isAtRest) return;
+    this.#probes.setPeer(peer, undefined);
+    this.#step({ kind: 'state', peer, carrier: 'sleeve', state: this.#gone() });
+  }
+
+  #gone(): CarrierState {
+    return { kind: 'down', losingSince: this.#deps.clock.now(), heardAt: undefined, isNarrow: false };
   }
 
   #wantSession(peer: PeerId, wanted: boolean): void {
@@ -285,8 +320,7 @@ export class Overlays {
 
   #relayStirred(peer: PeerId, path: Path | undefined): void {
     if (path !== undefined) return this.#state(peer, 'relay', path);
-    const gone = { kind: 'down', losingSince: this.#deps.clock.now(), heardAt: undefined, isNarrow: false } as const;
-    this.#step({ kind: 'state', peer, carrier: 'relay', state: gone });
+    this.#step({ kind: 'state', peer, carrier: 'relay', state: this.#gone() });
   }
 
   #state(peer: PeerId, carrier: Carrier, path: Path): void {
@@ -335,6 +369,7 @@ export class Overlays {
       if (this.#framesSeen.has(peer)) moving[isRelayed ? 'relay' : 'direct'].push(peer);
       this.#framesSeen.set(peer, frames);
     }
+    if (moving.direct.length + moving.relay.length > 0) this.#hooks.traffic([...moving.direct, ...moving.relay]);
     if (moving.direct.length > 0) this.#probes.traffic(moving.direct);
     if (moving.relay.length > 0) this.#relays.traffic(moving.relay);
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());

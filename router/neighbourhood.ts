@@ -21,6 +21,8 @@ export interface NeighbourhoodHooks {
   hasWayAround(peer: PeerId): boolean;
   /** Sends a `spare` frame. */
   tell(peer: PeerId, body: Uint8Array): void;
+  /** Nobody has any use for the peer, and there is no connection to it; or that is no longer so. */
+  idle(peer: PeerId, isIdle: boolean): void;
   /** Ends the connection to a peer. */
   close(peer: PeerId, now: Millis): void;
 }
@@ -52,6 +54,7 @@ export class Neighbourhood {
   readonly #demanded = new Set<PeerId>();
   /** Both ends have agreed to do without a connection. */
   readonly #rested = new Set<PeerId>();
+  readonly #idle = new Set<PeerId>();
   /** Peers about which something is new that was not acted upon. */
   readonly #fresh = new Set<PeerId>();
   #freshAt: Millis | undefined;
@@ -89,6 +92,7 @@ export class Neighbourhood {
     this.#demanded.delete(peer);
     this.#rested.delete(peer);
     this.#dialer.forgetPeer(peer);
+    this.#tellIdle(peer);
     this.#news([], now);
   }
 
@@ -111,11 +115,13 @@ export class Neighbourhood {
   up(peer: PeerId, now: Millis): void {
     this.#rested.delete(peer);
     this.#spares.up(peer, this.#needs(peer), now);
+    this.#tellIdle(peer);
   }
 
   down(peer: PeerId, upAt: Millis, now: Millis): void {
     if (this.#spares.down(peer)) this.#rested.add(peer);
     this.#dialer.ended(peer, upAt, now);
+    this.#tellIdle(peer);
     if (this.#hooks.connected() > PLENTY) return;
     this.#perform(this.#spares.hold(now), now);
     for (const rested of [...this.#rested]) this.#wake(rested);
@@ -167,6 +173,15 @@ export class Neighbourhood {
     if (!this.#neighbours.has(peer) || !isNeeded) this.#dialer.removePeer(peer);
     else this.#dial(peer, (now + (this.#self < peer ? 0 : CROSS_DIAL_HEADSTART_MS)) as Millis);
     this.#perform(this.#spares.needs(peer, isNeeded, now), now);
+    this.#tellIdle(peer);
+  }
+
+  #tellIdle(peer: PeerId): void {
+    const isIdle = this.isOnDemand(peer) && !this.#hooks.isConnected(peer);
+    if (isIdle === this.#idle.has(peer)) return;
+    if (isIdle) this.#idle.add(peer);
+    else this.#idle.delete(peer);
+    this.#hooks.idle(peer, isIdle);
   }
 
   #dial(peer: PeerId, dueAt: Millis): void {

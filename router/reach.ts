@@ -52,7 +52,7 @@ export class Reach implements Ways {
   }
 
   /** What the neighbourhood may ask. */
-  get facts(): Omit<NeighbourhoodHooks, 'tell' | 'close'> {
+  get facts(): Omit<NeighbourhoodHooks, 'tell' | 'close' | 'idle'> {
     const { connections, ledger } = this.#parts;
     return {
       addresses: (peer) => this.addresses(peer),

@@ -51,6 +51,8 @@ export type RouterEffect =
   | { readonly kind: 'forward'; readonly deltas: readonly ForwardingDelta[] }
   /** What others hold of us is complete: the datapath may remove what nobody wants. */
   | { readonly kind: 'settled' }
+  /** Nobody has any use for the peer, and there is no connection to it: little need be known of it. Or that is no longer so. */
+  | { readonly kind: 'peerIdle'; readonly peer: PeerId; readonly isIdle: boolean }
   | { readonly kind: 'persist'; readonly what: 'cache' | 'targets' }
   | { readonly kind: 'raiseIncarnation'; readonly above: number }
   /** `refused`: the target is not kept. `note`: it is kept, and has not answered yet. */

@@ -74,6 +74,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.neighbourhood = new Neighbourhood(options, this.contacts.dialer, {
       ...this.#reach.facts,
       tell: (to, body) => this.#frames([{ to, type: FrameType.spare, body }]),
+      idle: (peer, isIdle) => void this.#fx.push({ kind: 'peerIdle', peer, isIdle }),
       close: (peer, at) => this.#onConnections(this.connections.drop(peer, 'both ends can do without'), at),
     });
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);

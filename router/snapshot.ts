@@ -1,5 +1,6 @@
 // What the router knows, read at one moment for `status`. Copies; nothing here waits for anybody.
 import { formatSocketAddress } from './address.js';
+import type { TargetState } from './connection/dialer.js';
 import type { PeerState } from './peer-book.js';
 import type { RouterCore } from './router.js';
 import type { Ip, Mac, Millis, NetworkName, Overlay, PeerId } from './types.js';
@@ -19,6 +20,8 @@ export interface PeerView {
   readonly pathMs: number | undefined;
   /** The name of the neighbour on the way, undefined when directly connected or unreachable. */
   readonly via: string | undefined;
+  /** A connection to it is made when there is traffic, and there is none now. */
+  readonly isOnDemand: boolean;
 }
 
 export interface EdgeView {
@@ -49,7 +52,7 @@ export interface RouterSnapshot {
   readonly targets: readonly {
     readonly text: string;
     readonly peer: PeerId | undefined;
-    readonly state: 'connected' | 'dialling' | 'waiting' | 'refused';
+    readonly state: 'connected' | 'on demand' | 'dialling' | 'waiting' | 'refused';
     readonly reason: string;
   }[];
   readonly counters: Readonly<Record<string, number>>;
@@ -66,10 +69,16 @@ export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
     networks: networkViews(core),
     targets: core.contacts.dialer.targets().map((t) => ({
       ...t,
-      state: t.peer !== undefined && core.connections.of(t.peer) !== undefined ? 'connected' : t.state,
+      state: targetState(core, t),
     })),
     counters: { ...Object.fromEntries(core.drops), records, recordBytes: bytes, streams, heldBlocks, relayedWays },
   };
+}
+
+function targetState(core: RouterCore, { peer, state }: TargetState): RouterSnapshot['targets'][number]['state'] {
+  if (peer === undefined) return state;
+  if (core.connections.of(peer) !== undefined) return 'connected';
+  return core.neighbourhood.rests(peer) ? 'on demand' : state;
 }
 
 function peerView(core: RouterCore, id: PeerId, now: Millis): PeerView[] {
@@ -92,6 +101,7 @@ function peerView(core: RouterCore, id: PeerId, now: Millis): PeerView[] {
       connectedMs: c === undefined ? 0 : now - c.upAt,
       pathMs: pathMs(core, id, now),
       via: hop === undefined || hop === id ? undefined : core.ledger.book.name(hop),
+      isOnDemand: c === undefined && core.neighbourhood.isOnDemand(id),
     },
   ];
 }

@@ -113,6 +113,8 @@ export type DatapathReport =
   | { readonly kind: 'endpointGone'; readonly id: EndpointId }
   /** A MAC seen on (or aged out of) a port that someone added to the bridge by hand. */
   | { readonly kind: 'portMac'; readonly network: NetworkName; readonly mac: Mac; readonly present: boolean }
+  /** Traffic goes to the peer or comes from it; or there was none for minutes. */
+  | { readonly kind: 'peerWanted'; readonly peer: PeerId; readonly wanted: boolean }
   /** The sleeve has a use for keys shared with the peer, or no longer. */
   | { readonly kind: 'sessionWanted'; readonly peer: PeerId; readonly wanted: boolean }
   /** The session has sealed so much that another should take its place. */

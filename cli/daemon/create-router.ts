@@ -107,6 +107,7 @@ const routerHooks = (
 ): Omit<RouterHooks, 'raiseIncarnation'> => ({
   forward: (deltas) => datapath.apply(deltas),
   settled: () => datapath.settled(),
+  idle: (peer, isIdle) => datapath.idle(peer, isIdle),
   persist,
   claimLost: (network, key, to) =>
     log.write('claim-lost', { network, address: key.slice(key.indexOf('/') + 1), peer: to }),

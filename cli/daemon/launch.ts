@@ -185,6 +185,7 @@ function onReport(
     case 'sessionWanted':
     case 'sessionWorn':
       return askForSessions(r);
+    case 'peerWanted':
     case 'relayWanted':
     case 'relayFailed':
       return router.dispatch(r);

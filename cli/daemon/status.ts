@@ -53,15 +53,23 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
 
 function peerStatus(p: PeerView): PeerStatus {
   const [reason, remedy] = peerReason(p);
-  const reach = p.remote !== undefined ? 'direct' : p.via !== undefined ? `via ${p.via}` : 'none';
   const { id, name, state: status, endpoints, version } = p;
-  return { id, name, status, sinceMs: Math.round(p.sinceMs), endpoints, reach, version, reason, remedy };
+  return { id, name, status, sinceMs: Math.round(p.sinceMs), endpoints, reach: reachOf(p), version, reason, remedy };
 }
+
+function reachOf(p: PeerView): string {
+  if (p.remote !== undefined) return 'direct';
+  if (isIdle(p)) return 'on demand';
+  return p.via !== undefined ? `via ${p.via}` : 'none';
+}
+
+/** All is well with it, and nobody has any use for a connection. */
+const isIdle = (p: PeerView): boolean => p.isOnDemand && p.state === 'alive';
 
 function peerReason(p: PeerView): readonly [reason: string, remedy: string] {
   switch (p.state) {
     case 'alive':
-      if (p.remote !== undefined) return ['', ''];
+      if (p.remote !== undefined || isIdle(p)) return ['', ''];
       return p.via !== undefined
         ? [`no direct control connection, messages go via ${p.via}`, `open TCP ${portOf(p)} to it`]
         : ['no connection leads to it', `open TCP and UDP ${portOf(p)} to it`];
@@ -87,7 +95,7 @@ export function connectionStatus(
     peer: p.id,
     name: p.name,
     address: p.remote ?? p.endpoints[0] ?? '',
-    control: isUp ? 'up' : 'down',
+    control: isUp ? 'up' : isIdle(p) ? 'idle' : 'down',
     overlay: path?.state === 'up' ? path.overlay : 'none',
     reason,
     remedy,
@@ -104,6 +112,7 @@ function connectionReason(p: PeerView, path: PathReport | undefined): readonly [
   // That its router does not answer is why its probes are lost.
   if (p.remote === undefined && (p.state === 'stopped' || p.state === 'faulty')) return peerReason(p);
   if (path !== undefined && path.reason !== '') return [path.reason, path.remedy];
+  if (isIdle(p)) return ['', ''];
   if (p.remote !== undefined)
     return path?.state === 'up' ? ['', ''] : ['vxlan: not measured yet', 'wait a few seconds'];
   return ['control: no TCP connection', `open TCP ${portOf(p)} to it`];
@@ -113,7 +122,7 @@ function connectionReason(p: PeerView, path: PathReport | undefined): readonly [
 const portOf = (p: PeerView): string => /\d+$/.exec(p.endpoints[0] ?? '')?.[0] ?? `${DEFAULT_PORT}`;
 
 function targetStatus(t: RouterSnapshot['targets'][number]): TargetStatus {
-  const isQuiet = t.state === 'connected' || t.reason === '';
+  const isQuiet = t.state === 'connected' || t.state === 'on demand' || t.reason === '';
   return {
     target: t.text,
     state: t.state,

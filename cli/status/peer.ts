@@ -52,6 +52,8 @@ const WHY: Readonly<Record<string, string>> = {
   refused: 'the one before may not carry any more',
 };
 
+const CONTROL = { up: 'up', down: 'down', idle: 'on demand: connected while there is traffic; all is well' } as const;
+
 const times = (n: number): string => count(n, 'time');
 
 function facts(c: ConnectionStatus, look: Look): string[] {
@@ -61,7 +63,7 @@ function facts(c: ConnectionStatus, look: Look): string[] {
   const hasTime = c.control === 'up' && c.overlay !== 'none'; // else it is another thing's
   const why = last === '' ? '' : (WHY[c.changeReason] ?? clean(c.changeReason));
   return [
-    ...fact('control', hasTime ? `up for ${formatDuration(c.sinceMs)}` : c.control, look),
+    ...fact('control', hasTime ? `up for ${formatDuration(c.sinceMs)}` : CONTROL[c.control], look),
     ...fact('data', c.overlay === 'none' ? 'goes nowhere' : data, look),
     ...notes(c.reason, c.remedy, c.overlay === 'none' ? 'bad' : 'warn', '  ', look),
     ...fact('overlays', `changed ${times(c.changes)}${last}${why}`, look),

@@ -51,8 +51,13 @@ function peerCounts(doc: StatusDocument): string {
 }
 
 function connectionCounts(doc: StatusDocument): string {
-  const overlays = tally(doc.connections.map(({ overlay }) => (overlay === 'none' ? 'without data path' : overlay)));
-  const dialled = doc.targets.filter((target) => target.state !== 'connected').length;
+  const overlays = tally(
+    doc.connections.map(({ overlay, control }) => {
+      if (control === 'idle') return 'on demand';
+      return overlay === 'none' ? 'without data path' : overlay;
+    }),
+  );
+  const dialled = doc.targets.filter(({ state }) => state !== 'connected' && state !== 'on demand').length;
   return (
     [overlays, dialled > 0 ? `${dialled} dialled, not joined` : ''].filter((text) => text !== '').join(', ') || 'none'
   );

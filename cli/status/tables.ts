@@ -1,6 +1,6 @@
 // The views that are tables. A row that is not as it should be has its reason and remedy on lines of their own below it.
 import { shortPeer, type PeerId } from '../../router/types.js';
-import type { StatusDocument } from '../api.js';
+import type { ConnectionStatus, StatusDocument } from '../api.js';
 import {
   formatBytes,
   formatRtt,
@@ -70,7 +70,7 @@ const portless = (address: string, port: number): string =>
 function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
   const [name, tell] = [labels(doc), teller(look)];
   return [...doc.connections].sort(byText((connection) => name(connection.peer))).map((c): Row => {
-    const style = c.overlay === 'none' ? 'bad' : c.control === 'down' || c.reason !== '' ? 'warn' : undefined;
+    const style = connectionStyle(c);
     return {
       cells: [
         name(c.peer),
@@ -87,6 +87,12 @@ function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
       note: tell(name(c.peer), c.reason, c.remedy, style ?? 'warn', '  '),
     };
   });
+}
+
+function connectionStyle({ control, overlay, reason }: ConnectionStatus): Style | undefined {
+  if (control === 'idle' && reason === '') return 'dim';
+  if (overlay === 'none') return 'bad';
+  return control === 'down' || reason !== '' ? 'warn' : undefined;
 }
 
 function macRows(doc: StatusDocument): readonly Row[] {

@@ -57,7 +57,7 @@ export function teller(look: Look): Tell {
 
 /** Dial targets that are no peers yet, under a heading; nothing if there are none. */
 export function drawTargets(doc: StatusDocument, look: Look): string[] {
-  const open = doc.targets.filter((target) => target.state !== 'connected');
+  const open = doc.targets.filter(({ state }) => state !== 'connected' && state !== 'on demand');
   if (open.length === 0) return [];
   const tell = teller(look);
   const rows = open.flatMap(({ target, state, reason, remedy }) => [

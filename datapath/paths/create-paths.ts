@@ -51,6 +51,7 @@ class LinuxPaths implements Paths {
   #ceiling = DEFAULT_CEILING;
   #unwatch: (() => void) | undefined;
   #listener: (peer: PeerId, path: Path) => void = () => undefined;
+  #onTraffic: (peers: readonly PeerId[]) => void = () => undefined;
   #running = false;
   /** Calls the next tick of the prober off. */
   #disarm: () => void = () => undefined;
@@ -152,8 +153,16 @@ class LinuxPaths implements Paths {
     this.#listener = listener;
   }
 
+  onTraffic(listener: (peers: readonly PeerId[]) => void): void {
+    this.#onTraffic = listener;
+  }
+
   hurry(peer: PeerId): void {
     this.#step({ kind: 'hurry', peer });
+  }
+
+  rest(peer: PeerId, rests: boolean): void {
+    this.#step({ kind: 'rest', peer, rests });
   }
 
   stop(): void {
@@ -236,6 +245,7 @@ class LinuxPaths implements Paths {
   async #readTraffic(): Promise<void> {
     const peers = await this.#traffic.read();
     if (peers.length > 0) this.#neededAt = clock();
+    this.#onTraffic(peers);
     this.#step({ kind: 'traffic', peers });
   }
 

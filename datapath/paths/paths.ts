@@ -33,8 +33,12 @@ export interface Paths {
   setBridges(names: readonly string[]): void;
   /** Tells of each vxlan path that was heard or not heard, or changed. To be set before `start`. */
   onStirred(listener: (peer: PeerId, path: Path) => void): void;
+  /** Tells at each look which peers' vxlans moved more than a few frames since the last. To be set before `start`. */
+  onTraffic(listener: (peers: readonly PeerId[]) => void): void;
   /** Whether the vxlan path works is to be known soon. */
   hurry(peer: PeerId): void;
+  /** Nobody has any use for the path, which may come later: it is probed every five minutes. Or somebody has again. */
+  rest(peer: PeerId, rests: boolean): void;
   /** Stops probing and watching. Device, rules and counters stay, for the router that comes next. Idempotent. */
   stop(): void;
   /** Stops, and removes the device, the table and the rules. Idempotent. */

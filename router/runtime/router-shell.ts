@@ -21,6 +21,8 @@ export interface RouterHooks {
   raiseIncarnation(above: number): number;
   claimLost(network: NetworkName, key: string, to: PeerId): void;
   log(event: string, fields: Readonly<Record<string, string | number>>): void;
+  /** @see Datapath.idle */
+  idle?(peer: PeerId, isIdle: boolean): void;
   /** For whoever wanted sessions. */
   session?(fx: SessionFx): void;
   /** For whoever wanted ways through others, or is to be one. */
@@ -157,6 +159,8 @@ export class Router {
         return this.#membership.forget(fx.peer);
       case 'forward':
         return this.#hooks.forward(fx.deltas);
+      case 'peerIdle':
+        return this.#hooks.idle?.(fx.peer, fx.isIdle);
       case 'settled':
         return this.#hooks.settled();
       case 'persist':

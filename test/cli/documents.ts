@@ -125,6 +125,18 @@ export const full = (n: number): StatusDocument =>
     })),
   });
 
+/** Thirty hosts, each connected with few of the others until there is traffic. */
+export function sparse(): StatusDocument {
+  const all = full(30);
+  const isNear = (i: number): boolean => i <= 2 || i >= 28 || i % 9 === 0;
+  const peers = all.peers.map((p, i) => (isNear(i + 1) ? p : { ...p, reach: 'on demand' }));
+  const quiet = { control: 'idle', txBytes: 0, rxBytes: 0 } as const;
+  const connections = all.connections.map((c, i) => (isNear(i + 1) ? c : { ...c, ...quiet }));
+  const edges = pairs(30).filter((e) => isNear(Math.abs(parseInt(e.to, 16) - parseInt(e.from, 16)) / 2 ** 120));
+  const targets = [{ target: 'seed.example.com', state: 'on demand', reason: '', remedy: '' } as const];
+  return { ...all, peers, connections, edges, targets };
+}
+
 /** Why a peer is on the sleeve, one for each; the first as the sentences are at their longest. */
 export function sleeves(): StatusDocument {
   const base = full(5);

@@ -227,3 +227,28 @@ test('after a stop no timer is left, and the sleeve is closed', async () => {
   assert.equal(bench.clock.armed, 0);
   assert.ok(bench.sleeve.isClosed);
 });
+
+test('an idle peer gets no keys while its vxlan works, and gets them when it is lost or needed', async () => {
+  const bench = new Bench();
+  bench.overlays.start(true);
+  bench.overlays.setIdle(B, true);
+  bench.overlays.setPeer(B, AT_B);
+  await bench.clock.run(4_000);
+  bench.vxlan({});
+  assert.equal(bench.reports.length, 0);
+  bench.loseVxlan();
+  bench.vxlan({});
+  bench.overlays.setIdle(B, false);
+  bench.overlays.setIdle(B, true);
+  const wanted = bench.reports.flatMap((r) => (r.kind === 'sessionWanted' ? [r.wanted] : []));
+  assert.deepEqual(wanted, [true, false, true, false]);
+});
+
+test('a sleeve that was given up with its keys is not taken for one that works', async () => {
+  const bench = await Bench.joined();
+  bench.vxlan({});
+  bench.overlays.setIdle(B, true);
+  bench.overlays.setSession(B, undefined);
+  bench.vxlan({ mtu: 1_000 });
+  assert.deepEqual(bench.used, ['vxlan']);
+});

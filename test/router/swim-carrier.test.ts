@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { SwimCarrier, type Ways } from '../../router/swim-carrier.js';
 import type { Ip, Millis, PeerId, SocketAddress } from '../../router/types.js';
 import { decodeDatagram, encodeDatagram, MAX_HOPS, MAX_PAYLOAD_BYTES } from '../../router/wire/datagram.js';
+import { encodeSwim } from '../../router/wire/swim.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((c) => c.repeat(32) as PeerId) as [PeerId, PeerId, PeerId];
 const to = (peer: PeerId): SocketAddress => ({ ip: `10.0.0.${parseInt(peer[0]!, 16)}` as Ip, port: 6783 });
@@ -50,4 +51,57 @@ test('any bytes are a counted drop or a datagram, never more than one', () => {
       assert.equal(fx.length + drops, 1);
     }),
   );
+});
+
+/** B and C need no connection; straight they are elsewhere than over others. */
+const straightTo = (peer: PeerId): SocketAddress => ({ ip: `10.1.0.${parseInt(peer[0]!, 16)}` as Ip, port: 6783 });
+const SPARSE: Ways = { over: to, straight: (peer) => (peer === B || peer === C ? [straightTo(peer)] : []) };
+const PING = encodeSwim([{ kind: 'ping', seq: 1 }]);
+const ACK = encodeSwim([{ kind: 'ack', seq: 1 }]);
+
+/** How a payload goes. */
+function way(carrier: SwimCarrier, peer: PeerId, payload: Uint8Array, now: number): 'straight' | 'over' {
+  const [fx] = carrier.send(peer, payload, SPARSE, at(now));
+  assert.ok(fx?.kind === 'sendDatagram');
+  return fx.to.ip.startsWith('10.1.') ? 'straight' : 'over';
+}
+
+test('a peer that needs no connection is asked straight, as long as it answers so', () => {
+  const carrier = new SwimCarrier(A);
+  for (let now = 0; now < 100_000; now += 5_000) {
+    assert.equal(way(carrier, B, PING, now), 'straight');
+    carrier.receive(from(B, A), SPARSE, assert.fail);
+    assert.equal(way(carrier, B, ACK, now + 10), 'straight');
+  }
+});
+
+test('a ping that is not answered straight is sent again over others, and so is all else until one is', () => {
+  const carrier = new SwimCarrier(A);
+  assert.equal(way(carrier, B, PING, 0), 'straight');
+  assert.equal(way(carrier, B, PING, 300), 'over', 'in the same probe');
+  carrier.receive(from(B, A, MAX_HOPS - 1), SPARSE, assert.fail);
+  assert.equal(way(carrier, B, ACK, 500), 'over', 'as it came');
+  const pings = Array.from({ length: 12 }, (_, i) => way(carrier, B, PING, 5_000 * (i + 1)));
+  const straights = pings.flatMap((how, i) => (how === 'straight' ? [i] : []));
+  assert.deepEqual(straights, [1, 5], 'less and less often');
+  carrier.receive(from(B, A), SPARSE, assert.fail);
+  assert.equal(way(carrier, B, PING, 60_500), 'over', 'too late to be the answer');
+});
+
+test('where first pings go in vain, the first to others seldom goes straight', () => {
+  const carrier = new SwimCarrier(A);
+  const peers = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(32, '0') as PeerId);
+  const ways: Ways = { over: to, straight: (peer) => [straightTo(peer)] };
+  const straight = peers.filter((peer, i) => {
+    const [fx] = carrier.send(peer, PING, ways, at(2_000 * i));
+    return fx?.kind === 'sendDatagram' && fx.to.ip.startsWith('10.1.');
+  });
+  assert.ok(straight.length < 5 + 40 / 3, `${straight.length}`);
+});
+
+test('of a stranger nothing is kept, and nothing is sent to where it claims to be', () => {
+  const carrier = new SwimCarrier(A);
+  const strange = 'd'.repeat(32) as PeerId;
+  carrier.receive(from(strange, A), SPARSE, assert.fail);
+  assert.deepEqual(carrier.send(strange, ACK, { ...SPARSE, over: () => undefined }, at(0)), []);
 });

@@ -70,7 +70,9 @@ export class FakePaths implements Paths {
   /** With what it was started: does the kernel carry? */
   hasVxlan: boolean | undefined;
   readonly hurried: PeerId[] = [];
+  readonly resting = new Set<PeerId>();
   stir: Parameters<Paths['onStirred']>[0] = () => undefined;
+  traffic: Parameters<Paths['onTraffic']>[0] = () => undefined;
   start(hasVxlan: boolean): Promise<void> {
     this.hasVxlan = hasVxlan;
     return Promise.resolve();
@@ -93,8 +95,15 @@ export class FakePaths implements Paths {
   onStirred(listener: Parameters<Paths['onStirred']>[0]): void {
     this.stir = listener;
   }
+  onTraffic(listener: Parameters<Paths['onTraffic']>[0]): void {
+    this.traffic = listener;
+  }
   hurry(peer: PeerId): void {
     this.hurried.push(peer);
+  }
+  rest(peer: PeerId, rests: boolean): void {
+    if (rests) this.resting.add(peer);
+    else this.resting.delete(peer);
   }
   stop(): void {}
   reset = (): Promise<void> => Promise.resolve();

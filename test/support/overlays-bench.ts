@@ -50,6 +50,7 @@ export class Bench {
         hurryVxlan: (peer) => void this.hurried.push(peer),
         started: () => undefined,
         tapLost: () => void this.tapsLost++,
+        traffic: () => undefined,
       },
     );
   }

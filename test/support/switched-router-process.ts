@@ -54,7 +54,9 @@ class SwitchedPaths implements Paths {
   counters = (): Record<string, number> => ({});
   announce(): void {}
   setBridges(): void {}
+  onTraffic(): void {}
   hurry(): void {}
+  rest(): void {}
   stop(): void {}
   reset = (): Promise<void> => Promise.resolve();
 

@@ -35,6 +35,11 @@ export const NARROW_MS = 60_000;
 /** One that was found narrower by a check, sooner: it may have been losses. */
 export const DOUBT_MS = 5_000;
 
+/** Nobody has any use for the path: so long between two probes while it works, a quarter more or less. */
+export const REST_MS = 300_000;
+/** The same of a path that has been down for long. */
+export const REST_DOWN_MS = 60_000;
+
 /** Somebody has to know soon whether the path works: quick for this long. */
 export const HURRY_FOR_MS = 2_000;
 
@@ -61,6 +66,8 @@ export interface Path {
   readonly leads: boolean;
   /** Between two probes while the pair has no traffic. */
   readonly idleMs: number;
+  /** Has nobody any use for it? Then what is too large is not searched for either. */
+  readonly rests: boolean;
   readonly sent: readonly Sent[];
   /** Small probes overdue since something was last heard. */
   readonly losses: number;
@@ -103,6 +110,8 @@ export type PathEvent =
   | { readonly kind: 'traffic' }
   /** Whether it works is to be known soon. */
   | { readonly kind: 'hurry' }
+  /** Nobody has any use for it, or somebody has again; `idleMs` is the pace from now on. */
+  | { readonly kind: 'rest'; readonly rests: boolean; readonly idleMs: number }
   /** The largest packet anyone wants to send, or the address of either side, is another. */
   | { readonly kind: 'resize' };
 
@@ -130,6 +139,7 @@ export const newPath = (leads: boolean, now: Millis, idleMs = IDLE_MS): Path => 
   kind: 'probing',
   leads,
   idleMs,
+  rests: false,
   sent: [],
   losses: 0,
   losingSince: undefined,
@@ -174,6 +184,10 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
       const [busyUntil, checksUntil] = [max(p.busyUntil, until), max(p.checksUntil, until)];
       return advance({ ...p, busyUntil, checksUntil, nextAt: min(p.nextAt, now), checkAt: now }, now, limits);
     }
+    case 'rest': {
+      const nextAt = ev.rests ? p.nextAt : min(p.nextAt, now);
+      return advance({ ...p, rests: ev.rests, idleMs: ev.idleMs, nextAt }, now, limits);
+    }
     case 'resize':
       return advance({ ...p, mtu: undefined, search: undefined, searchAt: now }, now, limits);
   }
@@ -182,7 +196,7 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
 /** When the path next wants a tick. */
 export function pathDeadline(p: Path): Millis {
   let at = p.nextAt;
-  if (p.kind === 'up' && p.search === undefined && p.searchAt < at) at = p.searchAt;
+  if (isSearchDue(p, p.searchAt) && p.searchAt < at) at = p.searchAt;
   if (p.checkAt < at && isCheckDue(p, p.checkAt)) at = p.checkAt;
   for (const s of p.sent) {
     const due = dueAt(p, s);
@@ -203,8 +217,16 @@ export function passesAtLeast(p: Path): number | undefined {
   return isInDoubt || p.mtu === undefined ? p.search?.lo : p.mtu;
 }
 
+const isSearchDue = (p: Path, now: Millis): boolean =>
+  p.kind === 'up' && p.search === undefined && !p.rests && p.searchAt <= now;
+
 const isCheckDue = (p: Path, now: Millis): boolean =>
-  p.kind === 'up' && p.search === undefined && p.mtu !== undefined && now < p.checksUntil && p.checkAt <= now;
+  p.kind === 'up' &&
+  !p.rests &&
+  p.search === undefined &&
+  p.mtu !== undefined &&
+  now < p.checksUntil &&
+  p.checkAt <= now;
 
 const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
 const min = (a: Millis, b: Millis): Millis => (a < b ? a : b);
@@ -225,7 +247,8 @@ function paceMs(p: Path, now: Millis): number {
       return QUICK_MS;
     case 'down':
       if (p.echoes > 0) return QUICK_MS;
-      return now - (p.losingSince ?? now) < LONG_DOWN_AFTER_MS ? DOWN_MS : LONG_DOWN_MS;
+      if (now - (p.losingSince ?? now) < LONG_DOWN_AFTER_MS) return DOWN_MS;
+      return p.rests ? REST_DOWN_MS : LONG_DOWN_MS;
     case 'up':
       return isBusy(p, now) ? BUSY_MS : idleMs(p);
   }
@@ -327,8 +350,7 @@ function advance(p: Path, now: Millis, limits: PathLimits): [Path, readonly Path
 function searched(p: Path, now: Millis, limits: PathLimits): Path {
   if (p.kind !== 'up') return p;
   let q = p;
-  if (q.search === undefined && q.searchAt <= now)
-    q = { ...q, search: startSearch(limits.floor, limits.ceiling, q.mtu) };
+  if (isSearchDue(q, now)) q = { ...q, search: startSearch(limits.floor, limits.ceiling, q.mtu) };
   else if (isCheckDue(q, now)) q = { ...q, search: startCheck(limits.floor, q.mtu!) };
   if (q.search === undefined || q.search.size !== undefined) return q;
   const found: Path = { ...q, mtu: q.search.lo, search: undefined, checkAt: plus(now, CHECK_MS) };

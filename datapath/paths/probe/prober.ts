@@ -5,6 +5,7 @@ import { PROBE_MIN_BYTES, type ProbeFrame } from './frame.js';
 import {
   IDLE_MS,
   newPath,
+  REST_MS,
   passesAtLeast,
   passesAtMost,
   pathDeadline,
@@ -30,6 +31,8 @@ export type ProberEvent =
   | { readonly kind: 'traffic'; readonly peers: readonly PeerId[] }
   /** Whether the path works is to be known soon. */
   | { readonly kind: 'hurry'; readonly peer: PeerId }
+  /** Nobody has any use for the path to a peer, probed now or later; or somebody has again. */
+  | { readonly kind: 'rest'; readonly peer: PeerId; readonly rests: boolean }
   /** The largest packet any network of ours carries, bytes. */
   | { readonly kind: 'ceiling'; readonly bytes: number };
 
@@ -53,6 +56,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   readonly #random: Random;
   readonly #peers = new Map<PeerId, Probed>();
   readonly #idleMs: number;
+  readonly #resting = new Set<PeerId>();
   #ceiling: number;
 
   /** @param idleMs between two probes of a path without traffic */
@@ -77,6 +81,10 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
         return ev.peers.flatMap((peer) => this.#step(peer, { kind: 'traffic' }, now));
       case 'hurry':
         return this.#step(ev.peer, { kind: 'hurry' }, now);
+      case 'rest':
+        if (ev.rests) this.#resting.add(ev.peer);
+        else this.#resting.delete(ev.peer);
+        return this.#step(ev.peer, this.#pace(ev.peer), now);
       case 'ceiling':
         if (ev.bytes === this.#ceiling) return [];
         this.#ceiling = ev.bytes;
@@ -106,7 +114,12 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
     const path = newPath(leadsTo(this.#self, peer), now, this.#idleMs);
     const told = { kind: path.kind, rttMs: undefined, mtu: undefined };
     this.#peers.set(peer, { path, floor: MIN_UNDERLAY_BYTES - overheadBytes, told });
-    return this.#step(peer, { kind: 'tick' }, now);
+    return this.#step(peer, this.#resting.has(peer) ? this.#pace(peer) : { kind: 'tick' }, now);
+  }
+
+  #pace(peer: PeerId): PathEvent {
+    const rests = this.#resting.has(peer);
+    return { kind: 'rest', rests, idleMs: rests ? restMs(this.#self, peer) : this.#idleMs };
   }
 
   #frame({ kind, from, nonce, timeUs }: ProbeFrame, arrivedAt: Millis, now: Millis): readonly ProberEffect[] {
@@ -167,4 +180,10 @@ function isNews({ path, told }: Probed): boolean {
 function leadsTo(self: PeerId, peer: PeerId): boolean {
   const isOdd = (parseInt(self.slice(-1), 16) + parseInt(peer.slice(-1), 16)) % 2 === 1;
   return self < peer !== isOdd;
+}
+
+/** The same at both ends, and another for each pair: so that what began to rest together is not probed together for ever. */
+function restMs(self: PeerId, peer: PeerId): number {
+  const spread = (parseInt(self.slice(-4), 16) + parseInt(peer.slice(-4), 16)) % 0x10000;
+  return REST_MS * (0.75 + spread / 0x20000);
 }

@@ -16,6 +16,7 @@ const PEER: PeerView = {
   connectedMs: 3.5,
   pathMs: 1.25,
   via: undefined,
+  isOnDemand: false,
 };
 const LOST: PathReport = {
   peer: PEER.id,

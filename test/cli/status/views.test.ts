@@ -20,6 +20,7 @@ import {
   peer,
   relayed,
   sleeves,
+  sparse,
   trouble,
 } from '../documents.js';
 import { assertGolden } from '../golden.js';
@@ -34,6 +35,7 @@ const MESHES: Readonly<Record<string, StatusDocument>> = {
   sleeves: sleeves(),
   relayed: relayed(),
   counted: counted(),
+  sparse: sparse(),
 };
 const TABLES: readonly TableView[] = ['peers', 'connections', 'macs', 'networks', 'endpoints', 'counters'];
 /** Meshes each of whose peers is looked at by itself. */

@@ -345,3 +345,38 @@ test('whatever is lost and delayed, a deadline is never in the past once a tick 
     { numRuns: 30 },
   );
 });
+
+test('a path that nobody has a use for is probed every few minutes at small size, and known at once when it is of use', () => {
+  const w = new ProbeWorld([A, B], 1376, 1);
+  for (const [a, b] of [
+    [A, B],
+    [B, A],
+  ] as const)
+    w.tell(a, { kind: 'rest', peer: b, rests: true });
+  w.run(10_000);
+  w.sentBytes.clear();
+  w.run(3_600_000);
+  const bytes = [A, B].map((id) => w.sentBytes.get(id) ?? 0);
+  assert.ok(Math.max(...bytes) < 3_000, `${bytes.join()} bytes in an hour`);
+  assert.equal(w.path(A, B).kind, 'up');
+  w.loses = () => true;
+  w.tell(A, { kind: 'rest', peer: B, rests: false });
+  w.run(1_000);
+  assert.equal(w.path(A, B).kind, 'down', 'within a second');
+  w.loses = () => false;
+  w.run(8_000);
+  assert.deepEqual([w.path(A, B).kind, w.path(A, B).mtu], ['up', 1376]);
+});
+
+test('a path at rest that is down is asked about every minute, and comes back by itself', () => {
+  const w = new ProbeWorld([A, B], 1376, 1);
+  w.tell(A, { kind: 'rest', peer: B, rests: true });
+  w.loses = () => true;
+  w.run(120_000);
+  w.sentBytes.clear();
+  w.run(600_000);
+  assert.ok((w.sentBytes.get(A) ?? 0) < 12 * 100, `${w.sentBytes.get(A)}`);
+  w.loses = () => false;
+  w.run(61_000);
+  assert.equal(w.path(A, B).kind, 'up');
+});
