@@ -79,6 +79,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   #nextTurnAt: Millis | undefined;
   #seq = 0;
   #doubt = 0;
+  /** When we were last seen to be on time. */
+  #onTimeAt = -Infinity as Millis;
 
   constructor(options: DetectorOptions) {
     this.#self = options.self;
@@ -102,7 +104,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
         return this.#probe(ev.target, now, { by: ev.from, seq: ev.seq });
       case 'ack':
         this.#answered(ev.from);
-        return this.#acked(ev.from, ev.seq);
+        return this.#acked(ev.from, ev.seq, now);
       case 'refuted':
         this.#doubt = raised(this.#doubt);
         return [];
@@ -118,7 +120,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   #tick(now: Millis): DetectorEffect[] {
-    const lateMs = now - (this.nextDeadline() ?? now);
+    const lateMs = now - Math.max(this.nextDeadline() ?? now, this.#onTimeAt);
     if (lateMs > this.#timing.stallMs) {
       this.#doubt = raised(this.#doubt);
       this.#postpone(lateMs);
@@ -270,13 +272,20 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     return this.#ask(seq, target);
   }
 
-  #acked(from: PeerId, seq: number): DetectorEffect[] {
+  #acked(from: PeerId, seq: number, now: Millis): DetectorEffect[] {
     const probe = this.#probes.get(seq);
     // Before others are asked only the target can answer; afterwards a helper may.
     if (probe === undefined || (from !== probe.target && (probe.asked || probe.askAt !== undefined))) return [];
     this.#probes.delete(seq);
-    if (!probe.asked) this.#doubt = lowered(this.#doubt);
-    return probe.asked ? [{ kind: 'ack', to: probe.asked.by, seq: probe.asked.seq }] : [];
+    if (probe.asked) return [{ kind: 'ack', to: probe.asked.by, seq: probe.asked.seq }];
+    this.#trust(now);
+    return [];
+  }
+
+  /** What is long due by the shorter waits is due now, and we are not late with it. */
+  #trust(now: Millis): void {
+    if ((this.nextDeadline() ?? Infinity) > now) this.#onTimeAt = now;
+    this.#doubt = lowered(this.#doubt);
   }
 
   #answered(peer: PeerId): void {

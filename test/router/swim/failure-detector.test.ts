@@ -94,6 +94,22 @@ test('one who does not answer is tried again and through others, then suspect, t
   assert.ok(tells.length > 0, 'the suspect was not told');
 });
 
+test('a wait that is over because we cease to doubt ourselves is over, and we are not late', () => {
+  const bench = new Bench();
+  bench.member(alive(B));
+  bench.member(alive(C));
+  bench.handle({ kind: 'tick' });
+  bench.handle({ kind: 'refuted' });
+  bench.handle({ kind: 'member', peer: B, claim: suspectedBy(SELF) });
+  bench.runTo(suspicionMinMs * suspicionMaxFactor + 1_500);
+  assert.ok(!bench.verdicts().includes('faulty 2'), 'it doubts itself');
+  const probe = bench.of('ping').findLast((fx) => fx.to === C)!;
+  bench.handle({ kind: 'ack', from: C, seq: probe.seq });
+  bench.now++;
+  bench.handle({ kind: 'tick' });
+  assert.ok(bench.verdicts().includes('faulty 2'), bench.verdicts().join());
+});
+
 test('an answer through a helper counts, from a stranger to the probe it does not', () => {
   for (const [from, early, accused] of [
     [C, false, false],
