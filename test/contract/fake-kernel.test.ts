@@ -1,4 +1,4 @@
-import { FakeNamespaces } from '../support/fake-kernel.js';
+import { FakeNamespaces } from '../support/fake-namespaces.js';
 import { kernelContract, type KernelHost } from './kernel.js';
 
 function fakeHost(): KernelHost {

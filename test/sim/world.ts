@@ -15,8 +15,10 @@ import { walk, type Fate } from '../support/relay-lab.js';
 import { seededRandom, VirtualTime } from '../support/virtual-time.js';
 import type { LinkSpec } from './network/link.js';
 import { Links } from './network/links.js';
-import { Disk } from './world/disk.js';
-import { WorldHost, type Ground, type HostOptions, type Machine } from './world/host.js';
+import { broadcast, unicast, type FrameFate } from './world/frames.js';
+import { WorldHost, type Ground, type HostOptions } from './world/host.js';
+import type { KernelFaults } from './world/kernel-loop.js';
+import { Machines } from './world/machines.js';
 import { NETWORK } from './world/table.js';
 import { Trace } from './world/trace.js';
 
@@ -26,6 +28,8 @@ export { NETWORK, Table } from './world/table.js';
 export interface WorldOptions {
   /** Are caches and targets written to disk a while after they change, so that a crash costs the last of them? If not, at once. */
   readonly slowDisks?: boolean;
+  /** Has each host a kernel, which its deltas are brought to by the real plans? `true`: one that fails now and then. */
+  readonly kernels?: true | KernelFaults;
   /** A hash of all that happens; `lines` keeps a line for each thing as well. */
   readonly trace?: 'hash' | 'lines';
 }
@@ -36,6 +40,7 @@ export type DiskState = 'kept' | 'old' | 'none';
 /** As `Router.stop` has it, and a little more: then the process has ended. */
 const LAST_WORDS_MS = 151;
 const PORT = 6783;
+const KERNEL_FAULTS: KernelFaults = { refuses: 0.02, losesNews: 0.05 };
 
 export class World {
   readonly time: VirtualTime;
@@ -45,16 +50,14 @@ export class World {
   readonly hosts = new Map<string, WorldHost>();
   /** Undefined unless it was asked for. */
   readonly trace: Trace | undefined;
-  readonly #options: WorldOptions;
   readonly #ground: Ground;
-  readonly #machines = new Map<string, Machine>();
+  readonly #machines: Machines;
   readonly #names = new Map<PeerId, string>();
   readonly #ended = new Set<string>();
   #launches = 0;
   #outsides = 0;
 
   constructor(seed: number, options: WorldOptions = {}) {
-    this.#options = options;
     this.time = VirtualTime.install(seed);
     const now = (): number => this.time.now();
     this.links = new Links(seededRandom(seed ^ 0x6e657477), now);
@@ -65,7 +68,13 @@ export class World {
     this.trace = options.trace && new Trace(now, options.trace === 'lines');
     const { time, underlay, trace } = this;
     const nameOf = (id: PeerId): string => this.nameOf(id);
-    this.#ground = { time, underlay, trace, nameOf, random: Math.random };
+    const kernelFaults = options.kernels === true ? KERNEL_FAULTS : (options.kernels ?? { refuses: 0, losesNews: 0 });
+    const chance = seededRandom(seed ^ 0x6b65726e);
+    this.#ground = { time, underlay, trace, nameOf, random: Math.random, chance, kernelFaults };
+    this.#machines = new Machines(time, {
+      slowDisks: options.slowDisks === true,
+      kernels: options.kernels !== undefined,
+    });
   }
 
   // Routers.
@@ -73,7 +82,7 @@ export class World {
   /** A router that has not spoken yet: what is attached to it now is as if it had been there before. */
   launch(name: string, options: HostOptions = {}): WorldHost {
     const founds = options.founds ?? this.hosts.size === 0;
-    const machine = this.#machine(name);
+    const machine = this.#machines.at(name);
     this.links.setPower(machine.ip, true);
     const host = new WorldHost(machine, { ...options, founds }, this.#ground, this.#launches++);
     this.hosts.set(name, host);
@@ -102,7 +111,10 @@ export class World {
     const { targets, endpoints } = machine.disk.content;
     const { disk: _, ...rest } = options;
     const host = this.launch(name, { ...rest, founds: targets.length === 0 && dial.length === 0 });
-    for (const endpoint of endpoints.values()) host.router.dispatch({ kind: 'announce', endpoint, fresh: false });
+    for (const endpoint of endpoints.values()) {
+      host.loop?.attach(endpoint);
+      host.router.dispatch({ kind: 'announce', endpoint, fresh: false });
+    }
     host.router.start(() => host.router.core.options.addresses);
     for (const text of targets) host.router.dispatch({ kind: 'connect', target: targetOf(text) });
     dial.forEach((to) => this.connect(name, to));
@@ -132,6 +144,7 @@ export class World {
     this.#ended.add(name);
     host.vanish();
     this.links.setPower(host.ip, false);
+    host.machine.kernel = this.#machines.newKernel();
   }
 
   /** `mesh stop`: it says so, and a moment later it has ended. Others keep what it announced. */
@@ -164,6 +177,7 @@ export class World {
   detach(name: string, id: string): void {
     const host = this.host(name);
     host.machine.disk.writeEndpoint(id, undefined);
+    host.loop?.detach(id as EndpointId);
     host.router.dispatch({ kind: 'withdraw', id: id as EndpointId });
   }
 
@@ -189,18 +203,18 @@ export class World {
 
   /** How the link from the one to the other is, in this direction. What is left out stays, `heal` ends it. */
   wire(from: string, to: string, spec: Partial<LinkSpec>): void {
-    this.links.set(this.#machine(from).ip, this.#machine(to).ip, spec);
+    this.links.set(this.#machines.at(from).ip, this.#machines.at(to).ip, spec);
   }
 
   /** Only these sides reach one another; a host in none reaches nobody. */
   partition(...sides: readonly (readonly string[])[]): void {
-    const sideOf = new Map(sides.flatMap((names, side) => names.map((n) => [this.#machine(n).ip, side] as const)));
+    const sideOf = new Map(sides.flatMap((names, side) => names.map((n) => [this.#machines.at(n).ip, side] as const)));
     this.links.setReach((a, b) => sideOf.get(a) !== undefined && sideOf.get(a) === sideOf.get(b));
   }
 
   /** Only these pairs reach one another. */
   only(pairs: readonly (readonly [string, string])[]): void {
-    const ips = pairs.map(([a, b]) => [this.#machine(a).ip, this.#machine(b).ip] as const);
+    const ips = pairs.map(([a, b]) => [this.#machines.at(a).ip, this.#machines.at(b).ip] as const);
     const open = new Set(ips.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]));
     this.links.setReach((a, b) => open.has(`${a} ${b}`));
   }
@@ -214,7 +228,7 @@ export class World {
   /** Puts the host behind a NAT of its own: it can call, and others can only answer. Again: all that it had open is lost. */
   nat(name: string): void {
     const n = ++this.#outsides;
-    this.underlay.nat.put(this.#machine(name).ip, `203.0.${n >> 8}.${n & 255}` as Ip);
+    this.underlay.nat.put(this.#machines.at(name).ip, `203.0.${n >> 8}.${n & 255}` as Ip);
   }
 
   // Hosts.
@@ -232,6 +246,16 @@ export class World {
   /** Its monotonic clock is so much further at once, as when a virtual machine is resumed. @param ms above 0 */
   jumpClock(name: string, ms: number): void {
     this.host(name).process.jump(ms);
+  }
+
+  /** Another tool meddles with the host's kernel: rows are flushed, a link deleted or taken down, or all that goes unseen. */
+  disturb(name: string, how: 'flush' | 'deleteVxlan' | 'deleteBridge' | 'bridgeDown' | 'unseenFlush'): void {
+    const { kernel } = this.#machines.bridged(name);
+    const flush = (): void => ['mv-mesh', 'mb-mesh'].forEach((link) => kernel.pokeFlush(link));
+    if (how === 'flush') flush();
+    else if (how === 'unseenFlush') kernel.pokeUnseen(flush);
+    else if (how === 'bridgeDown') kernel.pokeUp('mb-mesh', false);
+    else kernel.pokeLinkDel(how === 'deleteVxlan' ? 'mv-mesh' : 'mb-mesh');
   }
 
   // Sleeves.
@@ -297,6 +321,16 @@ export class World {
     return this.running().every((h) => this.seen(h.name).every((state) => state === 'alive'));
   }
 
+  /** Where a frame of a container on `from` to an address goes, by the kernels' tables. @throws Error without kernels */
+  frame(from: string, ip: string): FrameFate {
+    return unicast(this.#machines.bridged(from), ip, this.#machines.bridgedAt);
+  }
+
+  /** Which hosts hear a broadcast of a container on `from`, each as often as it does. @throws Error without kernels */
+  broadcast(from: string): readonly string[] {
+    return broadcast(this.#machines.bridged(from), this.#machines.bridgedAt);
+  }
+
   // Time.
 
   run(ms: number): void {
@@ -318,20 +352,11 @@ export class World {
     this.time.restore();
   }
 
-  #machine(name: string): Machine {
-    const have = this.#machines.get(name);
-    if (have !== undefined) return have;
-    const index = this.#machines.size + 1;
-    const ip = `10.99.${index >> 8}.${index & 255}` as Ip;
-    const made = { name, ip, disk: new Disk(this.#options.slowDisks !== true), formerIds: [] };
-    this.#machines.set(name, made);
-    return made;
-  }
-
   #announce(name: string, ip: string, mac: string, id: string, fresh: boolean): void {
     const host = this.host(name);
     const endpoint = { id: id as EndpointId, network: NETWORK, mac: mac as Mac, ips: [ip as Ip] };
     host.machine.disk.writeEndpoint(id, endpoint);
+    host.loop?.attach(endpoint);
     host.router.dispatch({ kind: 'announce', endpoint, fresh });
   }
 

@@ -3,6 +3,7 @@ import type { Cidr, LinkIndex, Mac } from '../../router/types.js';
 import { cidrIp, isIpv6 } from '../../router/address.js';
 import { KernelError, type Kernel, type KernelEvent, type LearntMac } from '../../datapath/kernel.js';
 import type { Link, LinkChange, LinkSpec, PortFlags, Row, RowOp } from '../../datapath/kernel.js';
+import { FakeNamespaces } from './fake-namespaces.js';
 import { FakeRows } from './fake-rows.js';
 
 type FakeLink = { -readonly [K in keyof Link]: Link[K] } & { far?: { kernel: FakeKernel; link: FakeLink } };
@@ -19,53 +20,16 @@ const NEW_PORT: Required<PortFlags> = {
   isolated: false,
 };
 
-/** Where `/run/netns/NAME` and fds lead. Share one between the kernels of a test. */
-export class FakeNamespaces {
-  readonly #byPath = new Map<string, FakeKernel>();
-  readonly #byFd = new Map<number, FakeKernel>();
-  #nextFd = 100;
-
-  /** Makes a namespace that `path` opens to. */
-  add(path: string): FakeKernel {
-    const kernel = new FakeKernel(this);
-    this.#byPath.set(path, kernel);
-    return kernel;
-  }
-
-  /** @throws KernelError ENOENT as open(2) does */
-  open(path: string): number {
-    const kernel = this.#byPath.get(path);
-    if (kernel === undefined) throw new KernelError(`open ${path}`, 'ENOENT');
-    this.#byFd.set(++this.#nextFd, kernel);
-    return this.#nextFd;
-  }
-
-  close(fd: number): void {
-    this.#byFd.delete(fd);
-  }
-
-  /** Open fds: a test asserts that none is left, as one would keep a dead namespace alive. */
-  get openFds(): number {
-    return this.#byFd.size;
-  }
-
-  at(fd: number): FakeKernel {
-    const kernel = this.#byFd.get(fd);
-    if (kernel === undefined) throw new KernelError(`setns ${fd}`, 'EBADF');
-    return kernel;
-  }
-
-  /** The last process in it is gone: its links vanish, and with a veth its far end. */
-  destroy(path: string): void {
-    const kernel = this.#byPath.get(path);
-    this.#byPath.delete(path);
-    for (const link of kernel?.linkTable() ?? []) kernel?.pokeLinkDel(link.name);
-  }
+interface Refused {
+  readonly op: RowOp;
+  readonly error: KernelError;
 }
 
 /** One network namespace. Calls take effect at once; notifications come a microtask later. */
 export class FakeKernel implements Kernel {
   readonly namespaces: FakeNamespaces;
+  /** When a notification comes: for a simulator to say. */
+  notify: (tell: () => void) => void = queueMicrotask;
   /** Kinds of link that it has no module for. */
   readonly lacks = new Set<LinkSpec['kind']>();
   /** How often each method was called, and `rowOps` performed. */
@@ -150,16 +114,21 @@ export class FakeKernel implements Kernel {
     return Promise.resolve(this.#addrs.filter((a) => index === undefined || a.link === index));
   }
 
-  rows(ops: readonly RowOp[]): Promise<readonly { readonly op: RowOp; readonly error: KernelError }[]> {
+  rows(ops: readonly RowOp[]): Promise<readonly Refused[]> {
+    return Promise.resolve(this.perform(ops));
+  }
+
+  /** As `rows`, for who cannot wait. */
+  perform(ops: readonly RowOp[]): readonly Refused[] {
     this.#count('rows');
-    const refused: { op: RowOp; error: KernelError }[] = [];
+    const refused: Refused[] = [];
     for (const op of ops) {
       this.#count('rowOps');
       const errno = this.#nextFailure() ?? this.#rows.perform(op, this.#links.get(op.row.link));
       const command = op.row.kind === 'neigh' ? 'ip neigh' : 'bridge fdb';
       if (errno) refused.push({ op, error: new KernelError(`${command} ${op.op} ${JSON.stringify(op.row)}`, errno) });
     }
-    return Promise.resolve(refused);
+    return refused;
   }
 
   dumpRows(links: readonly LinkIndex[]): Promise<readonly Row[]> {
@@ -281,7 +250,7 @@ export class FakeKernel implements Kernel {
   }
 
   #emit(ev: KernelEvent): void {
-    for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(ev));
+    for (const listener of this.#listeners) this.notify(() => this.#listeners.has(listener) && listener(ev));
   }
 
   #count(name: string): void {

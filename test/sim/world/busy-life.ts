@@ -7,9 +7,11 @@ const BAD = { loss: 0.05, latencyMs: 0.4, jitterMs: 8, duplicates: 0.02, corrupt
 
 /** @returns what the trace of it comes to, and the trace where it is asked for */
 export function busyLife(seed: number, trace: 'hash' | 'lines' = 'hash'): { digest: string; lines: readonly string[] } {
-  const world = new World(seed, { slowDisks: true, trace });
+  const world = new World(seed, { slowDisks: true, kernels: true, trace });
   try {
     live(world, seededRandom(seed + 1));
+    for (const { name, machine } of world.hosts.values())
+      world.trace!.note(name, JSON.stringify(machine.kernel!.rowTable()));
     return { digest: world.trace!.digest(), lines: world.trace!.lines };
   } finally {
     world.close();
@@ -37,6 +39,7 @@ function live(world: World, random: () => number): void {
     () => world.restart(pick(), { disk: 'none', dial: ['h0'] }),
     () => world.restart(pick()),
     () => world.nat('h7'),
+    () => world.disturb(pick(), 'flush'),
   ];
   for (const step of steps) {
     step();

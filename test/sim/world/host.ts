@@ -13,7 +13,8 @@ import type { FakeUnderlay } from '../../support/fake-underlay.js';
 import { RelayTable } from '../../support/relay-lab.js';
 import { sessionOptions } from '../../support/session-pair.js';
 import type { VirtualTime } from '../../support/virtual-time.js';
-import type { Disk } from './disk.js';
+import { KernelLoop, type KernelFaults } from './kernel-loop.js';
+import type { Machine } from './machines.js';
 import { Process } from './process.js';
 import { NETWORK, Table } from './table.js';
 import type { Trace } from './trace.js';
@@ -29,22 +30,16 @@ export interface HostOptions {
   readonly fullMesh?: number;
 }
 
-/** What stays when the router ends. */
-export interface Machine {
-  readonly name: string;
-  readonly ip: Ip;
-  readonly disk: Disk;
-  /** Those that its lost disks had the keys of. */
-  readonly formerIds: PeerId[];
-}
-
 /** What all hosts of a world share. */
 export interface Ground {
   readonly time: VirtualTime;
   readonly underlay: FakeUnderlay;
   readonly trace: Trace | undefined;
   readonly random: Random;
+  /** Apart from the routers' own: what a kernel draws changes nothing of what they draw. */
+  readonly chance: Random;
   readonly nameOf: (id: PeerId) => string;
+  readonly kernelFaults: KernelFaults;
 }
 
 const PORT = 6783;
@@ -63,6 +58,8 @@ export class WorldHost {
   readonly sessions: SessionFx[] = [];
   /** The labels and ways that its sleeve has. */
   readonly relays = new RelayTable();
+  /** Brings the table to the kernel; only in a world with kernels. */
+  readonly loop: KernelLoop | undefined;
   settled = false;
   readonly #ground: Ground;
   #network: FakeNetwork | undefined;
@@ -76,6 +73,9 @@ export class WorldHost {
     const publicKey = keyOf(machine);
     this.id = peerIdOf(publicKey);
     this.incarnation = Math.min(this.incarnation + 1, MAX_INCARNATION);
+    const { ip, kernel } = machine;
+    const { kernelFaults, chance } = ground;
+    this.loop = kernel && new KernelLoop({ id: this.id, ip }, kernel, this.process, kernelFaults, chance);
     this.router = this.#makeRouter(publicKey, launch);
     if (options.sleeve === true)
       this.router.dispatch({ kind: 'sessions', options: sessionOptions(`${this.name} ${launch + 1}`) });
@@ -118,6 +118,7 @@ export class WorldHost {
   abandon(): void {
     this.machine.disk.crash();
     this.process.end();
+    this.loop?.end();
     this.router.abandon();
   }
 
@@ -185,8 +186,12 @@ export class WorldHost {
       forward: (deltas) => {
         trace?.forward(this.name, deltas);
         for (const delta of deltas) this.table.apply(delta);
+        this.loop?.apply(deltas);
       },
-      settled: () => (this.settled = true),
+      settled: () => {
+        this.settled = true;
+        this.loop?.settled();
+      },
       persist: (what) => disk.later(what),
       raiseIncarnation: (above) => {
         if (this.incarnation <= above) this.incarnation = Math.min(above + 1, MAX_INCARNATION);
