@@ -141,6 +141,12 @@ export class Ledger {
     this.#claim(this.local.withdraw(id));
   }
 
+  /** Once the others' claims are known: what is ours and outranked by a tombstone alone is claimed again. */
+  reclaim(): void {
+    for (const { topic, key, outranked } of this.claims.losersOf(this.#self))
+      if (outranked) this.#claim(this.local.reclaim(topic as NetworkName, key));
+  }
+
   /** In which launch a peer wrote the latest that we have of it; 0 if we have nothing. */
   incarnationOf(peer: PeerId): number {
     return incarnationOf(this.#store.head(peer, 'core'));

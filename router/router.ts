@@ -196,12 +196,13 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.publisher.tick(now);
     for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
+    if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
+    if (this.#settled === 'now' && this.ledger.isCaughtUp) this.ledger.reclaim();
     this.#push(now);
     this.planes.act(this.ledger.topology.version, now);
     this.neighbourhood.act(this.ledger.isCaughtUp, now);
     this.#emit(this.contacts.dialer.tick(now, this.neighbourhood.rests));
     this.#emit(this.contacts.tick(now));
-    if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
   }
 
   #push(now: Millis): void {
