@@ -45,6 +45,7 @@ export class TwoWorkers implements Sleeve {
   readonly #rules = new Map<number, RelayRule>();
   readonly #peers: PeerBook;
   readonly #workers: Readonly<Record<Role, Supervisor>>;
+  readonly #busy = new SharedArrayBuffer(8);
   readonly #told = new Set<string>();
   /** TAPs that are not used any more → who has not yet said so. */
   readonly #ending = new Map<number, Set<Role>>();
@@ -181,7 +182,7 @@ export class TwoWorkers implements Sleeve {
     const { stormFramesPerS = STORM_FRAMES_PER_S, onEvent } = this.#options;
     const withEvp = !this.#without.includes('evp');
     return new Supervisor(
-      { role, sockets, withEvp, stormFramesPerS },
+      { role, sockets, withEvp, stormFramesPerS, busy: this.#busy },
       {
         report: (report) => this.#heard(role, report),
         died: (why) => {

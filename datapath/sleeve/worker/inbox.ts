@@ -12,7 +12,9 @@ import {
   ERRNO,
   read,
 } from '../native/io.js';
+import { Affinity } from '../native/affinity.js';
 import type { Memory } from '../native/memory.js';
+import type { Placement } from './placement.js';
 import type { Command } from './messages.js';
 
 const MAX_EVENTS = 32;
@@ -26,13 +28,19 @@ export class Inbox {
   readonly #epoll: number;
   readonly #events: number;
   readonly #scratch: number;
+  readonly #placement: Placement;
+  readonly #affinity: Affinity;
+  #wokenAt = performance.now();
+  #cpu: number | undefined;
 
   /** @param wake the eventfd */
-  constructor(memory: Memory, wake: number) {
+  constructor(memory: Memory, wake: number, placement: Placement) {
     if (parentPort === null) throw new Error('runs in a worker');
     this.#port = parentPort;
     this.#memory = memory;
     this.#wake = wake;
+    this.#placement = placement;
+    this.#affinity = new Affinity(memory);
     this.#epoll = createEpoll();
     this.#events = memory.take(MAX_EVENTS * EPOLL_EVENT_BYTES);
     this.#scratch = memory.take(16);
@@ -52,12 +60,23 @@ export class Inbox {
 
   /** Blocks until something can be read. @returns the fds; the eventfd is not among them but in `commands` */
   wait(): readonly number[] {
+    const startedAt = performance.now();
     const n = epollWait(this.#epoll, this.#memory.base + this.#events, MAX_EVENTS, LOOK_UP_MS);
     if (n < 0 && lastErrno() !== ERRNO.EINTR) throw new Error(`epoll_wait: errno ${lastErrno()}`);
+    this.#place(startedAt);
     const fds: number[] = [];
     for (let i = 0; i < n; i++)
       fds.push(this.#memory.view.getUint32(this.#events + i * EPOLL_EVENT_BYTES + EPOLL_DATA_AT, true));
     return fds;
+  }
+
+  #place(startedAt: number): void {
+    const now = performance.now();
+    const cpu = this.#placement.woken(startedAt - this.#wokenAt, now - startedAt);
+    this.#wokenAt = now;
+    if (cpu === this.#cpu) return;
+    this.#affinity.bind(cpu);
+    this.#cpu = cpu;
   }
 
   /** All commands that are there. @param fds from `wait` */

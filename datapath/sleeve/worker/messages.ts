@@ -110,4 +110,6 @@ export interface WorkerInit {
   readonly totals: SharedArrayBuffer;
   readonly withEvp: boolean;
   readonly stormFramesPerS: number;
+  /** Which of the workers has much to do: an Int32 for each, tx first. */
+  readonly busy: SharedArrayBuffer;
 }

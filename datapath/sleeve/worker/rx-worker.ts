@@ -1,6 +1,7 @@
 // The receiving worker: datagrams and commands in, frames out; it answers probes, and passes on what is for others.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RelayRule } from '../../../router/types.js';
+import { packetsByCpu } from '../native/affinity.js';
 import { createMemory } from '../native/memory.js';
 import { Sealing } from '../native/sealing.js';
 import type { Family } from '../native/udp.js';
@@ -8,6 +9,7 @@ import { monotonicUs } from './clock.js';
 import { Inbox } from './inbox.js';
 import type { Command, Report, WorkerInit } from './messages.js';
 import { SendPeers, type SendPeer } from './peers.js';
+import { Placement } from './placement.js';
 import { Receiver } from './receiver.js';
 import { Relay } from './relay.js';
 import { RxLoop } from './rx-loop.js';
@@ -17,7 +19,7 @@ import { Totals } from './shared.js';
 
 const MEMORY_BYTES = 2 << 20;
 
-const { wake, sockets, totals: totalsBuffer, withEvp } = workerData as WorkerInit;
+const { wake, sockets, totals: totalsBuffer, withEvp, busy } = workerData as WorkerInit;
 const say = (report: Report): void => parentPort!.postMessage(report);
 
 const memory = createMemory(MEMORY_BYTES);
@@ -31,7 +33,7 @@ const taps = new Map<number, number>();
 const receiver = new Receiver(memory);
 const world = { memory, receiver, sessions, sender, relay, totals, taps, report: say, nowUs: monotonicUs };
 const loop = new RxLoop(world);
-const inbox = new Inbox(memory, wake);
+const inbox = new Inbox(memory, wake, new Placement(new Int32Array(busy), 1, packetsByCpu));
 
 function run(): void {
   const families = new Map<number, Family>();

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MacTable } from '../forward/mac-table.js';
 import { StormLimiter } from '../forward/storm.js';
+import { packetsByCpu } from '../native/affinity.js';
 import { createMemory } from '../native/memory.js';
 import { Sealing } from '../native/sealing.js';
 import { OUTER_BYTES } from '../wire/datagram.js';
@@ -10,6 +11,7 @@ import { monotonicUs } from './clock.js';
 import { Inbox } from './inbox.js';
 import type { Command, Report, SleeveWay, WorkerInit } from './messages.js';
 import { IP_UDP_BYTES, SendPeers, useWay, type SendPeer } from './peers.js';
+import { Placement } from './placement.js';
 import { Sender } from './sender.js';
 import { Totals } from './shared.js';
 import { TxLoop, type TxNetwork } from './tx-loop.js';
@@ -17,7 +19,7 @@ import { TxLoop, type TxNetwork } from './tx-loop.js';
 const MEMORY_BYTES = 2 << 20;
 const MAX_PROBE_BYTES = 65_000;
 
-const { wake, sockets, totals: totalsBuffer, withEvp, stormFramesPerS } = workerData as WorkerInit;
+const { wake, sockets, totals: totalsBuffer, withEvp, stormFramesPerS, busy } = workerData as WorkerInit;
 const say = (report: Report): void => parentPort!.postMessage(report);
 
 const memory = createMemory(MEMORY_BYTES);
@@ -26,7 +28,7 @@ const sealing = new Sealing(memory, withEvp);
 const peers = new SendPeers(memory, sealing, 0, sockets);
 const sender = new Sender(memory, totals, 0, (peer) => say({ kind: 'needRekey', peer: peer.id }));
 const loop = new TxLoop(memory, sender, totals, new StormLimiter(stormFramesPerS));
-const inbox = new Inbox(memory, wake);
+const inbox = new Inbox(memory, wake, new Placement(new Int32Array(busy), 0, packetsByCpu));
 const probeAt = memory.take(MAX_PROBE_BYTES);
 const networks = new Map<number, TxNetwork>();
 const byFd = new Map<number, TxNetwork>();
