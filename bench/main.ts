@@ -1,11 +1,12 @@
 // `make bench`: measures what the README promises, beside what plain `ip` and `bridge` give on the same namespaces.
 //
-//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle   only these
+//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle,crowd   only these
 //   ROUNDS=15   of throughput and sleeve     IDLE_S=60
 //   BENCH_LOCK=FILE   each round of the sleeve part holds this lock of flock(1), as others on the machine may do
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { attachPart } from './parts/attach.js';
+import { crowdPart } from './parts/crowd.js';
 import { firePart } from './parts/fire.js';
 import { idlePart } from './parts/idle.js';
 import { launchPart } from './parts/launch.js';
@@ -16,7 +17,16 @@ import { exclusively } from './support/exclusive.js';
 import { load, machine } from './support/machine.js';
 import { drawResult, type Part, type Settings } from './support/report.js';
 
-const PARTS: readonly Part[] = [throughputPart, sleevePart, launchPart, attachPart, macsPart, firePart, idlePart];
+const PARTS: readonly Part[] = [
+  throughputPart,
+  sleevePart,
+  launchPart,
+  attachPart,
+  macsPart,
+  firePart,
+  idlePart,
+  crowdPart,
+];
 const OUT = 'bench/out';
 
 interface Outcome {
