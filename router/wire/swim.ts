@@ -6,8 +6,11 @@ export const SWIM_VERSION = 1;
 /** More than any router sends at once; a longer payload is not read at all. */
 export const MAX_SWIM_BYTES = 16_384;
 export const MAX_SWIM_MESSAGES = 512;
-/** A higher one is refused: its refutation, one more, must still fit six bytes. A router adds one per launch or refutation. */
-export const MAX_INCARNATION = 2 ** 47;
+/**
+ * A higher one is refused. A router adds one per launch or refutation, so it is forged or spoilt; its refutation, one more,
+ * would take the incarnations that streams are written in, which end at 2^21 - 1, for good.
+ */
+export const MAX_INCARNATION = 2 ** 20;
 
 /** What somebody says of a peer. `accuser` is who suspects it, and is there exactly when `status` is `suspect`. */
 export type SwimClaim = { readonly peer: PeerId; readonly incarnation: number } & (
@@ -48,7 +51,7 @@ const CLAIM_BYTES = PEER_ID_BYTES + 7;
  *    off len field
  *     0  16  peer         peer id
  *    16   1  status       0 alive, 1 suspect, 2 faulty, 3 left
- *    17   6  incarnation  0 .. 2^47
+ *    17   6  incarnation  0 .. 2^20
  *    23  16  accuser      peer id; status 1 only                                    */
 export function encodeSwim(messages: readonly SwimMessage[]): Uint8Array {
   const encoded = messages.map((m) => Buffer.concat([Uint8Array.of(SWIM_TYPES[m.kind]), encodeSwimBody(m)]));
