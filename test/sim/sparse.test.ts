@@ -1,0 +1,133 @@
+// Meshes above the size up to which all are connected to all: whole routers in virtual time, with a low bound in place of the
+// real one, so that a hundred are many.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inWorld, type World } from './world.js';
+
+const FULL_MESH = 16;
+const options = { fullMesh: FULL_MESH };
+const MINUTE = 60_000;
+
+const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i}`);
+
+/** `n` routers, all but the first dialling the first; a few join at once. */
+function grow(world: World, n: number): void {
+  const [first, ...rest] = names(n);
+  world.start(first!, [], options);
+  rest.forEach((name, i) => {
+    world.start(name, [first!], options);
+    if (i % 10 === 9) world.run(100);
+  });
+}
+
+const counts = (world: World): number[] => world.running().map((h) => h.router.core.connections.count);
+const mean = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0) / numbers.length;
+const isConnected = (world: World, a: string, b: string): boolean =>
+  world.host(a).router.core.connections.of(world.host(b).id) !== undefined;
+const falseDeaths = (world: World, since: readonly number[]): string[] =>
+  world.running().flatMap((h, i) => h.log.slice(since[i]).filter((line) => line.startsWith('peer-faulty')));
+const logLengths = (world: World): number[] => world.running().map((h) => h.log.length);
+
+test('forty routers keep a few connections each, not 39, and all see all', () => {
+  inWorld(1, (world) => {
+    grow(world, 40);
+    world.until('all see all', () => world.allSeeAll(), 5_000);
+    world.run(5 * MINUTE);
+    const degrees = counts(world);
+    assert.ok(Math.max(...degrees) <= 24, `one has ${Math.max(...degrees)}`);
+    assert.ok(Math.min(...degrees) >= 5, `one has ${Math.min(...degrees)}`);
+    assert.ok(mean(degrees) < 16, `${mean(degrees)} in the mean`);
+    assert.ok(world.allSeeAll());
+    assert.deepEqual(falseDeaths(world, []), []);
+  });
+});
+
+test('a 60 s partition heals within 10 s, and all see all again', () => {
+  inWorld(2, (world) => {
+    grow(world, 40);
+    world.run(10_000);
+    const all = names(40);
+    world.partition(all.slice(0, 20), all.slice(20));
+    world.run(60_000);
+    assert.equal(world.host('h0').router.core.ledger.book.get(world.host('h39').id)?.state, 'faulty');
+    world.attach('h0', '10.32.0.1', '02:00:00:00:00:0a');
+    world.attach('h39', '10.32.0.9', '02:00:00:00:00:0b');
+    world.run(1_000);
+    world.heal();
+    const isWhole = (): boolean => world.allSeeAll() && world.running().every((h) => h.table.neighs.size === 4);
+    world.until('whole again', isWhole, 10_000);
+  });
+});
+
+test('a hub whose thirty spokes cannot reach each other stays whole, without a false death', () => {
+  inWorld(3, (world) => {
+    const spokes = names(31).slice(1);
+    world.start('h0', [], options);
+    for (const s of spokes) world.start(s, [], options);
+    world.only(spokes.map((s) => ['h0', s]));
+    spokes.forEach((s) => world.connect(s, 'h0'));
+    world.until('hub and spokes see all', () => world.allSeeAll(), 10_000);
+    world.run(20_000);
+    const before = logLengths(world);
+    world.run(5 * MINUTE);
+    assert.deepEqual(falseDeaths(world, before), []);
+    assert.equal(world.host('h0').router.core.connections.count, 30);
+  });
+});
+
+test('a connection that traffic asks for comes at once and goes when both ends have no use for it', () => {
+  inWorld(4, (world) => {
+    grow(world, 24);
+    world.run(5 * MINUTE);
+    const b = names(24).find((name) => name !== 'h1' && !isConnected(world, 'h1', name))!;
+    const want = (from: string, to: string, wanted: boolean): void =>
+      world.host(from).router.dispatch({ kind: 'peerWanted', peer: world.host(to).id, wanted });
+    want('h1', b, true);
+    want(b, 'h1', true);
+    world.until('connected', () => isConnected(world, 'h1', b), 1_000);
+    world.run(5 * MINUTE);
+    assert.ok(isConnected(world, 'h1', b), 'as long as there is traffic');
+    want(b, 'h1', false);
+    world.run(5 * MINUTE);
+    assert.ok(isConnected(world, 'h1', b), 'or one end says that there is');
+    want('h1', b, false);
+    world.run(5 * MINUTE);
+    assert.ok(!isConnected(world, 'h1', b));
+    assert.ok(world.allSeeAll());
+  });
+});
+
+test('a line of nine hosts stays whole, and finds itself again when one in the midst of it was launched anew', () => {
+  inWorld(5, (world) => {
+    const line = names(9);
+    line.forEach((name) => world.start(name, [], { fullMesh: 4 }));
+    world.only(line.slice(1).map((name, i) => [line[i]!, name]));
+    line.slice(1).forEach((name, i) => world.connect(name, line[i]!));
+    world.until('the line sees all', () => world.allSeeAll(), 10_000);
+    world.run(20_000);
+    const before = logLengths(world);
+    world.run(5 * MINUTE);
+    assert.deepEqual(falseDeaths(world, before), []);
+    const disk = world.kill('h4');
+    world.run(20_000);
+    world.start('h4', [], { fullMesh: 4, disk, founds: false });
+    world.until('whole again', () => world.allSeeAll(), 30_000);
+  });
+});
+
+test('two sites that only two hosts join stay joined, though these two are no neighbours', () => {
+  inWorld(6, (world) => {
+    const all = names(36);
+    const [left, right] = [all.slice(0, 18), all.slice(18)];
+    for (const [i, side] of [left, right].entries())
+      for (const name of side) world.start(name, name === side[0] ? [] : [side[0]!], { ...options, founds: i === 0 });
+    const within = (side: readonly string[]): [string, string][] =>
+      side.flatMap((a, i) => side.slice(i + 1).map((b): [string, string] => [a, b]));
+    world.only([...within(left), ...within(right), ['h1', 'h19']]);
+    world.connect('h1', 'h19');
+    world.until('all see all', () => world.allSeeAll(), 10_000);
+    world.run(10 * MINUTE);
+    assert.ok(isConnected(world, 'h1', 'h19'));
+    assert.ok(world.allSeeAll());
+  });
+});
