@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := check
 MAKEFLAGS += --no-print-directory
-.PHONY: setup build demo test check format lint fuzz chaos bench bench-peers scale clean
+.PHONY: setup build demo test check format lint fuzz sim sim-planted chaos bench bench-peers scale clean
 
 # What building and testing need: Debian packages and npm packages.
 setup:
@@ -41,6 +41,14 @@ fuzz: build
 # Real routers in namespaces under random faults, while pings run between all containers: make chaos SECONDS=600 SEED=7 ROUTERS=30
 chaos: build
 	@scripts/sandbox.sh node dist/bench/chaos/main.js --seconds '$(SECONDS)' --seed '$(SEED)' --routers '$(ROUTERS)' --overlay '$(OVERLAY)'
+
+# Random scenarios for whole routers in virtual time: make sim [SECONDS=60] [SEED=7] [COUNT=1000] [JOBS=1], or SCRIPT=file.
+sim: build
+	@node --enable-source-maps dist/test/sim/swarm/main.js
+
+# Bugs planted in a copy, one line each: the scenarios must find every one. [SEED=7] [JOBS=1]
+sim-planted: build
+	@node --enable-source-maps dist/test/sim/swarm/planted.js
 
 # Throughput, latency and convergence against plain VXLAN; writes bench/out/*.json.
 bench: build

@@ -1,0 +1,79 @@
+// Every bug that a random scenario found, as short as it could be made. Each broke what it is named after.
+import type { Scenario, Step } from './scenario.js';
+
+export interface Found {
+  readonly what: string;
+  readonly scenario: Scenario;
+}
+
+const script = (seed: number, endsAt: number, steps: readonly Step[], slowDisks = false): Scenario => ({
+  seed,
+  sleeve: false,
+  slowDisks,
+  endsAt,
+  steps,
+});
+
+export const FOUND: readonly Found[] = [
+  {
+    what: 'a router that leaves and hears its own word back does not begin anew',
+    scenario: script(163, 372, [
+      { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+      { at: 0, kind: 'join', host: 'h2', dial: ['h0'], founds: false },
+      { at: 0, kind: 'join', host: 'h3', dial: ['h2'], founds: false },
+      { at: 0, kind: 'join', host: 'h4', dial: ['h3'], founds: false },
+      { at: 0, kind: 'attach', host: 'h2', id: 'e2', ip: '10.32.0.2', mac: '02:00:00:00:00:11' },
+      { at: 84, kind: 'leave', host: 'h2' },
+      { at: 84, kind: 'stop', host: 'h0' },
+      { at: 372, kind: 'restart', host: 'h0', disk: 'kept' },
+    ]),
+  },
+  {
+    what: 'a peer that is forgotten while it stops leaves no MAC without a member',
+    scenario: script(222, 271, [
+      { at: 0, kind: 'join', host: 'h1', dial: [], founds: false },
+      { at: 0, kind: 'join', host: 'h2', dial: ['h1'], founds: false },
+      { at: 0, kind: 'join', host: 'h3', dial: ['h2'], founds: false },
+      { at: 0, kind: 'attach', host: 'h1', id: 'e6', ip: '10.32.0.2', mac: '02:00:00:00:00:11' },
+      { at: 50, kind: 'stop', host: 'h1' },
+      { at: 50, kind: 'forget', host: 'h3', peer: 'h1' },
+      { at: 271, kind: 'crash', host: 'h2' },
+      { at: 271, kind: 'restart', host: 'h2', disk: 'kept' },
+    ]),
+  },
+  {
+    what: 'two who connect to the same host are both answered',
+    scenario: script(1, 400, [
+      { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+      { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+      { at: 0, kind: 'connect', host: 'h1', to: 'h0' },
+    ]),
+  },
+  {
+    what: 'a router that was slow for a while finds out who is dead',
+    scenario: script(2055, 2_667, [
+      { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+      { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+      { at: 83, kind: 'slow', host: 'h0', ms: 300 },
+      { at: 616, kind: 'powerOff', host: 'h1' },
+      { at: 616, kind: 'restart', host: 'h1', disk: 'none' },
+    ]),
+  },
+  {
+    what: 'what was attached right before a crash is had after it, though another let go of the address',
+    scenario: script(
+      2100,
+      1_637,
+      [
+        { at: 0, kind: 'join', host: 'h1', dial: [], founds: false },
+        { at: 0, kind: 'join', host: 'h2', dial: ['h1'], founds: false },
+        { at: 480, kind: 'attach', host: 'h1', id: 'e14', ip: '10.32.0.2', mac: '02:00:00:00:00:1d' },
+        { at: 480, kind: 'detach', host: 'h1', id: 'e14' },
+        { at: 1_637, kind: 'attach', host: 'h2', id: 'e81', ip: '10.32.0.2', mac: '02:00:00:00:00:60' },
+        { at: 1_637, kind: 'crash', host: 'h2' },
+        { at: 1_637, kind: 'restart', host: 'h2', disk: 'kept' },
+      ],
+      true,
+    ),
+  },
+];
