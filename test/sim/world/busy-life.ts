@@ -45,7 +45,8 @@ function live(world: World, random: () => number): void {
     step();
     rest();
   }
-  world.move('e1', [...HOSTS].find((h) => world.host(h).machine.disk.content.endpoints.has('e1')) ?? 'h1', 'h3');
+  const owner = HOSTS.find((h) => world.host(h).machine.disk.content.endpoints.has('e1'));
+  if (owner !== undefined) world.move('e1', owner, 'h3');
   world.stop('h5');
   world.leave('h6');
   rest();
