@@ -123,17 +123,19 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const lateMs = now - Math.max(this.nextDeadline() ?? now, this.#onTimeAt);
     if (lateMs > this.#timing.stallMs) {
       this.#doubt = raised(this.#doubt);
-      this.#postpone(lateMs);
+      this.#postpone(lateMs, now);
     }
     return [...this.#probesDue(now), ...this.#suspectsDue(now), ...this.#turn(now)];
   }
 
-  /** The process stood still, and with it what we should have received: as if time had, too. */
-  #postpone(ms: number): void {
-    const later = (at: Millis): Millis => (at + ms) as Millis;
-    for (const [seq, p] of this.#probes)
+  /** The process stood still, and with it what we should have received: as if time had, too, for what had begun by then. */
+  #postpone(ms: number, now: Millis): void {
+    for (const [seq, p] of this.#probes) {
+      const later = (at: Millis): Millis => (at + Math.min(ms, now - p.startedAt)) as Millis;
       this.#probes.set(seq, { ...p, askAt: p.askAt && later(p.askAt), failedAt: later(p.failedAt) });
-    for (const [peer, s] of this.#suspects) this.#suspects.set(peer, { ...s, startedAt: later(s.startedAt) });
+    }
+    for (const [peer, s] of this.#suspects)
+      this.#suspects.set(peer, { ...s, startedAt: Math.min(s.startedAt + ms, now) as Millis });
   }
 
   #turn(now: Millis): DetectorEffect[] {

@@ -110,6 +110,18 @@ test('a wait that is over because we cease to doubt ourselves is over, and we ar
   assert.ok(bench.verdicts().includes('faulty 2'), bench.verdicts().join());
 });
 
+test('a suspicion that begins when we wake is not put off by how long we slept', () => {
+  const bench = new Bench();
+  bench.member(alive(B));
+  bench.member(alive(C));
+  bench.handle({ kind: 'tick' });
+  bench.now += 3_600_000;
+  bench.member(suspectedBy(C));
+  bench.handle({ kind: 'tick' });
+  bench.runTo(bench.now + 10 * suspicionMinMs * suspicionMaxFactor);
+  assert.ok(bench.verdicts().includes('faulty 2'), bench.verdicts().join());
+});
+
 test('an answer through a helper counts, from a stranger to the probe it does not', () => {
   for (const [from, early, accused] of [
     [C, false, false],
