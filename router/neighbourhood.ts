@@ -37,8 +37,8 @@ export interface NeighbourhoodOptions {
 const CROSS_DIAL_HEADSTART_MS = 500; // the lower id dials first, so that most pairs dial once
 /** While a flock of peers is being learnt, whom we want changes with each; after this it is acted upon nevertheless. */
 const GATHER_MS = 250;
-/** With more connections than these, one more is not missed. */
-const PLENTY = 6;
+/** With so many connections or fewer, those that were done without are wanted again. */
+const PLENTY = 3;
 /** With fewer, those that are wanted are out of reach (behind a hub, say), and others are tried one by one. */
 const POOR = 3;
 const SEEK_MS = [2_000, 2_000, 3_000, 5_000, 10_000];
@@ -69,6 +69,11 @@ export class Neighbourhood {
     this.#dialer = dialer;
     this.#neighbours = new Neighbours(options.self, options.fullMesh);
     this.#spares = new Spares(options.self, options.random);
+  }
+
+  /** Are there more routers than can all be connected to all? */
+  get isSparse(): boolean {
+    return this.#neighbours.isSparse;
   }
 
   /** Is a connection to the peer made only when traffic goes there? */
@@ -193,7 +198,7 @@ export class Neighbourhood {
   }
 
   #canGo(peer: PeerId): boolean {
-    return !this.#needs(peer) && this.#hooks.connected() > PLENTY && this.#hooks.hasWayAround(peer);
+    return !this.#needs(peer) && this.#hooks.connected() - 1 > PLENTY && this.#hooks.hasWayAround(peer);
   }
 
   #perform(fx: readonly SpareFx[], now: Millis): void {

@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { portName } from '../../datapath/names.js';
 import type { Cidr } from '../../router/types.js';
-import { DatapathLab, id, mac, macOf, member, NET, neigh, network, peerV4, peerV6 } from '../support/datapath-lab.js';
+import { QUIET_MS } from '../../datapath/demand.js';
+import {
+  DatapathLab,
+  id,
+  mac,
+  macOf,
+  member,
+  NET,
+  neigh,
+  network,
+  peerOf,
+  peerV4,
+  peerV6,
+} from '../support/datapath-lab.js';
 
 const REMOTE = [network(), peerV4(1), member(1), mac(1, 1), neigh(1, 1)];
 const REMOTE_ROWS = [
@@ -255,4 +268,21 @@ test('a datapath that stops lets its pass end first, and asks a closed kernel fo
   assert.ok(isClosed);
   await lab.datapath.flushed();
   assert.deepEqual(lab.logged, []);
+});
+
+test('traffic wants its peer, five minutes without do no longer, and an idle peer keeps its rows', async () => {
+  const lab = await DatapathLab.started(REMOTE);
+  const peer = peerOf(1);
+  lab.datapath.idle(peer, true);
+  assert.deepEqual([...lab.paths.resting], [peer]);
+  assert.deepEqual(lab.rows(), REMOTE_ROWS);
+  lab.paths.traffic([peer]);
+  lab.paths.traffic([peer]);
+  await lab.clock.run(QUIET_MS);
+  lab.paths.traffic([]);
+  const wanted = lab.reports.flatMap((r) => (r.kind === 'peerWanted' ? [[r.peer, r.wanted]] : []));
+  assert.deepEqual(wanted, [
+    [peer, true],
+    [peer, false],
+  ]);
 });

@@ -2,6 +2,7 @@
 // real one, so that a hundred are many.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Neighbours } from '../../router/connection/neighbours.js';
 import { inWorld, type World } from './world.js';
 
 const FULL_MESH = 16;
@@ -24,6 +25,12 @@ const counts = (world: World): number[] => world.running().map((h) => h.router.c
 const mean = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0) / numbers.length;
 const isConnected = (world: World, a: string, b: string): boolean =>
   world.host(a).router.core.connections.of(world.host(b).id) !== undefined;
+/** Is this a pair that is connected of its own accord, when all are known that were launched? */
+function arePair(world: World, a: string, b: string): boolean {
+  const view = new Neighbours(world.host(a).id, FULL_MESH);
+  for (const h of world.hosts.values()) view.add(h.id);
+  return view.wants(world.host(b).id);
+}
 const falseDeaths = (world: World, since: readonly number[]): string[] =>
   world.running().flatMap((h, i) => h.log.slice(since[i]).filter((line) => line.startsWith('peer-faulty')));
 const logLengths = (world: World): number[] => world.running().map((h) => h.log.length);
@@ -75,6 +82,24 @@ test('a hub whose thirty spokes cannot reach each other stays whole, without a f
   });
 });
 
+test('a spoke that remembers nothing but records finds the hub, though the two are no pair', () => {
+  inWorld(3, (world) => {
+    const spokes = names(31).slice(1);
+    world.start('h0', [], options);
+    for (const s of spokes) world.start(s, [], options);
+    world.only(spokes.map((s) => ['h0', s]));
+    spokes.forEach((s) => world.connect(s, 'h0'));
+    world.run(20_000);
+    const strays = spokes.filter((s) => !arePair(world, 'h0', s)).slice(0, 3);
+    for (const s of strays) {
+      const disk = world.kill(s);
+      world.start(s, [], { ...options, disk, founds: false });
+    }
+    world.until('all found the hub', () => strays.every((s) => isConnected(world, s, 'h0')), 60_000);
+    world.until('all see all', () => world.allSeeAll(), 10_000);
+  });
+});
+
 test('a connection that traffic asks for comes at once and goes when both ends have no use for it', () => {
   inWorld(4, (world) => {
     grow(world, 24);
@@ -118,16 +143,21 @@ test('a line of nine hosts stays whole, and finds itself again when one in the m
 test('two sites that only two hosts join stay joined, though these two are no neighbours', () => {
   inWorld(6, (world) => {
     const all = names(36);
-    const [left, right] = [all.slice(0, 18), all.slice(18)];
-    for (const [i, side] of [left, right].entries())
-      for (const name of side) world.start(name, name === side[0] ? [] : [side[0]!], { ...options, founds: i === 0 });
-    const within = (side: readonly string[]): [string, string][] =>
-      side.flatMap((a, i) => side.slice(i + 1).map((b): [string, string] => [a, b]));
-    world.only([...within(left), ...within(right), ['h1', 'h19']]);
-    world.connect('h1', 'h19');
+    for (const name of all) world.launch(name, options);
+    const other = all.slice(18).find((name) => !arePair(world, 'h0', name))!;
+    const right = [other, ...all.slice(18).filter((name) => name !== other)];
+    const sites = [all.slice(0, 18), right];
+    const within = (site: readonly string[]): [string, string][] =>
+      site.flatMap((a, i) => site.slice(i + 1).map((b): [string, string] => [a, b]));
+    world.only([...sites.flatMap(within), ['h0', other]]);
+    for (const h of world.running()) h.router.start(() => h.router.core.options.addresses);
+    for (const [first, ...rest] of sites) for (const name of rest) world.connect(name, first!);
+    world.connect('h0', other);
     world.until('all see all', () => world.allSeeAll(), 10_000);
-    world.run(10 * MINUTE);
-    assert.ok(isConnected(world, 'h1', 'h19'));
+    for (let i = 0; i < 33; i++) {
+      world.run(10_000);
+      assert.ok(isConnected(world, 'h0', other), `parted after ${i * 10} s`);
+    }
     assert.ok(world.allSeeAll());
   });
 });
