@@ -29,19 +29,6 @@ export const FOUND: readonly Found[] = [
     ]),
   },
   {
-    what: 'a peer that is forgotten while it stops leaves no MAC without a member',
-    scenario: script(222, 271, [
-      { at: 0, kind: 'join', host: 'h1', dial: [], founds: false },
-      { at: 0, kind: 'join', host: 'h2', dial: ['h1'], founds: false },
-      { at: 0, kind: 'join', host: 'h3', dial: ['h2'], founds: false },
-      { at: 0, kind: 'attach', host: 'h1', id: 'e6', ip: '10.32.0.2', mac: '02:00:00:00:00:11' },
-      { at: 50, kind: 'stop', host: 'h1' },
-      { at: 50, kind: 'forget', host: 'h3', peer: 'h1' },
-      { at: 271, kind: 'crash', host: 'h2' },
-      { at: 271, kind: 'restart', host: 'h2', disk: 'kept' },
-    ]),
-  },
-  {
     what: 'two who connect to the same host are both answered',
     scenario: script(1, 400, [
       { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
@@ -75,5 +62,19 @@ export const FOUND: readonly Found[] = [
       ],
       true,
     ),
+  },
+  {
+    what: 'a router whose clock jumped finds out who is dead',
+    scenario: {
+      ...script(3172, 237, [
+        { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+        { at: 0, kind: 'join', host: 'h1', dial: [], founds: true },
+        { at: 0, kind: 'join', host: 'h2', dial: ['h0', 'h1'], founds: false },
+        { at: 15, kind: 'slow', host: 'h2', ms: 1_500 },
+        { at: 15, kind: 'crash', host: 'h0' },
+        { at: 237, kind: 'clock', host: 'h2', ms: 3_600_000 },
+      ]),
+      fullMesh: 3,
+    },
   },
 ];

@@ -202,7 +202,8 @@ export class Life {
     const keys = [macKey(mac as Mac), ipKey(ip as Ip)];
     const has = new Set(keysAttachedTo(host));
     if (host.machine.disk.content.endpoints.has(id) || keys.some((key) => has.has(key))) return false;
-    for (const key of keys) this.#steady.set(key, this.#steady.has(key) ? undefined : host.id);
+    const isSteady = (key: string): boolean => !this.#steady.has(key) && !this.gone.has(name);
+    for (const key of keys) this.#steady.set(key, isSteady(key) ? host.id : undefined);
     this.world.attach(name, ip, mac, id);
     return true;
   }

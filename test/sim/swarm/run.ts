@@ -40,7 +40,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
     if (broken === undefined && life.running().length > 0) {
       life.calm();
       broken = await quiet(life);
-      if (broken === undefined) quietAfterMs = life.now - life.calmAt! - LOOK_AGAIN_MS;
+      if (broken === undefined) quietAfterMs = life.now - life.calmAt! - LOOK_AGAIN_MS - LOOK_EVERY_MS;
     }
   } catch (e) {
     broken = { invariant: THROWS, sentence: (e as Error).stack ?? String(e), at: life.now };
@@ -65,21 +65,26 @@ async function trouble(life: Life, { steps, endsAt }: Scenario): Promise<Broken 
   return firstBroken(life, ALWAYS);
 }
 
-/** Until all holds, or something is late. */
+/** Until all holds, and then again. */
 async function quiet(life: Life): Promise<Broken | undefined> {
-  const from = life.now;
+  const broken = await untilAllHolds(life, life.now);
+  if (broken !== undefined) return broken;
+  const heldAt = life.now;
+  life.advanceTo(heldAt + LOOK_AGAIN_MS);
+  return untilAllHolds(life, heldAt);
+}
+
+/** @returns what is broken for too long */
+async function untilAllHolds(life: Life, since: number): Promise<Broken | undefined> {
   for (;;) {
     life.advanceTo(life.now + LOOK_EVERY_MS);
     await Promise.resolve();
     const broken = firstBroken(life, INVARIANTS);
-    if (broken === undefined) break;
-    const late = firstBroken(life, INVARIANTS.filter((i) => (i.withinMs ?? 0) <= life.now - from)); // prettier-ignore
+    if (broken === undefined) return undefined;
+    const late = firstBroken(life, INVARIANTS.filter((i) => (i.withinMs ?? 0) <= life.now - since)); // prettier-ignore
     if (late !== undefined) return late;
-    if (life.now - from > LATEST_MS) return broken;
+    if (life.now - since > LATEST_MS) return broken;
   }
-  life.advanceTo(life.now + LOOK_AGAIN_MS);
-  await Promise.resolve();
-  return firstBroken(life, INVARIANTS);
 }
 
 function firstBroken(life: Life, of: readonly Invariant[]): Broken | undefined {
