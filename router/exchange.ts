@@ -1,16 +1,18 @@
 // How records travel: pushed when they are new, and compared by digest now and then, so that what a push missed is found.
 //
 //   a connection comes up   both ends send their vector; each answers with the blocks that the other lacks
-//   own records change      blocks to all neighbours (a few random ones in a large mesh)
-//   news from a neighbour   on to those that the owner itself cannot have told, and to one more by chance
+//   own records change      blocks to all neighbours; in a sparse mesh along the push tree (push-tree.ts)
+//   news from a neighbour   on to those that the owner itself cannot have told, and to one more by chance; sparse: along the tree
 //   every 10 s              a digest (16 bytes) to one random neighbour; if it differs, vectors follow
 import type { Random } from './core.js';
 import type { RecordChange } from './gossip/chain.js';
-import { incarnationOf, type RecordStore } from './gossip/store.js';
-import type { Topic } from './wire/block.js';
+import { incarnationOf, type Received, type RecordStore } from './gossip/store.js';
+import { peekBlock, type Topic } from './wire/block.js';
 import { sameBytes } from './wire/bytes.js';
+import { PushTree } from './push-tree.js';
+import { some } from './some.js';
 import { FrameType } from './wire/stream.js';
-import { decodeVector } from './wire/vector.js';
+import { decodeVector, type Vector } from './wire/vector.js';
 import type { Millis, PeerId } from './types.js';
 
 export interface FrameOut {
@@ -31,10 +33,10 @@ export interface Exchanged {
 
 const DIGEST_INTERVAL_MS = 10_000;
 const VECTOR_INTERVAL_MS = 300; // per neighbour: a difference that one answer did not mend is asked about again after this
-const PUSH_TO_ALL = 32; // neighbours; above it an epidemic with fan-out 6 reaches 1,000 in 4 rounds
-const FANOUT = 6;
+const ANSWER_MS = 2_000; // what comes from whom we asked so lately may be an answer, and known by then
 const EXTRA_RELAYS = 1; // for an edge that is believed in and broken; the digests would find it later
 
+type News = Extract<Received, { kind: 'news' }>;
 const NOTHING: Exchanged = { out: [], changes: [], aheadOf: undefined, inStep: false, drops: [] };
 
 export class Exchange {
@@ -42,15 +44,29 @@ export class Exchange {
   readonly #random: Random;
   /** Is there a connection between these two, as far as the topology tells? */
   readonly #adjacent: (a: PeerId, b: PeerId) => boolean;
+  /** Are there more routers than can all be connected to all? */
+  readonly #isSparse: () => boolean;
+  readonly #tree: PushTree;
   readonly #vectorSentAt = new Map<PeerId, Millis>();
   /** Neighbours to send a vector to as soon as the last one is old enough. */
   readonly #owed = new Set<PeerId>();
   #digestAt: Millis;
+  /** Of the last event. */
+  #now: Millis;
 
-  constructor(store: RecordStore, random: Random, adjacent: (a: PeerId, b: PeerId) => boolean, now: Millis) {
+  constructor(
+    store: RecordStore,
+    random: Random,
+    adjacent: (a: PeerId, b: PeerId) => boolean,
+    now: Millis,
+    isSparse: () => boolean = () => false,
+  ) {
     this.#store = store;
     this.#random = random;
     this.#adjacent = adjacent;
+    this.#isSparse = isSparse;
+    this.#tree = new PushTree(store, random);
+    this.#now = now;
     this.#digestAt = (now + DIGEST_INTERVAL_MS * random()) as Millis;
   }
 
@@ -61,16 +77,31 @@ export class Exchange {
   down(peer: PeerId): void {
     this.#vectorSentAt.delete(peer);
     this.#owed.delete(peer);
+    this.#tree.down(peer);
   }
 
   frame(from: PeerId, type: number, body: Uint8Array, neighbours: readonly PeerId[], now: Millis): Exchanged {
+    this.#now = now;
     switch (type) {
       case FrameType.digest:
         return this.#digest(from, body, now);
       case FrameType.vector:
-        return this.#answer(from, body, now);
+        return this.#decoded('vector', body, (vector) => this.#answer(from, vector, now));
       case FrameType.block:
         return this.#block(from, body, neighbours, now);
+      case FrameType.prune:
+        this.#tree.pruned(from);
+        return NOTHING;
+      case FrameType.have:
+        return this.#decoded('have', body, (vector) => {
+          this.#tree.had(from, vector, now);
+          return NOTHING;
+        });
+      case FrameType.graft:
+        return this.#decoded('graft', body, (v) => ({
+          ...NOTHING,
+          out: blocksTo([from], this.#tree.grafted(from, v)),
+        }));
       default:
         return { ...NOTHING, drops: ['frame-type'] };
     }
@@ -80,19 +111,23 @@ export class Exchange {
   push(neighbours: readonly PeerId[], isWanted?: (topic: Topic) => boolean): readonly FrameOut[] {
     const blocks = this.#store.flush(isWanted);
     if (blocks.length === 0) return [];
-    return blocksTo(this.#reach(neighbours), blocks);
+    if (!this.#isSparse()) return blocksTo(neighbours, blocks);
+    for (const block of blocks) this.#tree.moved(peekBlock(block)!, undefined, this.#now);
+    return blocksTo(this.#tree.open(neighbours), blocks);
   }
 
   tick(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
-    const vectors = [...this.#owed].flatMap((peer) => this.#ask(peer, now));
-    if (now < this.#digestAt) return vectors;
+    this.#now = now;
+    const due = [...this.#owed].flatMap((peer) => this.#ask(peer, now));
+    due.push(...this.#tree.tick(neighbours, now));
+    if (now < this.#digestAt) return due;
     this.#digestAt = (now + DIGEST_INTERVAL_MS * (0.75 + this.#random() / 2)) as Millis;
-    return [...vectors, ...this.#some(neighbours, 1).map((to) => this.#compare(to))];
+    return [...due, ...some(neighbours, 1, this.#random).map((to) => this.#compare(to))];
   }
 
   nextDeadline(): Millis {
     const owed = [...this.#owed].map((peer) => this.#vectorSentAt.get(peer)! + VECTOR_INTERVAL_MS);
-    return Math.min(this.#digestAt, ...owed) as Millis;
+    return Math.min(this.#digestAt, this.#tree.nextDeadline() ?? Infinity, ...owed) as Millis;
   }
 
   #digest(from: PeerId, theirs: Uint8Array, now: Millis): Exchanged {
@@ -101,9 +136,7 @@ export class Exchange {
   }
 
   /** The digest behind the blocks tells the other whether that was all, and makes it ask again if it was not. */
-  #answer(from: PeerId, body: Uint8Array, now: Millis): Exchanged {
-    const vector = decodeVector(body);
-    if (typeof vector === 'string') return { ...NOTHING, drops: [`vector-${vector}`] };
+  #answer(from: PeerId, vector: Vector, now: Millis): Exchanged {
     const blocks = blocksTo([from], [...this.#store.missingFor(vector)]);
     const wants = this.#store.wants(vector);
     const out = [
@@ -118,9 +151,9 @@ export class Exchange {
     const got = this.#store.receive(body);
     switch (got.kind) {
       case 'news':
-        return { ...NOTHING, out: this.#relay(from, got.owner, got.blocks, neighbours), changes: got.changes };
+        return { ...NOTHING, out: this.#relay(from, got, neighbours), changes: got.changes };
       case 'known':
-        return NOTHING;
+        return { ...NOTHING, out: this.#known(from, now) };
       case 'gap':
         return { ...NOTHING, out: got.partial ? [] : this.#ask(from, now) };
       case 'mine-ahead':
@@ -130,14 +163,27 @@ export class Exchange {
     }
   }
 
-  #relay(from: PeerId, owner: PeerId, blocks: readonly Uint8Array[], neighbours: readonly PeerId[]): FrameOut[] {
+  #relay(from: PeerId, { owner, topic, blocks }: News, neighbours: readonly PeerId[]): FrameOut[] {
     const others = neighbours.filter((n) => n !== from && n !== owner);
+    if (this.#isSparse()) {
+      this.#tree.moved({ owner, topic }, from, this.#now);
+      return blocksTo(this.#tree.open(others), blocks);
+    }
     const untold = others.filter((n) => !this.#adjacent(n, owner) && !this.#adjacent(n, from));
-    const extra = this.#some(
-      others.filter((n) => !untold.includes(n)),
-      neighbours.length > PUSH_TO_ALL ? FANOUT : EXTRA_RELAYS,
-    );
-    return blocksTo([...this.#reach(untold), ...extra], blocks);
+    const told = others.filter((n) => !untold.includes(n));
+    const extra = some(told, EXTRA_RELAYS, this.#random);
+    return blocksTo([...untold, ...extra], blocks);
+  }
+
+  /** In a sparse mesh. What may be the answer to a vector of ours tells nothing of the tree. */
+  #known(from: PeerId, now: Millis): readonly FrameOut[] {
+    const mayBeAnswer = now - (this.#vectorSentAt.get(from) ?? -Infinity) < ANSWER_MS;
+    return mayBeAnswer || !this.#isSparse() ? [] : this.#tree.wasKnown(from);
+  }
+
+  #decoded(kind: string, body: Uint8Array, take: (vector: Vector) => Exchanged): Exchanged {
+    const vector = decodeVector(body);
+    return typeof vector === 'string' ? { ...NOTHING, drops: [`${kind}-${vector}`] } : take(vector);
   }
 
   #vector(to: PeerId, now: Millis): FrameOut {
@@ -155,22 +201,6 @@ export class Exchange {
 
   #compare(to: PeerId): FrameOut {
     return { to, type: FrameType.digest, body: this.#store.digest() };
-  }
-
-  /** All of a few, a few of many. */
-  #reach(peers: readonly PeerId[]): readonly PeerId[] {
-    return peers.length <= PUSH_TO_ALL ? peers : this.#some(peers, FANOUT);
-  }
-
-  /** Up to `n` of them, each choice equally likely. */
-  #some(peers: readonly PeerId[], n: number): readonly PeerId[] {
-    if (peers.length <= n) return peers;
-    const pool = [...peers];
-    for (let i = 0; i < n; i++) {
-      const j = i + Math.floor(this.#random() * (pool.length - i));
-      [pool[i], pool[j]] = [pool[j]!, pool[i]!];
-    }
-    return pool.slice(0, n);
   }
 }
 

@@ -78,7 +78,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       close: (peer, at) => this.#onConnections(this.connections.drop(peer, 'both ends can do without'), at),
     });
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
-    this.#exchange = new Exchange(options.store, options.random, isEdge, now);
+    this.#exchange = new Exchange(options.store, options.random, isEdge, now, () => this.neighbourhood.isSparse);
     this.#swim = new SwimCarrier(this.self);
     this.planes = new Planes(this.self, options.random, {
       hop: (to) => this.#reach.hop(to),

@@ -204,6 +204,17 @@ export class RecordStore {
     }
   }
 
+  /** What follows the heads of `vector` in the streams that it names, and in no other; at most `maxBytes` or one block. */
+  *following(vector: Vector, maxBytes = DEFAULT_EXCHANGE_BYTES): Iterable<Uint8Array> {
+    let left = maxBytes;
+    for (const { owner, topic, head, partial } of vector)
+      for (const block of this.#chain(owner, topic)?.blocksAfter(head, partial) ?? []) {
+        if (left < block.length && left < maxBytes) return;
+        left -= block.length;
+        yield block;
+      }
+  }
+
   /** Has the sender of `vector` something that we lack? */
   wants(vector: Vector): boolean {
     return vector.some(

@@ -18,6 +18,9 @@ export const FrameType = {
   session: 8,
   relay: 9,
   spare: 10,
+  prune: 11,
+  have: 12,
+  graft: 13,
 } as const;
 
 /** The end of a stream: after `bad`, or a preamble with no version in common, a reader gives nothing more. */
