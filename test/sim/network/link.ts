@@ -63,11 +63,11 @@ export class Link {
     if (cut || size > mtu || chance(loss, random)) return [];
     const waitMs = this.#take(size, now, this.spec.queueBytes);
     if (waitMs === undefined) return [];
-    const copies = chance(duplicates, random) ? 2 : 1;
-    return Array.from({ length: copies }, () => ({
+    const copy = (): Arrival => ({
       afterMs: waitMs + this.#delay(random),
       bytes: chance(this.spec.corrupts, random) ? damaged(payload, random) : new Uint8Array(payload),
-    }));
+    });
+    return chance(duplicates, random) ? [copy(), copy()] : [copy()];
   }
 
   /** What so many bytes of a stream take, ms, while nothing is cut: what was lost of them is sent again, together. */
