@@ -10,7 +10,7 @@ import { PeerBook, type PeerState } from './peer-book.js';
 import { Publisher, type Identity } from './publisher.js';
 import type { RouterEffect } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
-import type { EndpointId, ForwardingDelta, Millis, NetworkName, PeerId } from './types.js';
+import type { EndpointId, ForwardingDelta, Millis, NetworkName, PeerForward, PeerId, SocketAddress } from './types.js';
 import type { Topic } from './wire/block.js';
 import {
   decodeConn,
@@ -21,6 +21,7 @@ import {
   parseKey,
   type GoneRecord,
   type NetRecord,
+  type PeerRecord,
 } from './wire/records.js';
 
 /** What follows for others. `forward` deltas come in the order in which they hold. */
@@ -60,6 +61,8 @@ export class Ledger {
   /** When the event in hand happened: `put` may come from deep below it. */
   #now: Millis;
   readonly #backlog = new Backlog();
+  /** What we say of ourselves. */
+  #own: PeerRecord | undefined;
 
   constructor(options: LedgerOptions, hooks: LedgerHooks, now: Millis) {
     this.#self = options.self;
@@ -155,7 +158,15 @@ export class Ledger {
   /** Tells the datapath where the peer is now. */
   forwardPeer(peer: PeerId): void {
     const value = this.book.forward(peer, this.#hooks.isConnected(peer));
-    if (value !== undefined) this.#hooks.forward({ kind: 'peer', peer, value });
+    if (value === undefined) return;
+    // Of a peer that we were until our disk was lost the frames would come back to us.
+    this.#hooks.forward({ kind: 'peer', peer, value: this.#isHere(value) ? undefined : value });
+  }
+
+  #isHere({ v4, v6 }: PeerForward): boolean {
+    const isOurs = ({ ip }: SocketAddress): boolean =>
+      [v4, v6].some((at) => at?.ip === ip && at.port === this.#own?.vxlanPort);
+    return this.#own?.addresses.some(isOurs) ?? false;
   }
 
   #claim(puts: readonly ClaimPut[]): void {
@@ -182,9 +193,9 @@ export class Ledger {
   }
 
   #onPeer(change: RecordChange): void {
-    if (change.owner === this.#self) return;
     const record = change.value === undefined ? undefined : decodePeer(change.value);
     if (typeof record === 'string') return this.#hooks.drop(`peer-record-${record}`);
+    if (change.owner === this.#self) return void (this.#own = record);
     const state = this.book.record(change.owner, record, this.#now);
     if (state !== undefined) this.#hooks.stateChanged(change.owner, state, this.#now);
     this.#hooks.peerChanged(change.owner, record !== undefined && record.state !== 'left', this.#now);

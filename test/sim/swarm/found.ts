@@ -77,4 +77,17 @@ export const FOUND: readonly Found[] = [
       fullMesh: 3,
     },
   },
+  {
+    what: 'a host that lost its disk does not send to the peer that it was',
+    scenario: {
+      ...script(5050, 292, [
+        { at: 0, kind: 'join', host: 'h2', dial: [], founds: false },
+        { at: 0, kind: 'join', host: 'h4', dial: ['h2'], founds: false },
+        { at: 0, kind: 'attach', host: 'h4', id: 'e2', ip: '10.32.0.1', mac: '02:00:00:00:00:11' },
+        { at: 0, kind: 'stop', host: 'h4' },
+        { at: 292, kind: 'restart', host: 'h4', disk: 'none' },
+      ]),
+      kernels: true,
+    },
+  },
 ];

@@ -32,6 +32,7 @@ class Generator {
   readonly #hosts: HostName[];
   readonly #isSleeved: boolean;
   readonly #hasSlowDisks: boolean;
+  readonly #hasKernels: boolean;
   readonly #fullMesh: number | undefined;
   readonly #steps: Step[] = [];
   readonly #down = new Set<HostName>();
@@ -48,6 +49,7 @@ class Generator {
     this.#hosts = Array.from({ length: count }, (_, n) => `h${n}`);
     this.#isSleeved = this.#chance(SLEEVE_RATE);
     this.#hasSlowDisks = this.#chance(0.4);
+    this.#hasKernels = this.#chance(0.2);
     this.#fullMesh = this.#chance(0.15) ? 2 + this.#below(4) : undefined;
     this.#ips = this.#chance(0.6) ? 2 + this.#below(5) : 200;
   }
@@ -67,6 +69,7 @@ class Generator {
       seed: this.#seed,
       sleeve: this.#isSleeved,
       slowDisks: this.#hasSlowDisks,
+      ...(this.#hasKernels && { kernels: true }),
       ...(this.#fullMesh !== undefined && { fullMesh: this.#fullMesh }),
       endsAt: steps.at(-1)!.at,
       steps,
@@ -112,6 +115,7 @@ class Generator {
       () => this.#storm(),
       () => this.#forget(),
       () => this.#do({ kind: 'connect', host: this.#pick(this.#hosts), to: this.#pick(this.#hosts) }),
+      ...(this.#hasKernels ? [() => this.#disturb()] : []),
       ...(this.#isSleeved ? [() => this.#want('session'), () => this.#want('relay')] : []),
     ];
     const chosen = all.filter(() => this.#chance(0.45)).map((act) => [this.#random() ** 2 + 0.05, act] as const);
@@ -248,6 +252,11 @@ class Generator {
       ...(this.#chance(0.2) && { duplicates: this.#pick([0.02, 0.5]) }),
       ...(this.#chance(0.1) && { corrupts: this.#pick([0.001, 0.02]) }),
     };
+  }
+
+  #disturb(): void {
+    const how = this.#pick(['flush', 'deleteVxlan', 'deleteBridge', 'bridgeDown', 'unseenFlush'] as const);
+    this.#do({ kind: 'disturb', host: this.#pick(this.#hosts), how });
   }
 
   #want(kind: 'session' | 'relay'): void {

@@ -26,6 +26,8 @@ export class Life {
   readonly wants = new Map<string, Do<'session' | 'relay'>>();
   /** Who was ever said to be gone: what was wanted of it is forgotten with it, and its datapath would have to want it anew. */
   readonly gone = new Set<HostName>();
+  /** Set back to a backup: until it hears of its later self, others may have that for the newer one. */
+  readonly #setBack = new Set<HostName>();
   /** What no table may do without, and did. */
   readonly breaches: string[] = [];
   /** Steps that were possible, by kind. */
@@ -39,7 +41,10 @@ export class Life {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.world = new World(scenario.seed, { slowDisks: scenario.slowDisks });
+    this.world = new World(scenario.seed, {
+      slowDisks: scenario.slowDisks,
+      ...(scenario.kernels === true && { kernels: true }),
+    });
   }
 
   get now(): number {
@@ -110,12 +115,15 @@ export class Life {
       case 'slow':
       case 'freeze':
       case 'clock':
+      case 'disturb':
         return this.isRunning(a.host) && this.#disturb(a);
     }
   }
 
   /** What happens to a host that runs. */
-  #disturb(a: Do<'connect' | 'crash' | 'powerOff' | 'stop' | 'leave' | 'save' | 'slow' | 'freeze' | 'clock'>): boolean {
+  #disturb(
+    a: Do<'connect' | 'crash' | 'powerOff' | 'stop' | 'leave' | 'save' | 'slow' | 'freeze' | 'clock' | 'disturb'>,
+  ): boolean {
     const { world } = this;
     switch (a.kind) {
       case 'connect':
@@ -141,6 +149,9 @@ export class Life {
       case 'clock':
         world.jumpClock(a.host, a.ms);
         return true;
+      case 'disturb':
+        if (this.#scenario.kernels === true) world.disturb(a.host, a.how);
+        return this.#scenario.kernels === true;
     }
   }
 
@@ -178,6 +189,8 @@ export class Life {
     const { world } = this;
     if (!world.hosts.has(name) || world.isRunning(name)) return false;
     const before = world.host(name);
+    if (disk === 'old') this.#setBack.add(name);
+    if (disk === 'old') this.#unsettleAll(before);
     const had = new Set(keysAttachedTo(before));
     if (disk === 'uncached') before.machine.disk.write({ cache: undefined });
     const host = world.restart(name, { disk: disk === 'uncached' ? 'kept' : disk });
@@ -202,7 +215,8 @@ export class Life {
     const keys = [macKey(mac as Mac), ipKey(ip as Ip)];
     const has = new Set(keysAttachedTo(host));
     if (host.machine.disk.content.endpoints.has(id) || keys.some((key) => has.has(key))) return false;
-    const isSteady = (key: string): boolean => !this.#steady.has(key) && !this.gone.has(name);
+    const isSteady = (key: string): boolean =>
+      !this.#steady.has(key) && !this.gone.has(name) && !this.#setBack.has(name);
     for (const key of keys) this.#steady.set(key, isSteady(key) ? host.id : undefined);
     this.world.attach(name, ip, mac, id);
     return true;

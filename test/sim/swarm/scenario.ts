@@ -1,6 +1,7 @@
 // What happens to a mesh, as plain JSON that a person can read, shorten and run again.
 
 import type { LinkSpec } from '../network/link.js';
+import type { World } from '../world.js';
 
 export type HostName = string;
 
@@ -13,6 +14,7 @@ export type HostName = string;
  *  - `cut`: what `from` sends does not reach `to`, until `mend`. `partition`: only these sides reach each other, until `heal`.
  *  - `wires`: how all links are; `wire`: one of them, in one direction, until `wires`.
  *  - `slow`: comes to everything so much later. `freeze`: stands still for so long. `clock`: its clock jumps ahead.
+ *  - `disturb`: another tool meddles with its kernel, if it has one.
  *  - `forget`: the operator at `host` says that `peer`, which does not run, will not come back.
  */
 export type Action =
@@ -20,6 +22,7 @@ export type Action =
   | { readonly kind: 'connect'; readonly host: HostName; readonly to: HostName }
   | Each<'stop' | 'leave' | 'crash' | 'powerOff' | 'save', { readonly host: HostName }>
   | Each<'slow' | 'freeze' | 'clock', { readonly host: HostName; readonly ms: number }>
+  | { readonly kind: 'disturb'; readonly host: HostName; readonly how: Disturbance }
   | { readonly kind: 'restart'; readonly host: HostName; readonly disk: Disk }
   | { readonly kind: 'forget'; readonly host: HostName; readonly peer: HostName }
   | { readonly kind: 'attach'; readonly host: HostName; readonly id: string; readonly ip: string; readonly mac: string }
@@ -33,6 +36,9 @@ export type Action =
 
 /** One member of the union for each kind. */
 type Each<K extends string, Fields> = K extends string ? { readonly kind: K } & Fields : never;
+
+/** @see World.disturb */
+export type Disturbance = Parameters<World['disturb']>[1];
 
 /** `old`: set back to a backup, or by some writes; `none`: another one, so it is another peer; `uncached`: no record cache. */
 export type Disk = 'kept' | 'old' | 'none' | 'uncached';
@@ -48,6 +54,8 @@ export interface Scenario {
   readonly sleeve: boolean;
   /** Are caches written late, so that a crash costs the last of them? */
   readonly slowDisks: boolean;
+  /** Have the hosts kernels, which refuse an operation or lose news of a change now and then? */
+  readonly kernels?: boolean;
   /** @see RouterOptions.fullMesh */
   readonly fullMesh?: number;
   /** When the trouble ends: all that is cut is mended, and from then on it is quiet. */
@@ -82,6 +90,7 @@ export function hostsOf(step: Step): readonly HostName[] {
     case 'slow':
     case 'freeze':
     case 'clock':
+    case 'disturb':
     case 'stop':
     case 'leave':
     case 'save':

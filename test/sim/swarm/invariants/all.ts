@@ -1,6 +1,7 @@
 import { digestsAgree, gonePeersArePurged, membersAgree, versionsMeanOneThing } from './agreement.js';
 import { nothingIsPending, requestsEnd, tablesAreBounded, timersAreBounded } from './bounds.js';
 import type { Invariant } from './invariant.js';
+import { broadcastsArriveOnce, framesArrive, kernelsAsPlanned } from './kernels.js';
 import {
   announcedIsAttached,
   broadcastsOnce,
@@ -33,4 +34,7 @@ export const INVARIANTS: readonly Invariant[] = [
   timersAreBounded,
   sessionsStand,
   relaysArrive,
+  kernelsAsPlanned,
+  framesArrive,
+  broadcastsArriveOnce,
 ];
