@@ -45,7 +45,7 @@ export function swarm(options: SimOptions, worker: URL, say: (line: string) => v
 }
 
 function startWorker(url: URL, share: Share, done: (one: Done) => void): ChildProcess {
-  const worker = fork(url, { execArgv: ['--enable-source-maps'] });
+  const worker = fork(url, { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] });
   worker.on('message', (one) => done(one as Done));
   worker.on('exit', (code) => {
     if (code !== null && code !== 0) throw new Error(`a worker ended with ${code}`);
