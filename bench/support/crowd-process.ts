@@ -11,6 +11,8 @@ import {
 } from '../../datapath/paths/probe/frame.js';
 import { macFromBytes } from '../../router/address.js';
 import { Sockets } from '../../router/index.js';
+import type { NetworkSink } from '../../router/runtime/network.js';
+import type { SocketsOptions } from '../../router/runtime/sockets.js';
 import type { EndpointId, Ip, Mac, PeerId } from '../../router/types.js';
 import { bareRouter, NETWORK, PORT } from './bare-router.js';
 import { manyIp, manyMac } from './many.js';
@@ -18,6 +20,21 @@ import { manyIp, manyMac } from './many.js';
 /** As the host's owner has made it: VNI and port of the probes, and everything to PEER. */
 const DEVICE = 'crowd-vxp';
 const BETWEEN_STARTS_MS = 30;
+
+/** They are connected to PEER alone: what they would say to one another is not what is measured. */
+class FewSockets extends Sockets {
+  readonly #sink: NetworkSink;
+
+  constructor(options: SocketsOptions) {
+    super(options);
+    this.#sink = options.sink;
+  }
+
+  override dial(conn: number, host: string, port: number, timeoutMs: number): void {
+    if (host === peer) return super.dial(conn, host, port, timeoutMs);
+    setTimeout(() => this.#sink({ kind: 'dialFailed', conn, reason: 'timeout', sentence: 'not dialled' }), timeoutMs);
+  }
+}
 
 const [dir, peer, ...addresses] = process.argv.slice(2) as [string, string, ...Ip[]];
 const byMac = new Map<Mac, PeerId>();
@@ -38,7 +55,7 @@ function echo(): void {
 async function main(): Promise<void> {
   echo();
   for (const [n, host] of addresses.entries()) {
-    const own = await bareRouter(`p${n}`, `${dir}/${n}`, PORT, (sink) => new Sockets({ port: PORT, host, sink }));
+    const own = await bareRouter(`p${n}`, `${dir}/${n}`, PORT, (sink) => new FewSockets({ port: PORT, host, sink }));
     byMac.set(probeMac(own.router.core.self), own.router.core.self);
     own.router.dispatch({
       kind: 'announce',
