@@ -35,8 +35,9 @@ export interface NeighbourhoodOptions {
 }
 
 const CROSS_DIAL_HEADSTART_MS = 500; // the lower id dials first, so that most pairs dial once
-/** While a flock of peers is being learnt, whom we want changes with each; after this it is acted upon nevertheless. */
-const GATHER_MS = 250;
+/** While a flock of peers is being learnt, whom we want changes with each: it is acted upon when none came for a while, and at the latest. */
+const QUIET_MS = 100;
+const LATEST_MS = 1_000;
 /** With so many connections or fewer, those that were done without are wanted again. */
 const PLENTY = 3;
 /** With fewer, those that are wanted are out of reach (behind a hub, say), and others are tried one by one. */
@@ -57,7 +58,9 @@ export class Neighbourhood {
   readonly #idle = new Set<PeerId>();
   /** Peers about which something is new that was not acted upon. */
   readonly #fresh = new Set<PeerId>();
-  #freshAt: Millis | undefined;
+  /** Since when there is some, and when the last came. */
+  #freshAt: { readonly first: Millis; readonly last: Millis } | undefined;
+  #isFirst = true;
   #seekAt: Millis | undefined;
   #seeks = 0;
   #sought: PeerId | undefined;
@@ -114,7 +117,7 @@ export class Neighbourhood {
   demand(peer: PeerId, wanted: boolean, now: Millis): void {
     if (wanted) this.#demanded.add(peer);
     else this.#demanded.delete(peer);
-    this.#news([peer], now);
+    this.#applyTo(peer, now);
   }
 
   up(peer: PeerId, now: Millis): void {
@@ -142,7 +145,7 @@ export class Neighbourhood {
 
   /** @param isCaughtUp is all learnt that was heard? */
   act(isCaughtUp: boolean, now: Millis): void {
-    if (this.#freshAt !== undefined && (isCaughtUp || now >= this.#freshAt + GATHER_MS)) this.#apply(now);
+    if (this.#isRipe(isCaughtUp, now)) this.#apply(now);
     this.#perform(
       this.#spares.tick(now, (peer) => this.#canGo(peer)),
       now,
@@ -151,7 +154,7 @@ export class Neighbourhood {
   }
 
   nextDeadline(): Millis | undefined {
-    const fresh = this.#freshAt === undefined ? undefined : this.#freshAt + GATHER_MS;
+    const fresh = this.#freshAt && Math.min(this.#freshAt.first + LATEST_MS, this.#freshAt.last + QUIET_MS);
     const all = [fresh, this.#spares.nextDeadline(), this.#seekAt].filter((at) => at !== undefined);
     return all.length === 0 ? undefined : (Math.min(...all) as Millis);
   }
@@ -163,7 +166,16 @@ export class Neighbourhood {
 
   #news(peers: readonly PeerId[], now: Millis): void {
     for (const peer of [...peers, ...this.#neighbours.takeChanges()]) this.#fresh.add(peer);
-    if (this.#fresh.size > 0) this.#freshAt ??= now;
+    if (this.#fresh.size > 0) this.#freshAt = { first: this.#freshAt?.first ?? now, last: now };
+  }
+
+  /** What the disk remembers is not waited for. */
+  #isRipe(isCaughtUp: boolean, now: Millis): boolean {
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    if (this.#freshAt === undefined) return false;
+    const { first, last } = this.#freshAt;
+    return now >= first + LATEST_MS || (isCaughtUp && (isFirst || now >= last + QUIET_MS));
   }
 
   #apply(now: Millis): void {
