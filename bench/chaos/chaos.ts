@@ -15,7 +15,7 @@ import { Prober, type ProbeResult } from './prober.js';
 import { planFaults } from './schedule.js';
 import type { Settings } from './settings.js';
 
-/** Between two probes of a pair, ms. With 30 hosts that is 2,175 probes a second, a sixth of a processor. */
+/** Between two probes of a pair whose turn it is, ms. */
 const INTERVAL_MS = 200;
 const START_WITHIN_MS = 120_000;
 /** Back to the vxlan after faults that came one upon another takes up to a minute: datapath/overlay.ts, MAX_HOLD_MS. */
@@ -100,6 +100,7 @@ async function inflict(
   const { routers, prober, lab } = mesh;
   const before = await waitForQuiet(routers, prober, START_WITHIN_MS);
   if (before.afterMs === undefined) throw new Error(`the mesh is not whole to begin with: ${before.wrong.join('; ')}`);
+  await prober.watch('rota');
   const watch = new CpuWatch(() => routers.flatMap(({ pid }) => pid ?? []));
   const calm = await cpuWhile(watch, prober, () => sleep(CALM_MS));
   const startedAt = prober.now();
@@ -112,6 +113,7 @@ async function inflict(
   );
   watch.close();
   say(`the last fault is over; waiting until all is quiet`);
+  await prober.watch('all');
   const end = await waitForQuiet(routers, prober, quietWithinMs);
   const { outages, ...probes } = await prober.stop(prober.now() - LATE_MS);
   const { happened, stranded } = inflictor;

@@ -1,10 +1,11 @@
 // Which probes were answered, and what follows: when each pair of containers was without an answer. Pure.
 //
-// Every pair is probed once a round, from either side in turn; a probe and its answer test both directions. Probe number k is
-// of pair `k % pairs`, in round `floor(k / pairs)`.
+// A pair is probed from either side in turn; a probe and its answer test both directions.
 
 /** An answer that takes longer is none, ms. */
 export const LATE_MS = 1_000;
+/** A pair that was not probed for longer was not watched meanwhile, ms: an outage before is none after. */
+const UNWATCHED_MS = 2_000;
 
 export interface Outage {
   readonly a: number;
@@ -27,13 +28,23 @@ export class ProbeLedger {
   readonly pairs: readonly (readonly [number, number])[];
   readonly #sentAt: Float64Array;
   readonly #rtt: Float32Array;
+  /** Number of the pair. */
+  readonly #pair: Uint16Array;
+  /** Whether it went from the second of the pair to the first. */
+  readonly #isBack: Uint8Array;
+  /** By pair: how often it was probed. */
+  readonly #turns: Uint32Array;
   #sent = 0;
 
-  /** @param rounds the most there may be */
+  /** @param rounds the most there may be for all pairs */
   constructor(hosts: number, rounds: number) {
     this.pairs = pairsOf(hosts);
-    this.#sentAt = new Float64Array(rounds * this.pairs.length);
-    this.#rtt = new Float32Array(rounds * this.pairs.length).fill(Infinity);
+    const most = rounds * this.pairs.length;
+    this.#sentAt = new Float64Array(most);
+    this.#rtt = new Float32Array(most).fill(Infinity);
+    this.#pair = new Uint16Array(most);
+    this.#isBack = new Uint8Array(most);
+    this.#turns = new Uint32Array(this.pairs.length);
   }
 
   get sent(): number {
@@ -46,13 +57,15 @@ export class ProbeLedger {
 
   /** Whom probe `k` goes from and to. */
   ends(k: number): readonly [from: number, to: number] {
-    const [a, b] = this.pairs[k % this.pairs.length]!;
-    return Math.floor(k / this.pairs.length) % 2 === 0 ? [a, b] : [b, a];
+    const [a, b] = this.pairs[this.#pair[k]!]!;
+    return this.#isBack[k] === 0 ? [a, b] : [b, a];
   }
 
-  /** The next one was sent. @returns its number */
-  send(atMs: number): number {
+  /** The next probe of the pair is about to go. @returns its number */
+  send(pair: number, atMs: number): number {
     this.#sentAt[this.#sent] = atMs;
+    this.#pair[this.#sent] = pair;
+    this.#isBack[this.#sent] = this.#turns[pair]!++ % 2;
     return this.#sent++;
   }
 
@@ -80,38 +93,43 @@ export class ProbeLedger {
 
   /** @returns ordered pairs of which a probe that was sent in that time was not answered, or none was sent */
   silentBetween(fromMs: number, toMs: number): (readonly [from: number, to: number])[] {
-    const n = this.pairs.length;
     const answers = new Map<string, boolean>();
     for (let k = this.#sent - 1; k >= 0 && this.#sentAt[k]! >= fromMs; k--) {
       if (this.#sentAt[k]! > toMs) continue;
       const ends = this.ends(k).join();
       answers.set(ends, (answers.get(ends) ?? true) && this.#rtt[k]! <= LATE_MS);
     }
-    return Array.from({ length: 2 * n }, (_, k) => this.ends(k)).filter((ends) => answers.get(ends.join()) !== true);
+    const all = this.pairs.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]);
+    return all.filter((ends) => answers.get(ends.join()) !== true);
   }
 
   /** In order of their beginning. @param untilMs what was sent later does not count: it may still be answered */
   outages(untilMs = Infinity): Outage[] {
-    return this.pairs
-      .flatMap((_, pair) => this.#outagesOf(pair, untilMs))
-      .sort((x, y) => x.fromMs - y.fromMs || x.a - y.a || x.b - y.b);
+    const found: Outage[] = [];
+    const open = new Map<number, Mutable<Outage>>();
+    const probedAt = new Map<number, number>();
+    for (let k = 0; k < this.#sent && this.#sentAt[k]! <= untilMs; k++) {
+      const [pair, at] = [this.#pair[k]!, this.#sentAt[k]!];
+      const outage = open.get(pair);
+      const isWatched = at - (probedAt.get(pair) ?? at) <= UNWATCHED_MS;
+      probedAt.set(pair, at);
+      if (outage !== undefined && isWatched) outage.toMs = at;
+      const isLost = this.#rtt[k]! > LATE_MS;
+      if (outage !== undefined && (!isLost || !isWatched)) {
+        found.push(outage);
+        open.delete(pair);
+      }
+      if (isLost) this.#lose(open, pair, at);
+    }
+    return [...found, ...open.values()].sort((x, y) => x.fromMs - y.fromMs || x.a - y.a || x.b - y.b);
   }
 
-  #outagesOf(pair: number, untilMs: number): Outage[] {
+  #lose(open: Map<number, Mutable<Outage>>, pair: number, at: number): void {
     const [a, b] = this.pairs[pair]!;
-    const found: Outage[] = [];
-    let open: { fromMs: number; toMs: number; lost: number } | undefined;
-    for (let k = pair; k < this.#sent && this.#sentAt[k]! <= untilMs; k += this.pairs.length) {
-      const at = this.#sentAt[k]!;
-      if (open !== undefined) open.toMs = at;
-      if (this.#rtt[k]! > LATE_MS) {
-        open ??= { fromMs: at, toMs: at, lost: 0 };
-        open.lost++;
-      } else if (open !== undefined) {
-        found.push({ a, b, ...open });
-        open = undefined;
-      }
-    }
-    return open === undefined ? found : [...found, { a, b, ...open }];
+    const outage = open.get(pair) ?? { a, b, fromMs: at, toMs: at, lost: 0 };
+    outage.lost++;
+    open.set(pair, outage);
   }
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -18,6 +18,7 @@ import {
 import { decodeAnswer, encodeProbe } from './icmp.js';
 import { ProbeLedger } from './outages.js';
 import type { ProberAnswer, ProberOrder } from './prober.js';
+import { ROTA_MS, rotaOf } from './rota.js';
 
 const [AF_INET, SOCK_RAW, IPPROTO_ICMP] = [2, 3, 1];
 const [SOL_SOCKET, SO_RCVBUF] = [1, 8];
@@ -60,18 +61,23 @@ class Prober {
   readonly #ledger: ProbeLedger;
   readonly #sockets: readonly number[];
   readonly #addresses: readonly Buffer[];
-  readonly #gapMs: number;
+  readonly #intervalMs: number;
   readonly #t0: number;
   readonly #timer: NodeJS.Timeout;
   readonly #packet = Buffer.alloc(2048);
   readonly #unsent: Record<string, number> = {};
-  #due = 0;
+  /** Numbers of the pairs that ping now, whose turn it is, and when. */
+  #rota: readonly number[] = [];
+  #turn = -1;
+  #next = 0;
+  #dueAt = 0;
+  #who: 'all' | 'rota' = 'all';
   #lateMs = 0;
   #skipped = 0;
 
   constructor({ containers, intervalMs, maxMs }: Extract<ProberOrder, { kind: 'start' }>) {
     this.#ledger = new ProbeLedger(containers.length, Math.ceil(maxMs / intervalMs));
-    this.#gapMs = intervalMs / this.#ledger.pairs.length;
+    this.#intervalMs = intervalMs;
     this.#sockets = containers.map(({ path }) => openProbeSocket(path));
     this.#addresses = containers.map(({ ip }) => sockaddrOf(ip));
     for (const fd of this.#sockets) pollReadable(fd, () => this.#drain(fd));
@@ -104,20 +110,34 @@ class Prober {
     return performance.timeOrigin + performance.now() - this.#t0;
   }
 
+  /** Who pings from now on. */
+  watch(who: 'all' | 'rota'): ProberAnswer {
+    this.#who = who;
+    this.#turn = -1;
+    return { kind: 'watching' };
+  }
+
   #tick(): void {
     const now = this.#now();
-    const lateMs = now - this.#due * this.#gapMs;
+    const turn = Math.floor(now / ROTA_MS);
+    if (turn !== this.#turn) {
+      const hosts = this.#sockets.length;
+      this.#rota = this.#who === 'rota' ? rotaOf(hosts, turn) : this.#ledger.pairs.map((_, pair) => pair);
+      this.#turn = turn;
+    }
+    const gapMs = this.#intervalMs / this.#rota.length;
+    const lateMs = now - this.#dueAt;
     this.#lateMs = Math.max(this.#lateMs, lateMs - TICK_MS);
     if (lateMs > SKIP_MS) {
-      const skipped = Math.floor(lateMs / this.#gapMs);
-      this.#skipped += skipped;
-      this.#due += skipped;
+      this.#skipped += Math.floor(lateMs / gapMs);
+      this.#dueAt = now;
     }
-    for (; this.#due * this.#gapMs <= now && !this.#ledger.isFull; this.#due++) this.#send();
+    for (; this.#dueAt <= now && !this.#ledger.isFull; this.#dueAt += gapMs) this.#send();
   }
 
   #send(): void {
-    const number = this.#ledger.send(this.#now());
+    this.#next = (this.#next + 1) % this.#rota.length;
+    const number = this.#ledger.send(this.#rota[this.#next]!, this.#now());
     const [from, to] = this.#ledger.ends(number);
     const probe = encodeProbe(number);
     if (sendto(this.#sockets[from]!, probe, probe.length, 0, addressOf(this.#addresses[to]!), 16) >= 0) return;
@@ -145,6 +165,7 @@ try {
 let prober: Prober | undefined;
 process.on('message', (order: ProberOrder) => {
   if (order.kind === 'start') prober = new Prober(order);
+  else if (order.kind === 'watch') say(prober!.watch(order.who));
   else if (order.kind === 'silent') say(prober!.silent(order.fromMs, order.toMs));
   else process.send!(prober!.stop(order.untilMs), undefined, {}, () => process.exit(0));
 });

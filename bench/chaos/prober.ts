@@ -20,6 +20,7 @@ export type ProberOrder =
       readonly intervalMs: number;
       readonly maxMs: number;
     }
+  | { readonly kind: 'watch'; readonly who: 'all' | 'rota' }
   | { readonly kind: 'silent'; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'stop'; readonly untilMs: number };
 
@@ -41,6 +42,7 @@ export interface ProbeResult {
 export type ProberAnswer =
   /** @param atMs ms since 1970: the zero of all times of this run */
   | { readonly kind: 'started'; readonly atMs: number }
+  | { readonly kind: 'watching' }
   | { readonly kind: 'silent'; readonly pairs: readonly (readonly [number, number])[] }
   | ({ readonly kind: 'result' } & ProbeResult);
 
@@ -64,6 +66,11 @@ export class Prober {
   /** Ms since the first probe. */
   now(): number {
     return performance.timeOrigin + performance.now() - this.t0;
+  }
+
+  /** @param who pings from now on: all pairs, as in the beginning, or those whose turn it is */
+  async watch(who: 'all' | 'rota'): Promise<void> {
+    await ask(this.#child, { kind: 'watch', who }, 'watching');
   }
 
   /** @returns ordered pairs that were not answered in that time */

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeAnswer, encodeProbe } from '../../../bench/chaos/icmp.js';
-import { LATE_MS, ProbeLedger } from '../../../bench/chaos/outages.js';
+import { LATE_MS, pairsOf, ProbeLedger } from '../../../bench/chaos/outages.js';
+import { rotaOf } from '../../../bench/chaos/rota.js';
 
 /** Probes each pair of three hosts once a second. @param answered which probes were, by number */
 function ledgerOf(rounds: number, answered: (k: number) => boolean): ProbeLedger {
   const ledger = new ProbeLedger(3, rounds);
   for (let k = 0; k < rounds * 3; k++) {
-    ledger.send(Math.floor(k / 3) * 1000);
+    ledger.send(k % 3, Math.floor(k / 3) * 1000);
     if (answered(k)) ledger.answer(k, Math.floor(k / 3) * 1000 + 1);
   }
   return ledger;
@@ -29,7 +30,7 @@ test('an outage that does not end lasts to the last probe', () => {
 
 test('an answer that is late is none, and one that comes twice counts once', () => {
   const ledger = new ProbeLedger(2, 4);
-  for (let k = 0; k < 3; k++) ledger.send(k * 1000);
+  for (let k = 0; k < 3; k++) ledger.send(0, k * 1000);
   ledger.answer(0, 5);
   ledger.answer(0, 4_000);
   ledger.answer(1, 1_000 + LATE_MS + 1);
@@ -39,8 +40,29 @@ test('an answer that is late is none, and one that comes twice counts once', () 
   assert.deepEqual([ledger.lost(), ledger.late(), ledger.rtts().length], [1, 1, 2]);
 });
 
+test('an outage ends where a pair is no longer probed, and what is lost later is another', () => {
+  const ledger = new ProbeLedger(2, 4);
+  for (const at of [0, 200, 60_000, 60_200]) ledger.send(0, at);
+  ledger.answer(3, 60_201);
+  assert.deepEqual(ledger.outages(), [
+    { a: 0, b: 1, fromMs: 0, toMs: 200, lost: 2 },
+    { a: 0, b: 1, fromMs: 60_000, toMs: 60_200, lost: 1 },
+  ]);
+});
+
+test('in a small mesh all pairs ping, in a large one each container has a few partners, and all in turn', () => {
+  assert.equal(rotaOf(8, 0).length, 28);
+  const turns = [0, 1, 2, 3].map((turn) => rotaOf(30, turn));
+  assert.deepEqual(turns.flat().sort((a, b) => a - b), pairsOf(30).map((_, pair) => pair)); // prettier-ignore
+  for (const turn of turns)
+    for (let host = 0; host < 30; host++) {
+      const partners = turn.filter((pair) => pairsOf(30)[pair]!.includes(host)).length;
+      assert.ok(partners >= 5 && partners <= 10, `${partners} partners`);
+    }
+});
+
 test('both sides of a pair probe it in turn', () => {
-  const ledger = new ProbeLedger(3, 2);
+  const ledger = ledgerOf(2, () => true);
   assert.deepEqual([0, 1, 2, 3, 4, 5].map((k) => ledger.ends(k).join('')), ['01', '02', '12', '10', '20', '21']); // prettier-ignore
 });
 
