@@ -68,12 +68,12 @@ export function attaches(mesh: ScaleMesh, count: number): Moment {
   return momentOf(times);
 }
 
-/** From the kill of a router until another holds it for faulty. It stays away. */
+/** From the moment that a host loses power until another holds its router for faulty. It stays away. */
 export function crashes(mesh: ScaleMesh, count: number): Moment {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const victim = mesh.pick(mesh.hosts.slice(1));
-    mesh.kill(victim.name);
+    mesh.crash(victim.name);
     times.push(
       ...mesh.timesUntil(mesh.hosts, (h) => h.router.core.ledger.book.get(victim.id)?.state === 'faulty', LIMIT_MS),
     );

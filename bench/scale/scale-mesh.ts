@@ -6,6 +6,8 @@ import { Meter } from './meter.js';
 
 export const ENDPOINTS_EACH = 20;
 const POLL_MS = 5;
+/** One way 1 ms and on top, exponentially distributed, 2 in the mean: 1 to 5 ms mostly. */
+const WIRES = { latencyMs: 1, jitterMs: 2 };
 
 export interface Endpoint {
   readonly host: string;
@@ -22,6 +24,7 @@ export class ScaleMesh {
 
   constructor(seed: number) {
     this.world = new World(seed);
+    this.world.wires(WIRES);
     this.meter = new Meter(() => this.world.time.now());
     this.random = seededRandom(seed ^ 0x5ca1e);
   }
@@ -71,14 +74,14 @@ export class ScaleMesh {
     this.world.detach(endpoint.host, endpoint.ip);
   }
 
-  /** Of datagrams, from now on; streams are delayed by it. */
+  /** Of datagrams and of segments, which are sent again. */
   lose(rate: number): void {
     this.world.lose(rate);
   }
 
-  /** As kill -9: its endpoints stay in force. */
-  kill(name: string): void {
-    this.world.kill(name);
+  /** The host falls silent, and no stream of its breaks; what it announced stays in force. */
+  crash(name: string): void {
+    this.world.powerOff(name);
   }
 
   pick<T>(of: readonly T[]): T {

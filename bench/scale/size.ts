@@ -10,6 +10,8 @@ import { churn, falseDeaths, heapBytes, heapPerRouter, idle } from './steady.js'
 const OUT = 'bench/out';
 const LOSS = 0.01;
 const HIGH_LOSS = 0.05;
+/** Connections that served while the mesh grew are given up after 180 to 270 s. */
+const REST_MS = 300_000;
 const MEBIBYTE = 2 ** 20;
 
 const [size, seed] = [Number(process.argv[2]), Number(process.argv[3])];
@@ -50,12 +52,12 @@ measure('join', () =>
 mesh.untilAgreed(60_000);
 mesh.logged('');
 measure('attach', () => attaches(mesh, events));
-mesh.world.run(30_000);
+mesh.world.run(REST_MS);
 figures.heapMiB = heapPerRouter(mesh, baseline) / MEBIBYTE;
 measure('idle', () => idle(mesh, 60));
 measure('churn', () => churn(mesh, size >= 1_000 ? 10 : 30));
 measure('crash', () => crashes(mesh, size >= 300 ? 3 : Math.min(5, Math.ceil(size / 10) + 1)));
 measure('partition', () => partition(mesh));
 mesh.lose(HIGH_LOSS);
-measure('deaths', () => falseDeaths(mesh, 10));
+measure('deaths', () => falseDeaths(mesh, 20));
 mesh.close();
