@@ -195,11 +195,16 @@ export class Ledger {
   #onPeer(change: RecordChange): void {
     const record = change.value === undefined ? undefined : decodePeer(change.value);
     if (typeof record === 'string') return this.#hooks.drop(`peer-record-${record}`);
-    if (change.owner === this.#self) return void (this.#own = record);
+    if (change.owner === this.#self) return this.#onOwnPeer(record);
     const state = this.book.record(change.owner, record, this.#now);
     if (state !== undefined) this.#hooks.stateChanged(change.owner, state, this.#now);
     this.#hooks.peerChanged(change.owner, record !== undefined && record.state !== 'left', this.#now);
     this.forwardPeer(change.owner);
+  }
+
+  #onOwnPeer(record: PeerRecord | undefined): void {
+    this.#own = record;
+    for (const peer of this.book.ids()) this.forwardPeer(peer); // another may be at our address now, or no longer
   }
 
   #onEdge({ owner, value }: RecordChange, peer: PeerId): void {

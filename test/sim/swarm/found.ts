@@ -90,4 +90,20 @@ export const FOUND: readonly Found[] = [
       kernels: true,
     },
   },
+  {
+    what: 'nor when it has been launched again since',
+    scenario: {
+      ...script(20_103, 621, [
+        { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+        { at: 0, kind: 'join', host: 'h3', dial: ['h1'], founds: false },
+        { at: 0, kind: 'attach', host: 'h3', id: 'e1', ip: '10.32.0.1', mac: '02:00:00:00:00:11' },
+        { at: 0, kind: 'stop', host: 'h3' },
+        { at: 234, kind: 'restart', host: 'h3', disk: 'none' },
+        { at: 406, kind: 'stop', host: 'h3' },
+        { at: 621, kind: 'restart', host: 'h3', disk: 'kept' },
+      ]),
+      kernels: true,
+      fullMesh: 3,
+    },
+  },
 ];
