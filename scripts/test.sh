@@ -35,7 +35,7 @@ fast() {
 }
 
 sim() {
-  run sim '' < <(find dist/test/sim -name '*.test.js' | sort)
+  run sim '' --test-concurrency="$(nproc)" < <(find dist/test/sim -name '*.test.js' | sort)
 }
 
 netns() {
