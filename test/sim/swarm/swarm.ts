@@ -34,11 +34,15 @@ export function swarm(options: SimOptions, worker: URL, say: (line: string) => v
       if (failed === undefined) say(`${tally.line(now() - startedAt)}\n${tally.summary()}`);
       resolve({ scenarios: tally.scenarios, failed });
     };
-    const timeUp = setTimeout(() => end(undefined), seconds * 1_000);
+    let isTimeUp = false;
+    const timeUp = setTimeout(() => {
+      isTimeUp = true;
+      if (tally.scenarios > 0) end(undefined); // else the first is waited for
+    }, seconds * 1_000);
     const done = (one: Done): void => {
       if (one.verdict.broken !== undefined) return end(one);
       tally.add(one.verdict);
-      if (tally.scenarios >= count) end(undefined);
+      if (isTimeUp || tally.scenarios >= count) end(undefined);
     };
     for (let n = 0; n < jobs; n++) workers.push(startWorker(worker, { first: seed + n, step: jobs }, done));
   });
