@@ -8,7 +8,7 @@ export interface SwimTiming {
   readonly probeTimeoutMs: number;
   /** How many peers are asked to probe for us. */
   readonly pingReqPeers: number;
-  /** How long a suspect has to refute, when enough peers agree; half as much again with 100 members, twice with 1000. */
+  /** How long a suspect has to refute, when enough peers agree; a third more with 1000 members. */
   readonly suspicionMinMs: number;
   /** The same when nobody agrees, as a multiple. */
   readonly suspicionMaxFactor: number;
@@ -36,8 +36,8 @@ export const DEFAULT_TIMING: SwimTiming = {
   pingTimeoutMs: 300,
   probeTimeoutMs: 800,
   pingReqPeers: 3,
-  suspicionMinMs: 1200,
-  suspicionMaxFactor: 3,
+  suspicionMinMs: 2400,
+  suspicionMaxFactor: 1.75,
   newsPeers: 2,
   newsIntervalMs: 200,
   disseminationFactor: 5,
