@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := check
 MAKEFLAGS += --no-print-directory
-.PHONY: setup build demo test check format lint fuzz sim sim-planted chaos bench bench-peers scale clean
+.PHONY: setup build demo test check format lint fuzz sim sim-planted chaos bench bench-peers scale scale-docs clean
 
 # What building and testing need: Debian packages and npm packages.
 setup:
@@ -61,6 +61,10 @@ bench-peers:
 # Whole meshes of 10 to 1,000 routers in virtual time, minutes each; ROUTERS=100 for one size. Writes bench/out/scale-N.json.
 scale: build
 	@node dist/bench/scale/main.js
+
+# The table and the plots of docs/scale.md out of bench/out/scale-*.json.
+scale-docs: build
+	@node dist/bench/scale/report.js
 
 # Remove what was built. node_modules stays.
 clean:

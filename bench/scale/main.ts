@@ -1,12 +1,13 @@
 // `make scale`: whole meshes in virtual time, each size in a process of its own.
 //
 //   ROUTERS=10,100   only these sizes   SEED=7   PARTS=join,attach,idle,churn,crash,partition,deaths
-// Writes bench/out/scale-N.json.
+//   ROUTERS=real     instead one real router among 1,000 peers
+// Writes bench/out/scale-N.json and scale-router.json; `make scale-docs` makes table and plots of them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { totalmem } from 'node:os';
 
-const SIZES = [10, 30, 100, 300, 1_000];
+const SIZES = [10, 30, 100, 300, 1_000, 'real'];
 /** What is left to the rest of the machine. */
 const SPARE_MIB = 4_096;
 
@@ -24,5 +25,10 @@ async function run(file: string, ...args: string[]): Promise<boolean> {
 const seed = process.env.SEED ?? '1';
 const sizes = process.env.ROUTERS?.split(',') ?? SIZES.map(String);
 const parts = process.env.PARTS;
-for (const size of sizes)
-  if (!(await run('size.js', size, seed, ...(parts === undefined ? [] : [parts])))) process.exitCode = 1;
+for (const size of sizes) {
+  const isWell =
+    size === 'real'
+      ? await run('router.js')
+      : await run('size.js', size, seed, ...(parts === undefined ? [] : [parts]));
+  if (!isWell) process.exitCode = 1;
+}
