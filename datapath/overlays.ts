@@ -19,7 +19,9 @@ import { SleeveProbes } from './paths/sleeve-probes.js';
 import { bytesOfAll, changed, NO_CHANGES, type OverlayChanges, type PeerTraffic } from './peer-traffic.js';
 import { relayReport, type RelayFacts } from './relay-report.js';
 import { RelayWays } from './relay-ways.js';
+import { SessionWants } from './session-wants.js';
 import { SleeveStart } from './sleeve-start.js';
+import { SleeveTraffic } from './sleeve-traffic.js';
 import { sleeveReport } from './sleeve-report.js';
 import { FAST_PATH, type FastPart } from './sleeve/fast-path.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
@@ -63,12 +65,8 @@ export class Overlays {
   readonly #probes: SleeveProbes;
   readonly #relays: RelayWays;
   readonly #peers = new Map<PeerId, Peer>();
-  readonly #framesSeen = new Map<PeerId, number>();
-  /** Nobody has any use for them: they get no session while their vxlan works. */
-  readonly #idle = new Set<PeerId>();
-  readonly #vxlanDown = new Set<PeerId>();
-  /** Whose session was asked for. */
-  readonly #asked = new Set<PeerId>();
+  readonly #traffic = new SleeveTraffic();
+  readonly #wants = new SessionWants();
   readonly #counters: Record<string, number> = {};
   readonly #start: SleeveStart;
   #sleeve: Sleeve | undefined;
@@ -124,7 +122,8 @@ export class Overlays {
 
   #dropPeer(peer: PeerId): void {
     const wasKnown = this.#peers.delete(peer);
-    for (const of of [this.#framesSeen, this.#vxlanDown, this.#asked]) of.delete(peer);
+    this.#traffic.forget(peer);
+    this.#wants.forget(peer);
     this.#probes.setPeer(peer, undefined);
     this.#sleeve?.dropSession(peer);
     if (wasKnown) this.#wantSession(peer, false);
@@ -162,16 +161,14 @@ export class Overlays {
   /** What the vxlan's probes found. */
   vxlanStirred(peer: PeerId, path: Path | undefined): void {
     if (path?.kind === 'down') this.#start.hurry();
-    if (path?.kind === 'down') this.#vxlanDown.add(peer);
-    else if (path?.kind === 'up') this.#vxlanDown.delete(peer);
+    if (path?.kind === 'down' || path?.kind === 'up') this.#wants.setVxlan(peer, path.kind === 'up');
     if (path !== undefined) this.#state(peer, 'vxlan', path);
     this.#heed(peer);
   }
 
   /** @see Datapath.idle */
   setIdle(peer: PeerId, isIdle: boolean): void {
-    if (isIdle) this.#idle.add(peer);
-    else this.#idle.delete(peer);
+    this.#wants.setIdle(peer, isIdle);
     this.#heed(peer);
   }
 
@@ -250,7 +247,7 @@ export class Overlays {
   #useSleeve(sleeve: Sleeve): void {
     this.#sleeve = sleeve;
     this.#hooks.started(sleeve);
-    this.#asked.clear();
+    this.#wants.again();
     for (const peer of this.#peers.keys()) {
       this.#heed(peer);
       if (this.#choice.inUse(peer) === 'relay') sleeve.carry(peer, 'relay');
@@ -259,15 +256,13 @@ export class Overlays {
     this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
-  /** Keys with everybody, but for those that are idle while their vxlan works. */
+  /** Says whether a session is wanted, if that is news. */
   #heed(peer: PeerId): void {
     if (this.#sleeve === undefined || !this.#peers.has(peer)) return;
-    const isAtRest = this.#idle.has(peer) && this.#choice.inUse(peer) === 'vxlan' && !this.#vxlanDown.has(peer);
-    if (isAtRest !== this.#asked.has(peer)) return;
-    if (!isAtRest) this.#asked.add(peer);
-    else this.#asked.delete(peer);
-    this.#wantSession(peer, !isAtRest);
-    if (!isAtRest) return;
+    const wanted = this.#wants.step(peer, this.#choice.inUse(peer) === 'vxlan');
+    if (wanted === undefined) return;
+    this.#wantSession(peer, wanted);
+    if (wanted) return;
     this.#probes.setPeer(peer, undefined);
     this.#step({ kind: 'state', peer, carrier: 'sleeve', state: this.#gone() });
   }
@@ -360,15 +355,9 @@ export class Overlays {
   }
 
   #readTraffic(): void {
-    const moving = { direct: new Array<PeerId>(), relay: new Array<PeerId>() };
-    for (const peer of this.#peers.keys()) {
-      const counted = this.#sleeve?.peerCounters(peer);
-      const frames = counted && counted.txFrames + counted.rxFrames;
-      if (frames === undefined || this.#framesSeen.get(peer) === frames) continue;
-      const isRelayed = this.#choice.inUse(peer) === 'relay';
-      if (this.#framesSeen.has(peer)) moving[isRelayed ? 'relay' : 'direct'].push(peer);
-      this.#framesSeen.set(peer, frames);
-    }
+    const sleeve = this.#sleeve;
+    if (sleeve === undefined) return;
+    const moving = this.#traffic.look(this.#peers.keys(), sleeve, (peer) => this.#choice.inUse(peer) === 'relay');
     if (moving.direct.length + moving.relay.length > 0) this.#hooks.traffic([...moving.direct, ...moving.relay]);
     if (moving.direct.length > 0) this.#probes.traffic(moving.direct);
     if (moving.relay.length > 0) this.#relays.traffic(moving.relay);
