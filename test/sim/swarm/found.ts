@@ -106,4 +106,25 @@ export const FOUND: readonly Found[] = [
       fullMesh: 3,
     },
   },
+  {
+    what: 'a host that lost power before its claim was written claims again when it has waited for the others in vain',
+    scenario: {
+      ...script(
+        100_643,
+        2_625,
+        [
+          { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+          { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+          { at: 0, kind: 'attach', host: 'h1', id: 'e5', ip: '10.32.0.141', mac: '02:00:00:00:00:03' },
+          { at: 0, kind: 'detach', host: 'h1', id: 'e5' },
+          { at: 2_625, kind: 'attach', host: 'h0', id: 'e216', ip: '10.32.0.70', mac: '02:00:00:00:00:03' },
+          { at: 2_625, kind: 'powerOff', host: 'h0' },
+          { at: 2_625, kind: 'restart', host: 'h0', disk: 'kept' },
+          { at: 2_625, kind: 'stop', host: 'h1' },
+        ],
+        true,
+      ),
+      kernels: true,
+    },
+  },
 ];
