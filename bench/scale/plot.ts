@@ -15,8 +15,8 @@ export interface Plot {
   readonly series: readonly Series[];
 }
 
-const [WIDTH, HEIGHT] = [720, 420];
-const [LEFT, RIGHT, TOP, BOTTOM] = [72, 190, 44, 56];
+const [WIDTH, HEIGHT] = [780, 420];
+const [LEFT, RIGHT, TOP, BOTTOM] = [72, 250, 44, 56];
 const COLOURS = 8;
 
 const STYLE = `
