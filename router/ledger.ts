@@ -17,6 +17,7 @@ import {
   decodeGone,
   decodeNet,
   decodePeer,
+  goneKey,
   netKey,
   parseKey,
   type GoneRecord,
@@ -148,6 +149,14 @@ export class Ledger {
   reclaim(): void {
     for (const { topic, key, outranked } of this.claims.losersOf(this.#self))
       if (outranked) this.#claim(this.local.reclaim(topic as NetworkName, key));
+  }
+
+  /** Says that all a peer has written is gone. Said again, it takes back nothing of what was said before. */
+  forget(peer: PeerId): void {
+    const held = this.claims.holderOf('core', goneKey(peer));
+    const said = held === undefined ? 'none' : decodeGone(held.value);
+    const incarnation = typeof said === 'string' ? 1 : said.incarnation;
+    this.publisher.gone(peer, Math.max(incarnation, this.incarnationOf(peer)), 'forgotten');
   }
 
   /** In which launch a peer wrote the latest that we have of it; 0 if we have nothing. */

@@ -168,7 +168,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'forgetTarget':
         return this.#emit(this.contacts.forget(ev.text));
       case 'forgetPeer':
-        return this.ledger.publisher.gone(ev.peer, Math.max(1, this.ledger.incarnationOf(ev.peer)), 'forgotten');
+        return this.ledger.forget(ev.peer);
       case 'announce':
         return this.ledger.announce(ev.endpoint, ev.fresh, this.isInMesh);
       case 'withdraw':

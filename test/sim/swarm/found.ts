@@ -127,4 +127,19 @@ export const FOUND: readonly Found[] = [
       kernels: true,
     },
   },
+  {
+    what: 'to forget a peer twice is to forget it once',
+    scenario: script(201_533, 468, [
+      { at: 0, kind: 'join', host: 'h1', dial: [], founds: false },
+      { at: 0, kind: 'join', host: 'h2', dial: ['h1'], founds: false },
+      { at: 0, kind: 'join', host: 'h3', dial: ['h2'], founds: false },
+      { at: 0, kind: 'crash', host: 'h1' },
+      { at: 0, kind: 'restart', host: 'h1', disk: 'kept' },
+      { at: 468, kind: 'crash', host: 'h1' },
+      { at: 468, kind: 'forget', host: 'h2', peer: 'h1' },
+      { at: 468, kind: 'crash', host: 'h2' },
+      { at: 468, kind: 'restart', host: 'h2', disk: 'kept' },
+      { at: 468, kind: 'forget', host: 'h2', peer: 'h1' },
+    ]),
+  },
 ];
