@@ -135,6 +135,13 @@ export class Ledger {
     return typeof record === 'string' ? undefined : record;
   }
 
+  /** Who else holds a key now, and how that peer is. */
+  holder(network: NetworkName, key: string): { readonly name: string; readonly state: PeerState } | undefined {
+    const owner = this.claims.holderOf(network, key)?.owner;
+    if (owner === undefined || owner === this.#self) return undefined;
+    return { name: this.book.name(owner), state: this.book.get(owner)?.state ?? 'suspect' };
+  }
+
   /** @see LocalEndpoints.announce. @param isOurs this router is of the mesh that the network is used in, or founded it */
   announce(endpoint: LocalEndpoint, fresh: boolean, isOurs: boolean): void {
     this.#claim(this.local.announce({ ...endpoint, ips: [...new Set(endpoint.ips)] }, fresh));

@@ -1,5 +1,5 @@
 // RouterCore: every core of the control plane wired together. Pure: what the shell runs on sockets, the simulator runs in
-// virtual time. Events in, effects out (router-events.ts); reading (snapshot, holder, network) changes nothing.
+// virtual time. Events in, effects out (router-events.ts); reading (snapshot, ledger) changes nothing.
 import { Connections, type Connection, type ConnectionFx } from './connection/connections.js';
 import { Contacts } from './contacts.js';
 import type { Core } from './core.js';
@@ -7,31 +7,23 @@ import { Exchange, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
 import { Ledger, type LedgerHooks } from './ledger.js';
 import { Neighbourhood } from './neighbourhood.js';
+import { Outbox } from './outbox.js';
+import { OwnWord, speaks } from './own-word.js';
+import { PathTimes } from './path-times.js';
 import type { PeerState } from './peer-book.js';
 import { Planes } from './planes.js';
 import { Reach } from './reach.js';
 import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
+import { Settling } from './settling.js';
 import { SwimCarrier } from './swim-carrier.js';
 import type { Member } from './swim/membership.js';
-import type { DatapathReport, ForwardingDelta, Millis, NetworkName, PeerId, SocketAddress } from './types.js';
-import type { Hello } from './wire/hello.js';
+import type { DatapathReport, Millis, PeerId } from './types.js';
 import type { GoneRecord } from './wire/records.js';
 import { FrameType } from './wire/stream.js';
 
-const SETTLE_AFTER_MS = 60_000;
-const CORE_PUSH_MS = 200; // connections come up and are measured in flocks
 /** Some 3 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
 const CHANGES_PER_TURN = 500;
-/** What we say depends on what others said, so before these all is learnt. */
-const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
-  'started',
-  'raised',
-  'forgetPeer',
-  'announce',
-  'withdraw',
-  'ending',
-]);
 
 export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly self: PeerId;
@@ -41,40 +33,34 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly contacts: Contacts;
   readonly neighbourhood: Neighbourhood;
   readonly drops = new Map<string, number>();
-  /** Since when each peer's path has been as it is. */
-  readonly pathSince = new Map<PeerId, { readonly isUp: boolean; readonly at: Millis }>();
+  readonly pathTimes = new PathTimes();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
   readonly planes: Planes;
   readonly #reach: Reach;
-  readonly #isConnected = (peer: PeerId): boolean => this.#reach.isConnected(peer);
-  #addresses: readonly SocketAddress[];
-  #incarnation: number;
-  #corePushAt = -Infinity as Millis;
-  #fx: RouterEffect[] = [];
-  #deltas: ForwardingDelta[] = [];
-  #startedAt: Millis | undefined;
+  readonly #own: OwnWord;
+  readonly #settling = new Settling(
+    () => this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0,
+  );
+  readonly #out = new Outbox();
   #catchUpAt: Millis | undefined;
-  #settled: 'no' | 'now' | 'yes' = 'no';
   #hasMet = false;
-  #isEnding = false;
 
   /** Emits nothing yet: the first `handle` returns what follows from the disk's records as well. */
   constructor(options: RouterOptions, now: Millis) {
     this.self = options.self;
     this.options = options;
-    this.#addresses = options.addresses;
-    this.#incarnation = options.incarnation;
-    this.connections = new Connections(this.self, (dialled) => this.#hello(dialled));
+    this.connections = new Connections(this.self, (dialled) => this.#own.hello(dialled));
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);
+    this.#own = new OwnWord(options, this.ledger);
     const isOnDemand = (peer: PeerId): boolean => this.neighbourhood.isOnDemand(peer);
     const { connections, ledger } = this;
-    this.#reach = new Reach({ connections, ledger, own: () => this.#addresses, isOnDemand });
+    this.#reach = new Reach({ connections, ledger, own: () => this.#own.addresses, isOnDemand });
     this.neighbourhood = new Neighbourhood(options, this.contacts.dialer, {
       ...this.#reach.facts,
       tell: (to, body) => this.#frames([{ to, type: FrameType.spare, body }]),
-      idle: (peer, isIdle) => void this.#fx.push({ kind: 'peerIdle', peer, isIdle }),
+      idle: (peer, isIdle) => this.#out.push({ kind: 'peerIdle', peer, isIdle }),
       close: (peer, at) => this.#onConnections(this.connections.drop(peer, 'both ends can do without'), at),
     });
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
@@ -86,22 +72,22 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       knows: (peer) => this.ledger.book.has(peer),
       launchOf: (peer) => this.connections.of(peer)?.hello.launch,
       send: (to, type, body) => this.#frames([{ to, type, body }]),
-      emit: (fx) => void this.#fx.push(fx),
+      emit: (fx) => this.#out.push(fx),
       drop: (reason) => this.countDrop(reason),
     });
     this.ledger.recall(options, now);
   }
 
   handle(ev: RouterEvent, now: Millis): readonly RouterEffect[] {
-    if (SPEAKS.has(ev.kind)) this.ledger.catchUp(now);
+    if (speaks(ev)) this.ledger.catchUp(now);
     this.#event(ev, now);
     if (!this.ledger.isCaughtUp) this.#catchUpAt = now;
-    if (this.#startedAt !== undefined) this.#act(now);
+    if (this.#settling.hasStarted) this.#act(now);
     return this.#effects();
   }
 
   nextDeadline(): Millis | undefined {
-    if (this.#startedAt === undefined) return undefined;
+    if (!this.#settling.hasStarted) return undefined;
     const all = [
       this.connections.nextDeadline(),
       this.contacts.nextDeadline(this.neighbourhood.rests),
@@ -110,23 +96,16 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.#exchange.nextDeadline(),
       this.ledger.publisher.nextDeadline(),
       this.ledger.book.nextDeadline(),
-      this.ledger.isCoreDirty ? this.#corePushAt : undefined,
+      this.#own.nextDeadline(),
       this.ledger.isCaughtUp ? undefined : this.#catchUpAt,
-      this.#settled === 'no' ? this.#startedAt + SETTLE_AFTER_MS : undefined,
+      this.#settling.nextDeadline(),
     ];
     return Math.min(...all.filter((at) => at !== undefined)) as Millis;
   }
 
-  /** Who else holds a key now, and how that peer is. */
-  holder(network: NetworkName, key: string): { readonly name: string; readonly state: PeerState } | undefined {
-    const owner = this.ledger.claims.holderOf(network, key)?.owner;
-    if (owner === undefined || owner === this.self) return undefined;
-    return { name: this.ledger.book.name(owner), state: this.ledger.book.get(owner)?.state ?? 'suspect' };
-  }
-
   /** In which our streams are written: that of the launch, or the one it was raised to. */
   get incarnation(): number {
-    return this.#incarnation;
+    return this.#own.incarnation;
   }
 
   /** Has it founded a mesh or met one? Until then its idea of the networks is its own. */
@@ -145,8 +124,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         this.ledger.catchUp(now, CHANGES_PER_TURN);
         return this.#onConnections(this.connections.tick(now), now);
       case 'started':
-        this.#startedAt = now;
-        return;
+        return this.#settling.started(now);
       case 'opened':
         return this.#onConnections(this.connections.opened(ev.conn, ev.remote, ev.outbound, now), now);
       case 'received':
@@ -154,19 +132,19 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'closed':
         return this.#onConnections(this.connections.closed(ev.conn, ev.reason, now), now);
       case 'dialFailed':
-        return this.#emit(this.contacts.dialFailed(ev.conn, ev.reason, ev.unresolvable, now));
+        return this.#out.pushAll(this.contacts.dialFailed(ev.conn, ev.reason, ev.unresolvable, now));
       case 'datagram':
-        return this.#emit(this.#swim.receive(ev.bytes, this.#reach, (reason) => this.countDrop(reason)));
+        return this.#out.pushAll(this.#swim.receive(ev.bytes, this.#reach, (reason) => this.countDrop(reason)));
       case 'swimSend':
-        return this.#emit(this.#swim.send(ev.to, ev.payload, this.#reach, now));
+        return this.#out.pushAll(this.#swim.send(ev.to, ev.payload, this.#reach, now));
       case 'member':
         return this.#onMember(ev.member, now);
       case 'raised':
-        return this.#onRaised(ev.incarnation);
+        return this.#own.raised(ev.incarnation);
       case 'connect':
-        return this.#emit(this.contacts.connect(ev.target, ev.request, this.#isConnected, now));
+        return this.#out.pushAll(this.contacts.connect(ev.target, ev.request, this.#reach.isConnected, now));
       case 'forgetTarget':
-        return this.#emit(this.contacts.forget(ev.text));
+        return this.#out.pushAll(this.contacts.forget(ev.text));
       case 'forgetPeer':
         return this.ledger.forget(ev.peer);
       case 'announce':
@@ -184,10 +162,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'relayFailed':
         return this.planes.request(ev, now);
       case 'addresses':
-        this.#addresses = ev.addresses;
-        return this.ledger.publisher.peer(ev.addresses, 'running');
+        return this.#own.moved(ev.addresses);
       case 'ending':
-        return this.#onEnding(ev.state);
+        return this.#own.ends(ev.state);
     }
   }
 
@@ -196,38 +173,26 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.publisher.tick(now);
     for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
-    if (this.#settled === 'no' && (this.#isAlone() || now - this.#startedAt! >= SETTLE_AFTER_MS)) this.#settle();
-    if (this.#settled === 'now' && this.ledger.isCaughtUp) this.ledger.reclaim();
+    this.#settling.tick(now);
+    if (this.#settling.isDue && this.ledger.isCaughtUp) this.ledger.reclaim();
     this.#push(now);
     this.planes.act(this.ledger.topology.version, now);
     this.neighbourhood.act(this.ledger.isCaughtUp, now);
-    this.#emit(this.contacts.dialer.tick(now, this.neighbourhood.rests));
-    this.#emit(this.contacts.tick(now));
+    this.#out.pushAll(this.contacts.dialer.tick(now, this.neighbourhood.rests));
+    this.#out.pushAll(this.contacts.tick(now));
   }
 
   #push(now: Millis): void {
     if (!this.ledger.isCaughtUp) return; // a tombstone is dropped for good only when we know whom it outranks
-    const tellsCore = this.ledger.isCoreDirty && now >= this.#corePushAt;
+    const tellsCore = this.#own.isDue(now);
     this.#frames(this.#exchange.push(this.#neighbours(), (topic) => topic !== 'core' || tellsCore));
-    if (!tellsCore) return;
-    this.ledger.isCoreDirty = false;
-    this.#corePushAt = (now + CORE_PUSH_MS) as Millis;
+    if (tellsCore) this.#own.said(now);
   }
 
-  readonly #isAlone = (): boolean =>
-    this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0;
-
-  /** `settled` comes after the deltas that it speaks of. */
   #effects(): readonly RouterEffect[] {
-    const fx = this.#fx;
-    if (this.#deltas.length > 0) fx.push({ kind: 'forward', deltas: this.#deltas });
-    if (this.#settled === 'now' && this.ledger.isCaughtUp) {
-      fx.push({ kind: 'settled' });
-      this.#settled = 'yes';
-    }
-    this.#deltas = [];
-    this.#fx = [];
-    return fx;
+    const isSettled = this.#settling.isDue && this.ledger.isCaughtUp;
+    if (isSettled) this.#settling.said();
+    return this.#out.take(isSettled);
   }
 
   #onConnections(list: readonly ConnectionFx[], now: Millis): void {
@@ -235,7 +200,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       switch (fx.kind) {
         case 'send':
         case 'close':
-          this.#fx.push(fx);
+          this.#out.push(fx);
           break;
         case 'up':
           this.#onUp(fx.connection, fx.isNew, now);
@@ -244,7 +209,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#onDown(fx.connection, fx.reason, now);
           break;
         case 'refused':
-          this.#emit(this.contacts.refused(fx.conn, fx.reason, fx.why, now));
+          this.#out.pushAll(this.contacts.refused(fx.conn, fx.reason, fx.why, now));
           break;
         case 'frame':
           this.#onFrame(fx.peer, fx.type, fx.body, now);
@@ -256,17 +221,17 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onUp(c: Connection, isNew: boolean, now: Millis): void {
-    this.#emit(this.contacts.up(c.conn, c.peer));
+    this.#out.pushAll(this.contacts.up(c.conn, c.peer));
     this.#hasMet = true;
-    if (this.ledger.book.reachedAt(c.peer, c.remote.ip, now)) this.#fx.push({ kind: 'persist', what: 'cache' });
+    if (this.ledger.book.reachedAt(c.peer, c.remote.ip, now)) this.#out.push({ kind: 'persist', what: 'cache' });
     this.ledger.topology.setSelf(this.#neighbours());
     this.ledger.publisher.connection(c.peer, true);
     this.ledger.forwardPeer(c.peer);
     this.#frames(this.#exchange.up(c.peer, now));
-    this.#fx.push({ kind: 'swimSync', peers: [c.peer] });
+    this.#out.push({ kind: 'swimSync', peers: [c.peer] });
     this.planes.up(c, now);
     this.neighbourhood.up(c.peer, now);
-    if (isNew) this.#log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
+    if (isNew) this.#out.log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {
@@ -276,7 +241,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.publisher.connection(c.peer, false);
     this.ledger.forwardPeer(c.peer);
     this.neighbourhood.down(c.peer, c.upAt, now);
-    this.#log('connection-down', { peer: c.hello.name, id: c.peer, reason });
+    this.#out.log('connection-down', { peer: c.hello.name, id: c.peer, reason });
   }
 
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
@@ -286,8 +251,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     got.drops.forEach((reason) => this.countDrop(reason));
     this.#hear(got.changes, now);
     this.#frames(got.out);
-    if (got.inStep) this.#settle();
-    if (got.aheadOf !== undefined) this.#fx.push({ kind: 'raiseIncarnation', above: got.aheadOf });
+    if (got.inStep) this.#settling.inStep();
+    if (got.aheadOf !== undefined) this.#out.push({ kind: 'raiseIncarnation', above: got.aheadOf });
   }
 
   /** Learns at once what is little, or the beginning of it; the rest follows tick by tick. */
@@ -306,9 +271,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const state = this.ledger.book.member(m.peer, m.status, now);
     if (state !== undefined) this.#onState(m.peer, state, now);
     // A stream that stands speaks for the peer: on a starved host SWIM is wrong first.
-    if (m.status !== 'faulty' || !this.#isConnected(m.peer)) return;
+    if (m.status !== 'faulty' || !this.#reach.isConnected(m.peer)) return;
     this.#onConnections(this.connections.challenge(m.peer, now), now);
-    this.#fx.push({ kind: 'swimSync', peers: [m.peer] });
+    this.#out.push({ kind: 'swimSync', peers: [m.peer] });
   }
 
   #onState(peer: PeerId, state: PeerState, now: Millis): void {
@@ -318,55 +283,36 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.ledger.forwardPeer(peer);
     // Whom we have only just heard of, nobody suspects.
     const isNew = state === 'suspect' && this.ledger.book.get(peer)?.member === undefined;
-    if (this.#startedAt === undefined || isNew) return;
-    this.#log(`peer-${state}`, { peer: this.ledger.book.name(peer), id: peer });
+    if (!this.#settling.hasStarted || isNew) return;
+    this.#out.log(`peer-${state}`, { peer: this.ledger.book.name(peer), id: peer });
   }
 
   #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {
     this.neighbourhood.gone(peer, now);
     this.#swim.forget(peer);
-    this.pathSince.delete(peer);
+    this.pathTimes.forget(peer);
     this.planes.gone(peer, why, now);
     const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
     this.#onConnections(this.connections.drop(peer, reason), now);
-    this.#fx.push({ kind: 'swimForget', peer });
-    this.#log(`peer-${why}`, { id: peer });
+    this.#out.push({ kind: 'swimForget', peer });
+    this.#out.log(`peer-${why}`, { id: peer });
   }
 
   #onReport(report: DatapathReport, now: Millis): void {
     if (report.kind !== 'path') return; // the daemon hears of endpoints and ports
     this.ledger.publisher.path(report.path, now);
+    this.pathTimes.report(report.path, now);
     const { peer, state } = report.path;
-    const isUp = state === 'up';
-    if (this.pathSince.get(peer)?.isUp !== isUp) this.pathSince.set(peer, { isUp, at: now });
-    if (state === 'down') this.#onConnections(this.connections.challenge(report.path.peer, now), now);
-  }
-
-  #onRaised(incarnation: number): void {
-    if (incarnation <= this.#incarnation) return;
-    this.#corePushAt = -Infinity as Millis; // else others have our addresses and do not know whose they are
-    this.#incarnation = incarnation;
-    this.options.store.raise(incarnation);
-    this.ledger.isCoreDirty = true;
-  }
-
-  #onEnding(state: 'stopped' | 'left'): void {
-    this.#isEnding = true;
-    this.#corePushAt = -Infinity as Millis; // the last word does not wait
-    if (state === 'left') for (const e of this.ledger.local.all()) this.ledger.withdraw(e.id);
-    if (state === 'left') this.ledger.publisher.gone(this.self, this.#incarnation, 'left');
-    this.ledger.publisher.peer(this.#addresses, state);
+    if (state === 'down') this.#onConnections(this.connections.challenge(peer, now), now);
   }
 
   #ledgerHooks(): LedgerHooks {
     return {
       emit: (fx) => {
-        // Who ends and hears that it is gone hears its own last word.
-        const isMoot = fx.kind === 'raiseIncarnation' && (this.#isEnding || fx.above < this.#incarnation);
-        if (!isMoot) this.#fx.push(fx);
+        if (!this.#own.isMoot(fx)) this.#out.push(fx);
       },
-      forward: (delta) => void this.#deltas.push(delta),
-      isConnected: (peer) => this.#isConnected(peer),
+      forward: (delta) => this.#out.forward(delta),
+      isConnected: (peer) => this.#reach.isConnected(peer),
       peerChanged: (peer, isThere, now) =>
         isThere ? this.neighbourhood.published(peer, now) : this.neighbourhood.gone(peer, now),
       stateChanged: (peer, state, now) => this.#onState(peer, state, now),
@@ -375,25 +321,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     };
   }
 
-  #hello(dialled: SocketAddress | undefined): Hello {
-    const { self: id, publicKey, name, port, launch, softwareVersion } = this.options;
-    return { id, publicKey, name, incarnation: this.#incarnation, port, launch, softwareVersion, dialled };
-  }
-
-  #settle(): void {
-    if (this.#settled === 'no' && this.#startedAt !== undefined) this.#settled = 'now';
-  }
-
   #frames(out: readonly FrameOut[]): void {
     for (const f of out) this.#onConnections(this.connections.send(f.to, f.type, f.body), 0 as Millis);
-  }
-
-  #emit(fx: readonly RouterEffect[]): void {
-    for (const one of fx) this.#fx.push(one);
-  }
-
-  #log(event: string, fields: Readonly<Record<string, string | number>>): void {
-    this.#fx.push({ kind: 'log', event, fields });
   }
 
   readonly #neighbours = (): readonly PeerId[] => this.connections.peers;

@@ -107,8 +107,8 @@ function peerView(core: RouterCore, id: PeerId, now: Millis): PeerView[] {
 }
 
 function pathMs(core: RouterCore, id: PeerId, now: Millis): number | undefined {
-  const since = core.pathSince.get(id);
-  return since && now - since.at;
+  const since = core.pathTimes.since(id);
+  return since === undefined ? undefined : now - since;
 }
 
 /** Each edge once, as its lower end sees it, or its only end. */

@@ -75,6 +75,6 @@ const taken = (router: Router, e: Announced): readonly Holding[] =>
     [e.mac as string, macKey(e.mac)] as const,
     ...e.ips.map((ip) => [cidrIp(ip) as string, ipKey(cidrIp(ip))] as const),
   ].flatMap(([what, key]) => {
-    const holder = router.core.holder(e.network, key);
+    const holder = router.core.ledger.holder(e.network, key);
     return holder === undefined ? [] : [{ what, name: holder.name, state: holder.state }];
   });
