@@ -7,9 +7,12 @@ export type PacketCounts = ReadonlyMap<number, number>;
 
 /** How long a worker's share of the time is summed up, ms. */
 const WINDOW_MS = 5;
-/** Above this share of its time a worker is busy at once; it is quiet again when it was below the other for `CALM_MS`. */
-const BUSY_SHARE = 0.5;
-const CALM_SHARE = 0.3;
+/**
+ * Above this share of its time a worker is busy at once; it is quiet again when it was below the other for `CALM_MS`. Far below
+ * one half, for two that share a processor get no more than that each.
+ */
+const BUSY_SHARE = 0.2;
+const CALM_SHARE = 0.1;
 const CALM_MS = 200;
 /** The processors' counts are looked at this often, and only when there was something to do. */
 const LOOK_MS = 100;
