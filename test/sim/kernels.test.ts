@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../support/virtual-time.js';
-import { inWorld, type World } from './world.js';
+import type { World } from './world.js';
+import { inWorld } from './world/in-world.js';
 import { portOfEndpoint } from './world/frames.js';
 
 const HOSTS = ['h0', 'h1', 'h2', 'h3'];

@@ -2,7 +2,8 @@
 // so without noise; a failure prints its seed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inWorld, World } from './world.js';
+import { World } from './world.js';
+import { inWorld } from './world/in-world.js';
 
 const SEEDS = [1, 2, 3];
 const MAC_A = '02:00:00:00:00:0a';

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { snapshotRouter } from '../../router/snapshot.js';
 import type { PathReport } from '../../router/types.js';
-import { inWorld, type World } from './world.js';
+import type { World } from './world.js';
+import { inWorld } from './world/in-world.js';
 import { seededRandom } from '../support/virtual-time.js';
+import { relaysBetween, walkRelays, wantRelay } from './world/sleeves.js';
 
 const SLEEVE = { sleeve: true };
 type Pair = readonly [string, string];
@@ -61,13 +63,13 @@ test('the ends of a line of four have a way to each other 20 ms after one of the
     const line = ['a', 'b', 'c', 'd'];
     mesh(m, line, { pairs: line.slice(1).map((name, i) => [line[i]!, name] as const) });
     assertNothingHeld(m);
-    m.wantRelay('a', 'd');
-    m.until('a way', () => m.relaysBetween('a', 'd')?.join() === 'b,c', 20, 1);
+    wantRelay(m, 'a', 'd');
+    m.until('a way', () => relaysBetween(m, 'a', 'd')?.join() === 'b,c', 20, 1);
     const relayed = m.running().map((h) => snapshotRouter(h.router.core, h.router.now).counters['relayedWays']);
     assert.deepEqual(relayed, [0, 1, 1, 0]);
     m.run(10 * 60_000);
-    assert.deepEqual(m.relaysBetween('a', 'd'), ['b', 'c']);
-    m.wantRelay('a', 'd', false);
+    assert.deepEqual(relaysBetween(m, 'a', 'd'), ['b', 'c']);
+    wantRelay(m, 'a', 'd', false);
     m.run(31_000);
     assertNothingHeld(m);
     assert.deepEqual(drops(m), []);
@@ -79,44 +81,44 @@ test('a connection that is dead and not yet known to be is not tried, and both e
     const names = ['a', 'b', 'r1', 'r2', 'r3'];
     mesh(m, names, { without: [] });
     m.only(names.flatMap((x, n) => names.slice(n + 1).flatMap((y): Pair[] => (x + y === 'ab' ? [] : [[x, y]]))));
-    m.wantRelay('a', 'b');
-    m.wantRelay('b', 'a');
-    m.until('a way', () => m.relaysBetween('a', 'b')?.length === 1, 20, 1);
+    wantRelay(m, 'a', 'b');
+    wantRelay(m, 'b', 'a');
+    m.until('a way', () => relaysBetween(m, 'a', 'b')?.length === 1, 20, 1);
     m.run(60_000);
     assert.equal(m.running().reduce((sum, h) => sum + h.router.core.planes.relaysHeld!.transits, 0), 1); // prettier-ignore
-    assert.equal(m.relaysBetween('a', 'b')?.length, 1);
+    assert.equal(relaysBetween(m, 'a', 'b')?.length, 1);
   });
 });
 
 test('a relay that is killed is replaced within 50 ms by another, and comes back without harm', () => {
   inWorld(23, (m) => {
     mesh(m, ['a', 'b', 'r1', 'r2'], { without: [['a', 'b']] });
-    m.wantRelay('a', 'b');
-    m.wantRelay('b', 'a');
+    wantRelay(m, 'a', 'b');
+    wantRelay(m, 'b', 'a');
     m.run(100);
-    const [relay] = m.relaysBetween('a', 'b')!;
+    const [relay] = relaysBetween(m, 'a', 'b')!;
     const disk = m.kill(relay!);
-    m.until('another way', () => m.relaysBetween('a', 'b') !== undefined, 50, 1);
-    assert.notDeepEqual(m.relaysBetween('a', 'b'), [relay]);
+    m.until('another way', () => relaysBetween(m, 'a', 'b') !== undefined, 50, 1);
+    assert.notDeepEqual(relaysBetween(m, 'a', 'b'), [relay]);
     m.run(1_000);
     m.start(relay!, [], { ...SLEEVE, disk, founds: false });
     m.run(120_000);
-    assert.ok(m.relaysBetween('a', 'b'));
+    assert.ok(relaysBetween(m, 'a', 'b'));
   });
 });
 
 test('the only relay is killed and launched again: the way is there soon after its connections', () => {
   inWorld(24, (m) => {
     mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
-    m.wantRelay('s1', 's2');
-    m.wantRelay('s2', 's1');
+    wantRelay(m, 's1', 's2');
+    wantRelay(m, 's2', 's1');
     m.run(100);
-    assert.deepEqual(m.relaysBetween('s1', 's2'), ['hub']);
+    assert.deepEqual(relaysBetween(m, 's1', 's2'), ['hub']);
     const disk = m.kill('hub');
     m.run(5_000);
-    assert.equal(m.walkRelays('s1', 's2'), undefined, 'the sleeve was told that there is no way');
+    assert.equal(walkRelays(m, 's1', 's2'), undefined, 'the sleeve was told that there is no way');
     m.start('hub', [], { ...SLEEVE, disk, founds: false });
-    m.until('a way', () => m.relaysBetween('s1', 's2') !== undefined, 10_000);
+    m.until('a way', () => relaysBetween(m, 's1', 's2') !== undefined, 10_000);
   });
 });
 
@@ -124,16 +126,16 @@ test('an end that is killed and comes back has a way again when it wants one, wh
   for (const victim of ['s1', 's2'])
     inWorld(25, (m) => {
       mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
-      m.wantRelay('s1', 's2');
-      m.wantRelay('s2', 's1');
+      wantRelay(m, 's1', 's2');
+      wantRelay(m, 's2', 's1');
       m.run(5_000);
       const disk = m.kill(victim);
       m.run(2_000);
       m.start(victim, ['hub'], { ...SLEEVE, disk, founds: false });
-      m.wantRelay(victim, victim === 's1' ? 's2' : 's1');
-      m.until('a way', () => m.relaysBetween('s1', 's2') !== undefined, 5_000);
+      wantRelay(m, victim, victim === 's1' ? 's2' : 's1');
+      m.until('a way', () => relaysBetween(m, 's1', 's2') !== undefined, 5_000);
       m.run(100_000);
-      assert.ok(m.relaysBetween('s1', 's2'));
+      assert.ok(relaysBetween(m, 's1', 's2'));
       assert.equal(m.host('hub').router.core.planes.relaysHeld!.transits, 1);
     });
 });
@@ -145,8 +147,8 @@ test('a router without a sleeve is no relay, and another takes its place at once
       for (const name of ['b', 'r1']) m.start(name, ['a'], SLEEVE);
       m.start('r2', ['a']);
       m.run(10_000);
-      m.wantRelay('a', 'b');
-      m.until('a way', () => m.relaysBetween('a', 'b')?.join() === 'r1', 50, 1);
+      wantRelay(m, 'a', 'b');
+      m.until('a way', () => relaysBetween(m, 'a', 'b')?.join() === 'r1', 50, 1);
     });
 });
 
@@ -156,20 +158,20 @@ test('connections that data does not go over are no part of a way while there is
     mesh(m, names, { without: [] });
     for (const [x, y] of [['a', 'gate-a'], ['gate-a', 'gate-b'], ['gate-b', 'b']] as const) carry(m, x, y, 'vxlan'); // prettier-ignore
     m.run(2_000);
-    m.wantRelay('a', 'b');
-    m.until('a way', () => m.relaysBetween('a', 'b')?.join() === 'gate-a,gate-b', 50, 1);
+    wantRelay(m, 'a', 'b');
+    m.until('a way', () => relaysBetween(m, 'a', 'b')?.join() === 'gate-a,gate-b', 50, 1);
     carry(m, 'a', 'gate-b', 'sleeve');
     carry(m, 'a', 'gate-a', 'relay');
     m.run(2_000);
     m.host('a').router.dispatch({ kind: 'relayFailed', peer: m.host('b').id, via: m.host('gate-a').id });
-    m.until('another way', () => m.relaysBetween('a', 'b')?.join() === 'gate-b', 50, 1);
+    m.until('another way', () => relaysBetween(m, 'a', 'b')?.join() === 'gate-b', 50, 1);
   });
 });
 
 test('a peer that leaves takes its ways along', () => {
   inWorld(30, (m) => {
     mesh(m, ['hub', 's1', 's2'], { pairs: [['hub', 's1'], ['hub', 's2']] }); // prettier-ignore
-    m.wantRelay('s1', 's2');
+    wantRelay(m, 's1', 's2');
     m.run(5_000);
     m.host('s2').router.dispatch({ kind: 'ending', state: 'left' });
     m.run(2_000);
@@ -186,18 +188,18 @@ test('in meshes that are cut and heal at random no way leads astray, and all tha
       const ring = names.map((x, n): Pair => [x, names[(n + 1) % names.length]!]);
       mesh(m, names, { without: [] });
       const wanted = all.filter(() => random() < 0.3);
-      for (const [x, y] of wanted) m.wantRelay(x, y);
+      for (const [x, y] of wanted) wantRelay(m, x, y);
       for (let round = 0; round < 8; round++) {
         m.only(all.filter(() => random() < 0.35));
         for (let s = 0; s < 10; s++) {
           m.run(1_000);
-          for (const [x, y] of all) m.relaysBetween(x, y); // throws when a way leads to somebody else, or in a circle
+          for (const [x, y] of all) relaysBetween(m, x, y); // throws when a way leads to somebody else, or in a circle
         }
       }
       m.only(ring);
       m.run(120_000);
-      for (const [x, y] of wanted) assert.ok(m.relaysBetween(x, y), `${x} has no way to ${y}`);
-      for (const [x, y] of wanted) m.wantRelay(x, y, false);
+      for (const [x, y] of wanted) assert.ok(relaysBetween(m, x, y), `${x} has no way to ${y}`);
+      for (const [x, y] of wanted) wantRelay(m, x, y, false);
       m.run(125_000);
       assertNothingHeld(m);
     });

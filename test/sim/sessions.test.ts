@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Session } from '../../router/session/side.js';
-import type { World } from './world.js';
-import { inWorld, type WorldHost } from './world.js';
+import type { World, WorldHost } from './world.js';
+import { inWorld } from './world/in-world.js';
+import { wantSession } from './world/sleeves.js';
 
 const SLEEVE = { sleeve: true };
 
@@ -31,7 +32,7 @@ test('two routers have a session within 50 ms of wanting one, and none before', 
     mesh.start('b', ['a'], SLEEVE);
     mesh.run(5_000);
     assert.equal(mesh.host('a').sessions.length, 0);
-    mesh.wantSession('a', 'b');
+    wantSession(mesh, 'a', 'b');
     mesh.until('a session', () => isCrossed(mesh, 'a', 'b'), 50, 1);
     assert.deepEqual([...drops(mesh.host('a')), ...drops(mesh.host('b'))], []);
   });
@@ -41,7 +42,7 @@ test('sessions wanted before the routers have met are there when they do', () =>
   inWorld(2, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', [], { ...SLEEVE, founds: false });
-    mesh.wantSession('a', 'b');
+    wantSession(mesh, 'a', 'b');
     mesh.run(20_000);
     mesh.connect('b', 'a');
     mesh.until('a session', () => isCrossed(mesh, 'a', 'b'), 1_000);
@@ -54,12 +55,12 @@ test('a router that was killed and comes back has a session again when it wants 
       const other = victim === 'a' ? 'b' : 'a';
       mesh.start('a', [], SLEEVE);
       mesh.start('b', ['a'], SLEEVE);
-      mesh.wantSession('a', 'b');
+      wantSession(mesh, 'a', 'b');
       mesh.run(5_000);
       const disk = mesh.kill(victim);
       mesh.run(10_000);
       mesh.start(victim, [other], { ...SLEEVE, disk, founds: false });
-      mesh.wantSession('a', 'b');
+      wantSession(mesh, 'a', 'b');
       mesh.until('a new session', () => isCrossed(mesh, 'a', 'b'), 3_000);
     });
 });
@@ -74,7 +75,7 @@ test('spokes that cannot reach each other agree through the hub, which reads not
       ['hub', 's2'],
     ]);
     mesh.run(5_000);
-    mesh.wantSession('s1', 's2');
+    wantSession(mesh, 's1', 's2');
     mesh.until('a session', () => isCrossed(mesh, 's1', 's2'), 50, 1);
     assert.equal(mesh.host('hub').sessions.length, 0);
     mesh.run(10 * 60_000);
@@ -91,7 +92,7 @@ test('at the ends of a line of five hosts a session comes through three relays',
     for (const [i, name] of line.entries()) mesh.start(name, i === 0 ? [] : [line[i - 1]!], SLEEVE);
     mesh.only(line.slice(1).map((name, i) => [line[i]!, name] as const));
     mesh.run(10_000);
-    mesh.wantSession('a', 'e');
+    wantSession(mesh, 'a', 'e');
     mesh.until('a session', () => isCrossed(mesh, 'a', 'e'), 100, 1);
   });
 });
@@ -100,7 +101,7 @@ test('a session outlives the loss of every way to the peer, and is renewed when 
   inWorld(6, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a'], SLEEVE);
-    mesh.wantSession('a', 'b');
+    wantSession(mesh, 'a', 'b');
     mesh.run(5_000);
     mesh.partition(['a'], ['b']);
     mesh.run(5 * 60_000);
@@ -120,7 +121,7 @@ test('a peer that leaves loses its session everywhere', () => {
   inWorld(7, (mesh) => {
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a'], SLEEVE);
-    mesh.wantSession('a', 'b');
+    wantSession(mesh, 'a', 'b');
     mesh.run(5_000);
     mesh.host('b').router.dispatch({ kind: 'ending', state: 'left' });
     mesh.run(2_000);
@@ -133,7 +134,7 @@ test('who has no sleeve makes no session, and the other asks ever more seldom', 
     mesh.start('a', [], SLEEVE);
     mesh.start('b', ['a']);
     mesh.run(2_000);
-    mesh.wantSession('a', 'b');
+    wantSession(mesh, 'a', 'b');
     mesh.run(120_000);
     assert.equal(mesh.host('a').sessions.length + mesh.host('b').sessions.length, 0);
     const asked = mesh.host('b').router.core.drops.get('session-unwanted')!;

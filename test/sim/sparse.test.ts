@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Neighbours } from '../../router/connection/neighbours.js';
-import { inWorld, type World } from './world.js';
+import type { World } from './world.js';
+import { inWorld } from './world/in-world.js';
 
 const FULL_MESH = 16;
 const options = { fullMesh: FULL_MESH };

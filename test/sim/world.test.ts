@@ -1,7 +1,8 @@
 // What a world's network, processes and disks do to the routers in it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inWorld, type World } from './world.js';
+import type { World } from './world.js';
+import { inWorld } from './world/in-world.js';
 
 const MAC = '02:00:00:00:00:0a';
 const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i}`);

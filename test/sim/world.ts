@@ -11,13 +11,14 @@
 import type { Target } from '../../router/connection/dialer.js';
 import type { EndpointId, Ip, Mac, PeerId } from '../../router/types.js';
 import { FakeUnderlay } from '../support/fake-underlay.js';
-import { walk, type Fate } from '../support/relay-lab.js';
 import { seededRandom, VirtualTime } from '../support/virtual-time.js';
 import type { LinkSpec } from './network/link.js';
 import { Links } from './network/links.js';
+import type { Restart } from './world/disk.js';
+import { disturb, type Disturbance } from './world/disturb.js';
 import { broadcast, unicast, type FrameFate } from './world/frames.js';
 import { WorldHost, type Ground, type HostOptions } from './world/host.js';
-import type { KernelFaults } from './world/kernel-loop.js';
+import { USUAL_FAULTS, type KernelFaults } from './world/kernel-loop.js';
 import { Machines } from './world/machines.js';
 import { NETWORK } from './world/table.js';
 import { Trace } from './world/trace.js';
@@ -34,13 +35,9 @@ export interface WorldOptions {
   readonly trace?: 'hash' | 'lines';
 }
 
-/** What a router finds on its disk: what it wrote; an earlier state of it, as from a backup; or a new, empty one. */
-export type DiskState = 'kept' | 'old' | 'none';
-
 /** As `Router.stop` has it, and a little more: then the process has ended. */
 const LAST_WORDS_MS = 151;
 const PORT = 6783;
-const KERNEL_FAULTS: KernelFaults = { refuses: 0.02, losesNews: 0.05 };
 
 export class World {
   readonly time: VirtualTime;
@@ -68,7 +65,7 @@ export class World {
     this.trace = options.trace && new Trace(now, options.trace === 'lines');
     const { time, underlay, trace } = this;
     const nameOf = (id: PeerId): string => this.nameOf(id);
-    const kernelFaults = options.kernels === true ? KERNEL_FAULTS : (options.kernels ?? { refuses: 0, losesNews: 0 });
+    const kernelFaults = options.kernels === true ? USUAL_FAULTS : (options.kernels ?? { refuses: 0, losesNews: 0 });
     const chance = seededRandom(seed ^ 0x6b65726e);
     this.#ground = { time, underlay, trace, nameOf, random: Math.random, chance, kernelFaults };
     this.#machines = new Machines(time, {
@@ -103,7 +100,7 @@ export class World {
    * As its service manager does after a crash or a stop: with what is on its disk, the endpoints included, and dialling whom
    * it dialled. A router without a disk is another peer, and knows nobody but `dial`. One that runs is killed first.
    */
-  restart(name: string, { disk = 'kept', dial = [] as readonly string[] } = {}): WorldHost {
+  restart(name: string, { disk = 'kept', dial = [] }: Restart = {}): WorldHost {
     if (!this.#ended.has(name)) this.kill(name);
     const { machine, options } = this.host(name);
     if (disk === 'old') machine.disk.turnBack();
@@ -208,15 +205,12 @@ export class World {
 
   /** Only these sides reach one another; a host in none reaches nobody. */
   partition(...sides: readonly (readonly string[])[]): void {
-    const sideOf = new Map(sides.flatMap((names, side) => names.map((n) => [this.#machines.at(n).ip, side] as const)));
-    this.links.setReach((a, b) => sideOf.get(a) !== undefined && sideOf.get(a) === sideOf.get(b));
+    this.links.partition(sides.map((names) => names.map((name) => this.#machines.at(name).ip)));
   }
 
   /** Only these pairs reach one another. */
   only(pairs: readonly (readonly [string, string])[]): void {
-    const ips = pairs.map(([a, b]) => [this.#machines.at(a).ip, this.#machines.at(b).ip] as const);
-    const open = new Set(ips.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]));
-    this.links.setReach((a, b) => open.has(`${a} ${b}`));
+    this.links.only(pairs.map(([a, b]) => [this.#machines.at(a).ip, this.#machines.at(b).ip]));
   }
 
   /** All reach all, and every link is as `wires` says. */
@@ -248,44 +242,9 @@ export class World {
     this.host(name).process.jump(ms);
   }
 
-  /** Another tool meddles with the host's kernel: rows are flushed, a link deleted or taken down, or all that goes unseen. */
-  disturb(name: string, how: 'flush' | 'deleteVxlan' | 'deleteBridge' | 'bridgeDown' | 'unseenFlush'): void {
-    const { kernel } = this.#machines.bridged(name);
-    const flush = (): void => ['mv-mesh', 'mb-mesh'].forEach((link) => kernel.pokeFlush(link));
-    if (how === 'flush') flush();
-    else if (how === 'unseenFlush') kernel.pokeUnseen(flush);
-    else if (how === 'bridgeDown') kernel.pokeUp('mb-mesh', false);
-    else kernel.pokeLinkDel(how === 'deleteVxlan' ? 'mv-mesh' : 'mb-mesh');
-  }
-
-  // Sleeves.
-
-  /** Both sleeves have a use for a session with the other, or no longer. */
-  wantSession(a: string, b: string, wanted = true): void {
-    for (const [from, to] of [
-      [a, b],
-      [b, a],
-    ] as const)
-      this.host(from).router.dispatch({ kind: 'sessionWanted', peer: this.host(to).id, wanted });
-  }
-
-  wantRelay(from: string, to: string, wanted = true): void {
-    this.host(from).router.dispatch({ kind: 'relayWanted', peer: this.host(to).id, wanted });
-  }
-
-  /** What becomes of a datagram from the one to the other over relays that run; undefined: there is no way. */
-  walkRelays(from: string, to: string): Fate | undefined {
-    const tables = new Map(this.running().map((h) => [h.id, h.relays]));
-    return walk(tables, this.host(from).id, this.host(to).id);
-  }
-
-  /** The relays between two that have a way to each other, by the same relays there and back. */
-  relaysBetween(a: string, b: string): readonly string[] | undefined {
-    const [there, back] = [this.walkRelays(a, b), this.walkRelays(b, a)];
-    if (there?.kind !== 'arrived' || back?.kind !== 'arrived') return undefined;
-    if (there.at !== this.host(b).id || back.at !== this.host(a).id) throw new Error('a way leads to somebody else');
-    const names = there.relays.map((id) => this.nameOf(id));
-    return [...back.relays].reverse().join() === there.relays.join() ? names : undefined;
+  /** Another tool meddles with the host's kernel. */
+  disturb(name: string, how: Disturbance): void {
+    disturb(this.#machines.bridged(name).kernel, how);
   }
 
   // Looking.
@@ -379,15 +338,3 @@ export class World {
 }
 
 const targetOf = (host: string): Target => ({ text: host, host, port: PORT });
-
-/** Runs a scenario in a world of its own. @throws Error that names the seed */
-export function inWorld(seed: number, run: (world: World) => void, options: WorldOptions = {}): void {
-  const world = new World(seed, options);
-  try {
-    run(world);
-  } catch (e) {
-    throw new Error(`seed ${seed}: ${(e as Error).message}`, { cause: e });
-  } finally {
-    world.close();
-  }
-}

@@ -49,6 +49,18 @@ export class Links implements Wire {
     this.#reaches = reaches;
   }
 
+  /** Only these sides reach one another; who is in none reaches nobody. */
+  partition(sides: readonly (readonly Ip[])[]): void {
+    const sideOf = new Map(sides.flatMap((ips, side) => ips.map((ip) => [ip, side] as const)));
+    this.setReach((a, b) => sideOf.get(a) !== undefined && sideOf.get(a) === sideOf.get(b));
+  }
+
+  /** Only these pairs reach one another. */
+  only(pairs: readonly (readonly [Ip, Ip])[]): void {
+    const open = new Set(pairs.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]));
+    this.setReach((a, b) => open.has(`${a} ${b}`));
+  }
+
   reaches(from: Ip, to: Ip): boolean {
     if (this.#dark.has(from) || this.#dark.has(to)) return false;
     return this.#reaches(from, to) && !this.#of(from, to).spec.cut;

@@ -1,7 +1,7 @@
 // What happens to a mesh, as plain JSON that a person can read, shorten and run again.
 
 import type { LinkSpec } from '../network/link.js';
-import type { World } from '../world.js';
+import type { Disturbance } from '../world/disturb.js';
 
 export type HostName = string;
 
@@ -36,9 +36,6 @@ export type Action =
 
 /** One member of the union for each kind. */
 type Each<K extends string, Fields> = K extends string ? { readonly kind: K } & Fields : never;
-
-/** @see World.disturb */
-export type Disturbance = Parameters<World['disturb']>[1];
 
 /** `old`: set back to a backup, or by some writes; `none`: another one, so it is another peer; `uncached`: no record cache. */
 export type Disk = 'kept' | 'old' | 'none' | 'uncached';

@@ -1,6 +1,7 @@
 // An eventful minute of eight routers, in which every part of a world is used: what a test of repeatability runs.
 import { seededRandom } from '../../support/virtual-time.js';
 import { World } from '../world.js';
+import { wantRelay, wantSession } from './sleeves.js';
 
 const HOSTS = ['h0', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'h7'];
 const BAD = { loss: 0.05, latencyMs: 0.4, jitterMs: 8, duplicates: 0.02, corrupts: 0.01, bitsPerS: 2e6, mtu: 1_500 };
@@ -26,8 +27,8 @@ function live(world: World, random: () => number): void {
   world.wires(BAD);
   world.run(10_000);
   for (const [n, name] of HOSTS.entries()) world.attach(name, `10.32.0.${n}`, `02:00:00:00:00:0${n}`, `e${n}`);
-  world.wantSession('h0', 'h2');
-  world.wantRelay('h0', 'h4');
+  wantSession(world, 'h0', 'h2');
+  wantRelay(world, 'h0', 'h4');
   const steps: (() => void)[] = [
     () => world.wire(pick(), pick(), { cut: true }),
     () => world.partition(HOSTS.slice(0, 3), HOSTS.slice(3)),

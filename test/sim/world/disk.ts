@@ -4,6 +4,16 @@ import type { LocalEndpoint } from '../../../router/local-endpoints.js';
 import type { Remotes } from '../../../router/peer-book.js';
 import type { PeerId } from '../../../router/types.js';
 
+/** What a router finds on its disk: what it wrote; an earlier state of it, as from a backup; or a new, empty one. */
+export type DiskState = 'kept' | 'old' | 'none';
+
+/** How a router is launched again. */
+export interface Restart {
+  readonly disk?: DiskState;
+  /** Whom it dials, besides those it dialled before. */
+  readonly dial?: readonly string[];
+}
+
 /** As `cli/daemon/persistence.ts` waits before it writes, ms. */
 const SOON_MS = { cache: 1_500, targets: 250 };
 const WRITE_MS = 5;

@@ -30,6 +30,8 @@ export interface KernelFaults {
   readonly losesNews: number;
 }
 
+export const USUAL_FAULTS: KernelFaults = { refuses: 0.02, losesNews: 0.05 };
+
 export class KernelLoop {
   readonly want: Want;
   readonly #self: PeerId;

@@ -2,6 +2,7 @@
 import type { PeerId } from '../../../../router/types.js';
 import { follow } from '../../../support/relay-lab.js';
 import type { WorldHost } from '../../world.js';
+import { walkRelays } from '../../world/sleeves.js';
 import type { Life } from '../life.js';
 import type { HostName } from '../scenario.js';
 import { firstOf, type Invariant } from './invariant.js';
@@ -55,7 +56,7 @@ export const relaysArrive: Invariant = {
   broken: (life) =>
     firstOf(life.wants.values(), ({ kind, host, to, wanted }) => {
       if (kind !== 'relay' || !wanted || !isThere(life, host, to) || life.running().length < 3) return undefined;
-      const fate = life.world.walkRelays(host, to);
+      const fate = walkRelays(life.world, host, to);
       return fate?.kind === 'arrived' ? undefined : `${host} has no way through others to ${to}`;
     }),
 };
