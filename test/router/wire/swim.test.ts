@@ -44,6 +44,7 @@ const GOLDEN: readonly (readonly [hex: string, messages: readonly SwimMessage[]]
     ],
   ],
   [`01 0e ${B} 02 000000000003`, [{ kind: 'update', claim: { peer: B, status: 'faulty', incarnation: 3 } }]],
+  [`01 0e ${B} 02 000000100000`, [{ kind: 'update', claim: { peer: B, status: 'faulty', incarnation: 2 ** 20 } }]],
   [`01 0e ${B} 03 000000000003`, [{ kind: 'update', claim: { peer: B, status: 'left', incarnation: 3 } }]],
 ];
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
@@ -103,6 +104,7 @@ test('each kind of nonsense has its reason', () => {
     ['unknown-type', bytes('01 00 0100 0300 00 0000')], // a compound in a compound
     ['malformed', bytes(`01 0e ${A} 04 000000000001`)],
     ['malformed', bytes(`01 0e ${A} 00 800000000001`)],
+    ['malformed', bytes(`01 0e ${A} 00 000000100001`)], // streams could not be written above it
     ['malformed', bytes(`01 0e ${A} 01 000000000001`)], // a suspicion without an accuser
     ['malformed', bytes(`01 0e ${A} 00 000000000001 ${B}`)],
   ];
