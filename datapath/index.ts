@@ -5,7 +5,7 @@ import { systemClock } from './clock.js';
 import { LinuxDatapath, writeSysctl, type DatapathDeps } from './linux-datapath.js';
 import { createLinuxKernel } from './netlink/linux-kernel.js';
 import type { Ip } from '../router/types.js';
-import { sleevePort } from './overlays.js';
+import { sleevePort } from './sleeve-status.js';
 import { createPaths } from './paths/create-paths.js';
 import { createSleeve, type SleeveOptions } from './sleeve/sleeve.js';
 import { closeFd, openNetns } from './syscalls.js';

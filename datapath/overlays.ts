@@ -1,14 +1,6 @@
 // The shell of the choice among overlays: what probing knows of each path goes into `OverlayChoice`, and what that decides
 // goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
-import type {
-  PathReport,
-  PeerForward,
-  PeerId,
-  RelayRule,
-  RelayWay,
-  SessionKeys,
-  SocketAddress,
-} from '../router/types.js';
+import type { PathReport, PeerForward, PeerId, RelayRule, RelayWay, SessionKeys } from '../router/types.js';
 import type { Clock } from './clock.js';
 import type { Capability, DatapathConfig } from './datapath.js';
 import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
@@ -23,8 +15,10 @@ import { SessionWants } from './session-wants.js';
 import { SleeveStart } from './sleeve-start.js';
 import { SleeveTraffic } from './sleeve-traffic.js';
 import { sleeveReport } from './sleeve-report.js';
-import { FAST_PATH, type FastPart } from './sleeve/fast-path.js';
+import { sleeveAddress, sleeveCapabilities, sleeveCounters, sleevePort } from './sleeve-status.js';
+import type { FastPart } from './sleeve/fast-path.js';
 import type { Sleeve, SleeveEvent } from './sleeve/sleeve.js';
+import { Timers } from './timers.js';
 
 export interface OverlaysDeps {
   /** Starts a sleeve. @throws SyscallError */
@@ -74,14 +68,13 @@ export class Overlays {
   readonly #missing = new Set<FastPart>();
   #hasVxlan = true;
   #ceiling = DEFAULT_CEILING;
-  /** Each calls its timer off. */
-  readonly #timers = new Map<'choice' | 'traffic', () => void>();
-  #isStopped = false;
+  readonly #timers: Timers<'choice' | 'traffic'>;
 
   constructor(config: DatapathConfig, deps: OverlaysDeps, hooks: OverlaysHooks) {
     this.#config = config;
     this.#deps = deps;
     this.#hooks = hooks;
+    this.#timers = new Timers(deps.clock);
     this.#probes = new SleeveProbes(config.self, this.#ceiling, deps.clock, {
       probe: (peer, bytes, token) => this.#sleeve?.probe(peer, 'direct', bytes, token),
       stirred: (peer) => this.#sleeveStirred(peer),
@@ -188,17 +181,9 @@ export class Overlays {
     const forced = this.#config.overlay === 'sleeve';
     const { name, way } = known;
     if (carrier === 'relay' || way === undefined) return this.#describeRelay(known, counted, vxlan);
-    const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced };
-    return sleeveReport(
-      {
-        ...facts,
-        hasSession: known.session !== undefined,
-        counted,
-        ceiling: this.#ceiling,
-        refusal: this.#start.refusal,
-      },
-      vxlan,
-    );
+    const facts = { name, way, to: sleeveAddress(way), path: this.#probes.path(vxlan.peer), forced, counted };
+    const more = { hasSession: known.session !== undefined, ceiling: this.#ceiling, refusal: this.#start.refusal };
+    return sleeveReport({ ...facts, ...more }, vxlan);
   }
 
   /** @param vxlan what the kernel counted */
@@ -216,29 +201,16 @@ export class Overlays {
   }
 
   capabilities(): readonly Capability[] {
-    const { refusal } = this.#start;
-    if (refusal === undefined)
-      return [...this.#missing].map((part) => ({ name: 'sleeve', ok: false, ...FAST_PATH[part] }));
-    const remedy = refusal.includes('EADDRINUSE') ? `ss -lunp | grep ${sleevePort(this.#config.vxlanPort)}` : '';
-    return [{ name: 'sleeve', ok: false, reason: refusal, remedy }];
+    return sleeveCapabilities(this.#start.refusal, this.#missing, sleevePort(this.#config.vxlanPort));
   }
 
   counters(): Readonly<Record<string, number>> {
-    const counted = this.#sleeve?.counters();
-    const named: Record<string, number> = { ...this.#counters };
-    for (const [direction, totals] of [
-      ['tx', counted?.tx ?? {}],
-      ['rx', counted?.rx ?? {}],
-    ] as const)
-      for (const [name, n] of Object.entries(totals)) if (n > 0) named[`sleeve-${direction}-${name}`] = n;
-    if (counted !== undefined && counted.bufferDrops > 0) named['sleeve-rx-socket-buffer'] = counted.bufferDrops;
-    return named;
+    return { ...this.#counters, ...(this.#sleeve && sleeveCounters(this.#sleeve.counters())) };
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
     this.#start.stop();
-    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.stop();
     this.#probes.stop();
     this.#relays.stop();
     await this.#sleeve?.close();
@@ -253,7 +225,7 @@ export class Overlays {
       if (this.#choice.inUse(peer) === 'relay') sleeve.carry(peer, 'relay');
     }
     this.#relays.start(sleeve);
-    this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
+    this.#timers.after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
   /** Says whether a session is wanted, if that is news. */
@@ -361,26 +333,19 @@ export class Overlays {
     if (moving.direct.length + moving.relay.length > 0) this.#hooks.traffic([...moving.direct, ...moving.relay]);
     if (moving.direct.length > 0) this.#probes.traffic(moving.direct);
     if (moving.relay.length > 0) this.#relays.traffic(moving.relay);
-    this.#after('traffic', TRAFFIC_MS, () => this.#readTraffic());
+    this.#timers.after('traffic', TRAFFIC_MS, () => this.#readTraffic());
   }
 
   #arm(): void {
-    this.#timers.get('choice')?.();
+    this.#timers.cancel('choice');
     const at = this.#choice.nextDeadline();
     if (at === undefined) return;
-    this.#after('choice', Math.max(0, Math.ceil(at - this.#deps.clock.now())), () => this.#step({ kind: 'tick' }));
-  }
-
-  #after(timer: 'choice' | 'traffic', ms: number, run: () => void): void {
-    if (!this.#isStopped) this.#timers.set(timer, this.#deps.clock.after(ms, run));
+    this.#timers.after('choice', Math.max(0, Math.ceil(at - this.#deps.clock.now())), () =>
+      this.#step({ kind: 'tick' }),
+    );
   }
 
   #name(peer: PeerId): string {
     return this.#peers.get(peer)?.name ?? peer.slice(0, 8);
   }
 }
-
-/** A peer's sleeve listens on the port below its vxlan's (docs/protocol.md). */
-export const sleevePort = (vxlanPort: number): number => vxlanPort - 1;
-
-const sleeveAddress = ({ vtep }: Way): SocketAddress => ({ ip: vtep.ip, port: sleevePort(vtep.port) });
