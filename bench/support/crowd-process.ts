@@ -1,6 +1,6 @@
 // Very many idle peers as one process in a host's namespace, each with an address and an endpoint of its own; their probe devices
 // are one, which echoes for all.
-//   crowd-process.js DIR PEER ADDRESS...     PEER: the address that they all connect to
+//   crowd-process.js PEER ADDRESS...     PEER: the address that they all connect to
 import { linkIndexOf, openPacketSocket, packetReceive, packetSend, pollReadable } from '../../datapath/syscalls.js';
 import {
   decodeProbe,
@@ -10,33 +10,16 @@ import {
   probeMac,
 } from '../../datapath/paths/probe/frame.js';
 import { macFromBytes } from '../../router/address.js';
-import { Sockets } from '../../router/index.js';
-import type { NetworkSink } from '../../router/runtime/network.js';
-import type { SocketsOptions } from '../../router/runtime/sockets.js';
-import type { EndpointId, Ip, Mac, PeerId } from '../../router/types.js';
-import { bareRouter, NETWORK, PORT } from './bare-router.js';
-import { manyIp, manyMac } from './many.js';
+import type { Ip, Mac, PeerId } from '../../router/types.js';
+import { IdlePeer } from './idle-peer.js';
 
 /** As the host's owner has made it: VNI and port of the probes, and everything to PEER. */
 const DEVICE = 'crowd-vxp';
-const BETWEEN_STARTS_MS = 30;
 
-/** They are connected to PEER alone: what they would say to one another is not what is measured. */
-class FewSockets extends Sockets {
-  readonly #sink: NetworkSink;
+/** Each is news for all that came before it. */
+const BETWEEN_MS = 100;
 
-  constructor(options: SocketsOptions) {
-    super(options);
-    this.#sink = options.sink;
-  }
-
-  override dial(conn: number, host: string, port: number, timeoutMs: number): void {
-    if (host === peer) return super.dial(conn, host, port, timeoutMs);
-    setTimeout(() => this.#sink({ kind: 'dialFailed', conn, reason: 'timeout', sentence: 'not dialled' }), timeoutMs);
-  }
-}
-
-const [dir, peer, ...addresses] = process.argv.slice(2) as [string, string, ...Ip[]];
+const [peer, ...addresses] = process.argv.slice(2) as [string, ...Ip[]];
 const byMac = new Map<Mac, PeerId>();
 
 function echo(): void {
@@ -52,19 +35,10 @@ function echo(): void {
   });
 }
 
-async function main(): Promise<void> {
-  echo();
-  for (const [n, host] of addresses.entries()) {
-    const own = await bareRouter(`p${n}`, `${dir}/${n}`, PORT, (sink) => new FewSockets({ port: PORT, host, sink }));
-    byMac.set(probeMac(own.router.core.self), own.router.core.self);
-    own.router.dispatch({
-      kind: 'announce',
-      fresh: true,
-      endpoint: { id: `e${n}` as EndpointId, network: NETWORK, mac: manyMac(n), ips: [manyIp(n)] },
-    });
-    own.start(peer);
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN_STARTS_MS));
-  }
+echo();
+for (const [n, ip] of addresses.entries()) {
+  const one = new IdlePeer(n, ip);
+  byMac.set(probeMac(one.id), one.id);
+  await one.start(peer);
+  await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
 }
-
-await main();

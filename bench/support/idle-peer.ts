@@ -1,0 +1,105 @@
+// A peer that has nothing to do, for a process that plays very many: it holds a connection, says once what it is, and answers to
+// SWIM. It learns nothing and asks for nothing, so it costs next to nothing.
+import { randomBytes } from 'node:crypto';
+import { openStore } from '../../router/open-store.js';
+import { Connections, type ConnectionFx } from '../../router/connection/connections.js';
+import type { NetworkEvent } from '../../router/runtime/network.js';
+import { Sockets } from '../../router/runtime/sockets.js';
+import type { Ip, Millis, PeerId } from '../../router/types.js';
+import { decodeDatagram, encodeDatagram, MAX_HOPS } from '../../router/wire/datagram.js';
+import { peerIdOf } from '../../router/wire/peer-id.js';
+import {
+  connKey,
+  encodeConn,
+  encodeIp,
+  encodeMac,
+  encodePeer,
+  ipKey,
+  macKey,
+  PEER_KEY,
+} from '../../router/wire/records.js';
+import { FrameType } from '../../router/wire/stream.js';
+import { decodeSwim, encodeSwim, type SwimMessage } from '../../router/wire/swim.js';
+import { NETWORK, PORT } from './bare-router.js';
+import { manyIp, manyMac } from './many.js';
+
+const TICK_MS = 1_000;
+
+export class IdlePeer {
+  readonly id: PeerId;
+  readonly #n: number;
+  readonly #ip: Ip;
+  readonly #sockets: Sockets;
+  readonly #connections: Connections;
+
+  /** @param n names it and its one endpoint. @param ip it listens there alone */
+  constructor(n: number, ip: Ip) {
+    const publicKey = randomBytes(32);
+    this.id = peerIdOf(publicKey);
+    this.#n = n;
+    this.#ip = ip;
+    this.#sockets = new Sockets({ port: PORT, host: ip, sink: (ev) => this.#onNetwork(ev) });
+    const hello = { id: this.id, publicKey, name: `p${n}`, incarnation: 1, port: PORT, launch: randomBytes(8) };
+    this.#connections = new Connections(this.id, (dialled) => ({ ...hello, softwareVersion: 'bench', dialled }));
+  }
+
+  /** Connects to a router. @throws CannotListen */
+  async start(host: string): Promise<void> {
+    await this.#sockets.listen();
+    this.#sockets.dial(1, host, PORT, 10_000);
+    setInterval(() => this.#perform(this.#connections.tick(now())), TICK_MS);
+  }
+
+  #onNetwork(ev: NetworkEvent): void {
+    switch (ev.kind) {
+      case 'opened':
+        return this.#perform(this.#connections.opened(ev.conn, ev.remote, ev.outbound, now()));
+      case 'received':
+        return this.#perform(this.#connections.received(ev.conn, ev.bytes, now()));
+      case 'closed':
+        return this.#perform(this.#connections.closed(ev.conn, ev.reason, now()));
+      case 'dialFailed':
+        throw new Error(`peer ${this.#n}: ${ev.sentence}`);
+      case 'datagram': {
+        const answer = this.#answer(ev.bytes);
+        if (answer !== undefined) this.#sockets.sendDatagram(ev.from, answer);
+      }
+    }
+  }
+
+  #perform(list: readonly ConnectionFx[]): void {
+    for (const fx of list)
+      if (fx.kind === 'send') this.#sockets.send(fx.conn, fx.bytes);
+      else if (fx.kind === 'close') this.#sockets.close(fx.conn);
+      else if (fx.kind === 'up')
+        for (const block of this.#records(fx.connection.peer))
+          this.#perform(this.#connections.send(fx.connection.peer, FrameType.block, block));
+  }
+
+  #records(neighbour: PeerId): readonly Uint8Array[] {
+    const { store } = openStore({ self: this.id, incarnation: 1 }, undefined);
+    const [mac, addresses] = [manyMac(this.#n), [{ ip: this.#ip, port: PORT }]];
+    const about = { name: `p${this.#n}`, addresses, vxlanPort: PORT + 2, state: 'running', version: 'bench' } as const;
+    store.put('core', PEER_KEY, encodePeer(about));
+    store.put('core', connKey(neighbour), encodeConn({ overlay: 'vxlan', rttMs: 1, mtu: 1376 }));
+    store.put(NETWORK, macKey(mac), encodeMac(), 1);
+    store.put(NETWORK, ipKey(manyIp(this.#n)), encodeIp({ mac }), 1);
+    return store.flush();
+  }
+
+  #answer(bytes: Uint8Array): Uint8Array | undefined {
+    const d = decodeDatagram(bytes);
+    const messages = typeof d === 'string' ? d : decodeSwim(d.payload);
+    if (typeof d === 'string' || typeof messages === 'string') return undefined;
+    const answers = messages.flatMap((m): SwimMessage[] => {
+      if (m.kind === 'ping' || m.kind === 'pingReq') return [{ kind: 'ack', seq: m.seq }];
+      return m.kind === 'sync' ? [{ kind: 'update', claim: { peer: this.id, status: 'alive', incarnation: 1 } }] : [];
+    });
+    const payload = encodeSwim(answers);
+    return answers.length === 0
+      ? undefined
+      : encodeDatagram({ kind: 'swim', hops: MAX_HOPS, src: this.id, dst: d.src, payload });
+  }
+}
+
+const now = (): Millis => performance.now() as Millis;
