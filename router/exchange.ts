@@ -1,9 +1,13 @@
 // How records travel: pushed when they are new, and compared by digest now and then, so that what a push missed is found.
 //
-//   a connection comes up   both ends send their vector; each answers with the blocks that the other lacks
+//   a connection comes up   both ends send a digest (16 bytes)
+//   a digest that differs   a vector, to one neighbour at a time (asking.ts); it answers with the blocks that we lack and its
+//                           digest, and asks us if the vector says that we have more
 //   own records change      blocks to all neighbours; in a sparse mesh along the push tree (push-tree.ts)
 //   news from a neighbour   on to those that the owner itself cannot have told, and to one more by chance; sparse: along the tree
-//   every 10 s              a digest (16 bytes) to one random neighbour; if it differs, vectors follow
+//   a large answer          is not pushed on; each other neighbour gets a digest
+//   every 10 s              a digest to one random neighbour
+import { Asking } from './asking.js';
 import type { Random } from './core.js';
 import type { RecordChange } from './gossip/chain.js';
 import { incarnationOf, type Received, type RecordStore } from './gossip/store.js';
@@ -32,8 +36,6 @@ export interface Exchanged {
 }
 
 const DIGEST_INTERVAL_MS = 10_000;
-const VECTOR_INTERVAL_MS = 300; // per neighbour: a difference that one answer did not mend is asked about again after this
-const ANSWER_MS = 2_000; // what comes from whom we asked so lately may be an answer, and known by then
 const EXTRA_RELAYS = 1; // for an edge that is believed in and broken; the digests would find it later
 
 type News = Extract<Received, { kind: 'news' }>;
@@ -47,9 +49,7 @@ export class Exchange {
   /** Are there more routers than can all be connected to all? */
   readonly #isSparse: () => boolean;
   readonly #tree: PushTree;
-  readonly #vectorSentAt = new Map<PeerId, Millis>();
-  /** Neighbours to send a vector to as soon as the last one is old enough. */
-  readonly #owed = new Set<PeerId>();
+  readonly #asking: Asking;
   #digestAt: Millis;
   /** Of the last event. */
   #now: Millis;
@@ -66,17 +66,18 @@ export class Exchange {
     this.#adjacent = adjacent;
     this.#isSparse = isSparse;
     this.#tree = new PushTree(store, random);
+    this.#asking = new Asking(store);
     this.#now = now;
     this.#digestAt = (now + DIGEST_INTERVAL_MS * random()) as Millis;
   }
 
   up(peer: PeerId, now: Millis): readonly FrameOut[] {
-    return [this.#vector(peer, now)];
+    this.#now = now;
+    return [this.#compare(peer)];
   }
 
   down(peer: PeerId): void {
-    this.#vectorSentAt.delete(peer);
-    this.#owed.delete(peer);
+    this.#asking.down(peer);
     this.#tree.down(peer);
   }
 
@@ -118,32 +119,29 @@ export class Exchange {
 
   tick(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
     this.#now = now;
-    const due = [...this.#owed].flatMap((peer) => this.#ask(peer, now));
-    due.push(...this.#tree.tick(neighbours, now));
+    const due = [...this.#asking.tick(now), ...this.#tree.tick(neighbours, now)];
+    const teller = this.#asking.takeBulk();
+    if (teller !== undefined) due.push(...neighbours.filter((n) => n !== teller).map((to) => this.#compare(to)));
     if (now < this.#digestAt) return due;
     this.#digestAt = (now + DIGEST_INTERVAL_MS * (0.75 + this.#random() / 2)) as Millis;
     return [...due, ...some(neighbours, 1, this.#random).map((to) => this.#compare(to))];
   }
 
   nextDeadline(): Millis {
-    const owed = [...this.#owed].map((peer) => this.#vectorSentAt.get(peer)! + VECTOR_INTERVAL_MS);
-    return Math.min(this.#digestAt, this.#tree.nextDeadline() ?? Infinity, ...owed) as Millis;
+    const all = [this.#tree.nextDeadline(), this.#asking.nextDeadline()];
+    return Math.min(this.#digestAt, ...all.filter((at) => at !== undefined)) as Millis;
   }
 
   #digest(from: PeerId, theirs: Uint8Array, now: Millis): Exchanged {
-    if (sameBytes(this.#store.digest(), theirs)) return { ...NOTHING, inStep: true };
-    return { ...NOTHING, out: this.#ask(from, now) };
+    const inStep = sameBytes(this.#store.digest(), theirs);
+    return { ...NOTHING, out: this.#asking.heardDigest(from, theirs, inStep, now), inStep };
   }
 
-  /** The digest behind the blocks tells the other whether that was all, and makes it ask again if it was not. */
+  /** The digest behind the blocks ends the answer, and tells the other whether that was all. */
   #answer(from: PeerId, vector: Vector, now: Millis): Exchanged {
     const blocks = blocksTo([from], [...this.#store.missingFor(vector)]);
     const wants = this.#store.wants(vector);
-    const out = [
-      ...blocks,
-      ...(blocks.length > 0 ? [this.#compare(from)] : []),
-      ...(wants ? this.#ask(from, now) : []),
-    ];
+    const out = [...blocks, this.#compare(from), ...(wants ? this.#asking.ask(from, now) : [])];
     return { ...NOTHING, out, inStep: !wants };
   }
 
@@ -151,11 +149,13 @@ export class Exchange {
     const got = this.#store.receive(body);
     switch (got.kind) {
       case 'news':
+        this.#asking.heardBlock(from, now);
+        this.#asking.learnt(from, got, now);
         return { ...NOTHING, out: this.#relay(from, got, neighbours), changes: got.changes };
       case 'known':
-        return { ...NOTHING, out: this.#known(from, now) };
+        return { ...NOTHING, out: this.#known(from, body, now) };
       case 'gap':
-        return { ...NOTHING, out: got.partial ? [] : this.#ask(from, now) };
+        return { ...NOTHING, out: this.#gap(from, body, got.partial, now) };
       case 'mine-ahead':
         return { ...NOTHING, aheadOf: incarnationOf(got.version) };
       case 'dropped':
@@ -163,7 +163,18 @@ export class Exchange {
     }
   }
 
+  /** A part of a base is all right; for an increment the one before is missing. In a sparse mesh that is on its way along the tree. */
+  #gap(from: PeerId, body: Uint8Array, isPart: boolean, now: Millis): readonly FrameOut[] {
+    if (isPart) this.#asking.heardBlock(from, now);
+    if (isPart || this.#asking.isAsked(from)) return [];
+    if (!this.#isSparse()) return this.#asking.ask(from, now);
+    const { owner, topic, version } = peekBlock(body)!;
+    this.#tree.had(from, [{ owner, topic, head: version, partial: undefined }], now);
+    return [];
+  }
+
   #relay(from: PeerId, { owner, topic, blocks }: News, neighbours: readonly PeerId[]): FrameOut[] {
+    if (this.#asking.isBulk(from)) return [];
     const others = neighbours.filter((n) => n !== from && n !== owner);
     if (this.#isSparse()) {
       this.#tree.moved({ owner, topic }, from, this.#now);
@@ -175,28 +186,15 @@ export class Exchange {
     return blocksTo([...untold, ...extra], blocks);
   }
 
-  /** In a sparse mesh. What may be the answer to a vector of ours tells nothing of the tree. */
-  #known(from: PeerId, now: Millis): readonly FrameOut[] {
-    const mayBeAnswer = now - (this.#vectorSentAt.get(from) ?? -Infinity) < ANSWER_MS;
-    return mayBeAnswer || !this.#isSparse() ? [] : this.#tree.wasKnown(from);
+  /** In a sparse mesh. What was asked for tells nothing of the tree: neither when it is known, nor when a push comes behind it. */
+  #known(from: PeerId, body: Uint8Array, now: Millis): readonly FrameOut[] {
+    if (!this.#isSparse() || this.#asking.mayHaveAsked(from, peekBlock(body)!, now)) return [];
+    return this.#tree.wasKnown(from);
   }
 
   #decoded(kind: string, body: Uint8Array, take: (vector: Vector) => Exchanged): Exchanged {
     const vector = decodeVector(body);
     return typeof vector === 'string' ? { ...NOTHING, drops: [`${kind}-${vector}`] } : take(vector);
-  }
-
-  #vector(to: PeerId, now: Millis): FrameOut {
-    this.#vectorSentAt.set(to, now);
-    this.#owed.delete(to);
-    return { to, type: FrameType.vector, body: this.#store.vector() };
-  }
-
-  /** A vector now, or as soon as the last one is old enough. */
-  #ask(peer: PeerId, now: Millis): readonly FrameOut[] {
-    if (now - (this.#vectorSentAt.get(peer) ?? -Infinity) >= VECTOR_INTERVAL_MS) return [this.#vector(peer, now)];
-    this.#owed.add(peer);
-    return [];
   }
 
   #compare(to: PeerId): FrameOut {

@@ -145,4 +145,4 @@ export class PushTree {
 
 const EMPTY = new Uint8Array(0);
 
-const keyOf = ({ owner, topic }: StreamName): string => `${owner}/${topic}`;
+export const keyOf = ({ owner, topic }: StreamName): string => `${owner}/${topic}`;

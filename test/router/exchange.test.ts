@@ -105,7 +105,8 @@ test('a gap is asked for, and again after a pause when the answer did not fill i
   owner.put('core', 'y', bytes(2));
   const [late] = owner.flush();
   const a = exchange(newStore(1));
-  assert.deepEqual(types(a.up(B, at(0))), [FrameType.vector]);
+  assert.deepEqual(types(a.frame(B, FrameType.block, late!, [B], at(0)).out), [FrameType.vector]);
+  assert.deepEqual(types(a.frame(B, FrameType.digest, bytes(1), [B], at(1)).out), [], 'it answered with nothing');
   assert.deepEqual(a.frame(B, FrameType.block, late!, [B], at(10)).out, [], 'the last vector is 10 ms old');
   assert.equal(a.nextDeadline(), 300);
   assert.deepEqual(types(a.tick([B], at(300))), [FrameType.vector]);
