@@ -2,7 +2,8 @@
 //
 //   ROUTERS=10,100   only these sizes   SEED=7   PARTS=join,attach,idle,churn,crash,partition,deaths
 //   ROUTERS=real     instead one real router among 1,000 peers
-// Writes bench/out/scale-N.json and scale-router.json; `make scale-docs` makes table and plots of them.
+//   ROUTERS=day      instead 24 virtual hours of ten routers under churn
+// Writes bench/out/scale-N.json, scale-router.json and scale-day.json; `make scale-docs` makes table and plots of them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { totalmem } from 'node:os';
@@ -27,8 +28,8 @@ const sizes = process.env.ROUTERS?.split(',') ?? SIZES.map(String);
 const parts = process.env.PARTS;
 for (const size of sizes) {
   const isWell =
-    size === 'real'
-      ? await run('router.js')
+    size === 'real' || size === 'day'
+      ? await run(size === 'day' ? 'day.js' : 'router.js')
       : await run('size.js', size, seed, ...(parts === undefined ? [] : [parts]));
   if (!isWell) process.exitCode = 1;
 }

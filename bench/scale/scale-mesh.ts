@@ -1,5 +1,6 @@
 // Whole routers in virtual time, N of them with 20 endpoints each, and what can be asked of all of them at once.
 import type { Ip, Mac, PeerId } from '../../router/types.js';
+import { encodeSnapshot } from '../../router/wire/snapshot.js';
 import { World, type WorldHost } from '../../test/sim/world.js';
 import { seededRandom } from '../../test/support/virtual-time.js';
 import { Meter } from './meter.js';
@@ -48,6 +49,33 @@ export class ScaleMesh {
       this.world.run(4_000);
     }
     this.untilAgreed(120_000);
+  }
+
+  /**
+   * `n` routers that have been a mesh: all streams are on every disk, and all begin again at once. Cheaper than to grow one where
+   * n is large, and sparse from the first moment. Waits until all know all.
+   */
+  growFromDisks(n: number, limitMs = 300_000): void {
+    const names = Array.from({ length: n }, (_, i) => `r${i}`);
+    const blocks = names.flatMap((name) => this.#lifeBefore(name));
+    for (const name of names) {
+      const { id } = this.world.host(name);
+      const host = this.world.launch(name, { founds: false, disk: encodeSnapshot({ self: id, blocks }) });
+      this.meter.watch(name, host.router.network);
+      for (const { host: at, ip, mac } of this.endpoints) if (at === name) this.world.attachAgain(name, ip, mac);
+    }
+    for (const { router } of this.hosts) router.start(() => router.core.options.addresses);
+    this.untilAgreed(limitMs, 1_000);
+  }
+
+  /** @returns the blocks that a router with its endpoints writes; it has ended */
+  #lifeBefore(name: string): readonly Uint8Array[] {
+    const { router } = this.world.launch(name, { founds: this.endpoints.length === 0 });
+    for (let i = 0; i < ENDPOINTS_EACH; i++) this.attach(name);
+    const { store } = router.core.options;
+    store.flush();
+    this.world.kill(name);
+    return [...store.missingFor([])];
   }
 
   /** With its endpoints, which it has before its first word. */
