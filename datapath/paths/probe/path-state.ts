@@ -112,6 +112,8 @@ export type PathEvent =
   | { readonly kind: 'hurry' }
   /** Nobody has any use for it, or somebody has again; `idleMs` is the pace from now on. */
   | { readonly kind: 'rest'; readonly rests: boolean; readonly idleMs: number }
+  /** Another pace while it is idle, unless it rests. */
+  | { readonly kind: 'pace'; readonly idleMs: number }
   /** The largest packet anyone wants to send, or the address of either side, is another. */
   | { readonly kind: 'resize' };
 
@@ -188,6 +190,8 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
       const nextAt = ev.rests ? p.nextAt : min(p.nextAt, now);
       return advance({ ...p, rests: ev.rests, idleMs: ev.idleMs, nextAt }, now, limits);
     }
+    case 'pace':
+      return advance(p.rests ? p : { ...p, idleMs: ev.idleMs }, now, limits);
     case 'resize':
       return advance({ ...p, mtu: undefined, search: undefined, searchAt: now }, now, limits);
   }

@@ -19,6 +19,8 @@ import {
 export const MIN_UNDERLAY_BYTES = 576;
 /** A change of RTT is worth a report when it doubles or halves, and by this much, ms: less matters to nobody. */
 const RTT_NEWS_MS = 1;
+/** Many idle paths are probed slower, so that all of them together are not more than ten probes a second. */
+const IDLE_MS_PER_PATH = 100;
 
 export type ProberEvent =
   | { readonly kind: 'tick' }
@@ -55,14 +57,15 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   readonly #self: PeerId;
   readonly #random: Random;
   readonly #peers = new Map<PeerId, Probed>();
-  readonly #idleMs: number;
+  readonly #leastIdleMs: number;
+  #idleMs: number;
   readonly #resting = new Set<PeerId>();
   #ceiling: number;
 
-  /** @param idleMs between two probes of a path without traffic */
+  /** @param idleMs between two probes of a path without traffic, where there are few */
   constructor(self: PeerId, ceiling: number, random: Random, idleMs = IDLE_MS) {
     this.#self = self;
-    this.#idleMs = idleMs;
+    this.#leastIdleMs = this.#idleMs = idleMs;
     this.#ceiling = ceiling;
     this.#random = random;
   }
@@ -109,12 +112,21 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   #setPeer(peer: PeerId, overheadBytes: number | undefined, now: Millis): readonly ProberEffect[] {
     if (overheadBytes === undefined) {
       this.#peers.delete(peer);
-      return [];
+      return this.#repace(now);
     }
     const path = newPath(leadsTo(this.#self, peer), now, this.#idleMs);
     const told = { kind: path.kind, rttMs: undefined, mtu: undefined };
     this.#peers.set(peer, { path, floor: MIN_UNDERLAY_BYTES - overheadBytes, told });
-    return this.#step(peer, this.#resting.has(peer) ? this.#pace(peer) : { kind: 'tick' }, now);
+    const first = this.#step(peer, this.#resting.has(peer) ? this.#pace(peer) : { kind: 'tick' }, now);
+    return [...first, ...this.#repace(now)];
+  }
+
+  /** It changes where the number of paths passes a power of two, and so seldom. */
+  #repace(now: Millis): readonly ProberEffect[] {
+    const idleMs = Math.max(this.#leastIdleMs, IDLE_MS_PER_PATH * 2 ** Math.ceil(Math.log2(this.#peers.size || 1)));
+    if (idleMs === this.#idleMs) return [];
+    this.#idleMs = idleMs;
+    return this.#stepAll({ kind: 'pace', idleMs }, now, () => true);
   }
 
   #pace(peer: PeerId): PathEvent {
