@@ -380,34 +380,3 @@ test('a path at rest that is down is asked about every minute, and comes back by
   w.run(61_000);
   assert.equal(w.path(A, B).kind, 'up');
 });
-
-test('many idle paths are probed slower, so that all of them together are ten probes a second at most', () => {
-  const prober = new Prober(A, 1376, mulberry32(1));
-  const peers = Array.from({ length: 300 }, (_, i) => id(i + 2));
-  let probes = 0;
-  const heed = (effects: ReturnType<Prober['handle']>, now: Millis): void => {
-    for (const fx of effects) {
-      if (fx.kind !== 'send' || fx.frame.kind !== 'probe') continue;
-      probes++;
-      const { nonce, sizeBytes } = fx.frame;
-      heed(prober.handle({ kind: 'sent', peer: fx.to, nonce }, now), now);
-      const echo = { kind: 'echo', from: fx.to, nonce, timeUs: 0, sizeBytes } as const;
-      heed(prober.handle({ kind: 'frame', frame: echo, arrivedAt: now }, now), now);
-    }
-  };
-  const runTo = (end: number): void => {
-    for (let at = prober.nextDeadline()!; at <= end; at = prober.nextDeadline()!)
-      heed(prober.handle({ kind: 'tick' }, at), at);
-  };
-  for (const peer of peers)
-    heed(prober.handle({ kind: 'peer', peer, overheadBytes: OVERHEAD }, 0 as Millis), 0 as Millis);
-  runTo(120_000);
-  probes = 0;
-  runTo(240_000);
-  assert.ok(probes > 300 && probes <= 1_200, `${probes} probes in two minutes`);
-  for (const peer of peers.slice(1)) heed(prober.handle({ kind: 'peer', peer, overheadBytes: undefined }, 240_000 as Millis), 240_000 as Millis); // prettier-ignore
-  runTo(300_000);
-  probes = 0;
-  runTo(360_000);
-  assert.ok(probes >= 9, `${probes} probes of the one that is left`);
-});
