@@ -133,7 +133,8 @@ export function decodeError(m: NetlinkMessage): Outcome {
   const errno = -m.view.getInt32(m.at, LE);
   let sentence = '';
   if ((m.flags & NLM_F_ACK_TLVS) !== 0 && m.end - m.at >= 4 + HEADER_BYTES) {
-    const request = (m.flags & NLM_F_CAPPED) !== 0 ? HEADER_BYTES : align4(m.view.getUint32(m.at + 4, LE));
+    const whole = Math.min(m.view.getUint32(m.at + 4, LE), m.end - m.at); // align4 is for 31 bits
+    const request = (m.flags & NLM_F_CAPPED) !== 0 ? HEADER_BYTES : align4(whole);
     visitAttrs(m.view, m.at + 4 + request, m.end, (type, at, length) => {
       if (type === NLMSGERR_ATTR_MSG) sentence = stringAt(m.view, at, length);
     });

@@ -130,3 +130,11 @@ test('no decoder throws on a true message with some bytes changed and its end cu
     ),
   );
 });
+
+test('an error whose request claims to be longer than 2 GiB has no sentence', () => {
+  const body = new Uint8Array(32);
+  new DataView(body.buffer).setInt32(0, -2, true);
+  new DataView(body.buffer).setUint32(4, 0xc0000000, true);
+  const [m] = messagesIn(encodeMessage(2, 0x200, 1, body)); // NLMSG_ERROR, NLM_F_ACK_TLVS
+  assert.deepEqual(decodeError(m!), { errno: 2, sentence: '' });
+});
