@@ -8,10 +8,10 @@
 // Who waits is not asked if we hold by then what its digest spoke of.
 import type { FrameOut } from './exchange.js';
 import type { RecordStore } from './gossip/store.js';
-import { keyOf, type StreamName } from './push-tree.js';
 import type { Millis, PeerId } from './types.js';
 import { sameBytes } from './wire/bytes.js';
 import { FrameType } from './wire/stream.js';
+import { streamKey, type StreamName } from './wire/vector.js';
 
 const VECTOR_INTERVAL_MS = 300; // per neighbour: a difference that one answer did not mend is asked about again after this
 const SILENCE_MS = 1_000;
@@ -74,13 +74,13 @@ export class Asking {
     if (!this.#unanswered.has(from)) return;
     if (now - this.#answeredAt >= ANSWER_MS) this.#answered.clear();
     this.#answeredAt = now;
-    this.#answered.set(keyOf({ owner, topic }), this.#store.head(owner, topic));
+    this.#answered.set(streamKey({ owner, topic }), this.#store.head(owner, topic));
   }
 
   /** A block was known when it came: as an answer, or since an answer came first? */
   mayHaveAsked(from: PeerId, block: StreamName & { readonly version: number }, now: Millis): boolean {
     if (this.#unanswered.has(from)) return true;
-    return now - this.#answeredAt < ANSWER_MS && block.version <= (this.#answered.get(keyOf(block)) ?? 0);
+    return now - this.#answeredAt < ANSWER_MS && block.version <= (this.#answered.get(streamKey(block)) ?? 0);
   }
 
   isAsked(peer: PeerId): boolean {

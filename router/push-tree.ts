@@ -14,14 +14,15 @@ import type { Random } from './core.js';
 import type { RecordStore } from './gossip/store.js';
 import { some } from './some.js';
 import type { Millis, PeerId } from './types.js';
-import type { Topic } from './wire/block.js';
 import { FrameType } from './wire/stream.js';
-import { compareStreams, encodeVector, type Vector, type VectorEntry } from './wire/vector.js';
-
-export interface StreamName {
-  readonly owner: PeerId;
-  readonly topic: Topic;
-}
+import {
+  compareStreams,
+  encodeVector,
+  streamKey,
+  type StreamName,
+  type Vector,
+  type VectorEntry,
+} from './wire/vector.js';
 
 interface Promised {
   readonly stream: StreamName;
@@ -61,8 +62,8 @@ export class PushTree {
   /** A stream has come further: by our own doing, or by a block `from` a neighbour. */
   moved(stream: StreamName, from: PeerId | undefined, now: Millis): void {
     if (from !== undefined) this.#closed.delete(from);
-    this.#promised.delete(keyOf(stream));
-    this.#moved.set(keyOf(stream), stream);
+    this.#promised.delete(streamKey(stream));
+    this.#moved.set(streamKey(stream), stream);
     this.#haveAt ??= (now + HAVE_AFTER_MS) as Millis;
   }
 
@@ -102,7 +103,7 @@ export class PushTree {
   }
 
   #promise({ owner, topic }: VectorEntry, by: PeerId, now: Millis): void {
-    const key = keyOf({ owner, topic });
+    const key = streamKey({ owner, topic });
     const known = this.#promised.get(key);
     if (known === undefined && this.#promised.size < MAX_PROMISED)
       this.#promised.set(key, { stream: { owner, topic }, by: [by], dueAt: (now + GRAFT_AFTER_MS) as Millis });
@@ -144,5 +145,3 @@ export class PushTree {
 }
 
 const EMPTY = new Uint8Array(0);
-
-export const keyOf = ({ owner, topic }: StreamName): string => `${owner}/${topic}`;

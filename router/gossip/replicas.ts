@@ -1,6 +1,7 @@
 // The streams of all other routers, within bounds whatever they send.
 import type { PeerId } from '../types.js';
 import type { Block, Topic } from '../wire/block.js';
+import { streamKey } from '../wire/vector.js';
 import { goneChange, type Chain, type RecordChange } from './chain.js';
 import { Stream, type StreamRefusal } from './stream.js';
 
@@ -82,7 +83,7 @@ export class Replicas {
     this.#receipts++;
     this.#evict();
     if (block.version <= this.forgottenHead(block.owner, block.topic)) return { kind: 'known' };
-    this.#forgotten.delete(streamKey(block.owner, block.topic));
+    this.#forgotten.delete(streamKey(block));
     const owner = this.#owners.get(block.owner) ?? { streams: new Map<Topic, Stream>(), records: 0, bytes: 0 };
     const stream = owner.streams.get(block.topic) ?? this.#newStream(owner, block);
     if (stream === undefined) return { kind: 'dropped', reason: 'streams' };
@@ -109,7 +110,7 @@ export class Replicas {
 
   /** How far a stream had come when it was forgotten, 0 if it was not. */
   forgottenHead(owner: PeerId, topic: Topic): number {
-    return this.#forgotten.get(streamKey(owner, topic)) ?? 0;
+    return this.#forgotten.get(streamKey({ owner, topic })) ?? 0;
   }
 
   /** Purges a peer's streams that are below a version. @returns their records, as gone */
@@ -119,7 +120,7 @@ export class Replicas {
       const { chain } = stream;
       if (chain.head >= below) continue;
       for (const record of chain.records.values()) changes.push(goneChange(chain, record));
-      if (chain.head > 0) this.#remember(streamKey(owner, chain.topic), chain.head);
+      if (chain.head > 0) this.#remember(streamKey(chain), chain.head);
       this.#onMove(owner, chain.topic, chain.head, 0);
       this.#abandon(stream);
       this.#count(this.#owners.get(owner)!, -chain.records.size, -chain.bytes);
@@ -202,5 +203,3 @@ export class Replicas {
     for (const oldest of this.#forgotten.keys()) return void this.#forgotten.delete(oldest);
   }
 }
-
-const streamKey = (owner: PeerId, topic: Topic): string => `${owner}/${topic}`;

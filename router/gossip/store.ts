@@ -13,7 +13,7 @@ import {
   type Topic,
 } from '../wire/block.js';
 import { decodeSnapshot, encodeSnapshot, type SnapshotDrop } from '../wire/snapshot.js';
-import { compareStreams, encodeVector, type Vector } from '../wire/vector.js';
+import { compareStreams, encodeVector, streamKey, type Vector } from '../wire/vector.js';
 import { changeOf, type Chain, type RecordChange } from './chain.js';
 import { Digest } from './digest.js';
 import { OwnStream, type MayDrop } from './own-stream.js';
@@ -188,13 +188,13 @@ export class RecordStore {
    * all before the store is changed.
    */
   *missingFor(vector: Vector, maxBytes = DEFAULT_EXCHANGE_BYTES): Iterable<Uint8Array> {
-    const theirs = new Map(vector.map((e) => [streamKey(e.owner, e.topic), e]));
+    const theirs = new Map(vector.map((e) => [streamKey(e), e]));
     const chains = this.#chains();
     let left = maxBytes;
     for (const core of [true, false]) {
       for (const chain of chains) {
         if ((chain.topic === 'core') !== core) continue;
-        const has = theirs.get(streamKey(chain.owner, chain.topic));
+        const has = theirs.get(streamKey(chain));
         for (const block of chain.blocksAfter(has?.head ?? 0, has?.partial)) {
           if (left < block.length && left < maxBytes) return;
           left -= block.length;
@@ -345,8 +345,6 @@ export class RecordStore {
 }
 
 const isLive = (r: BlockRecord): r is LiveRecord => r.value !== undefined;
-
-const streamKey = (owner: PeerId, topic: Topic): string => `${owner}/${topic}`;
 
 function checkIncarnation(n: number): void {
   if (!Number.isInteger(n) || n < 1 || n > MAX_INCARNATION) throw new RangeError(`incarnation ${n} is out of range`);

@@ -18,9 +18,12 @@ export interface PartialBase {
   readonly parts: number;
 }
 
-export interface VectorEntry {
+export interface StreamName {
   readonly owner: PeerId;
   readonly topic: Topic;
+}
+
+export interface VectorEntry extends StreamName {
   /** 0 while nothing of the stream is applied. */
   readonly head: number;
   readonly partial: PartialBase | undefined;
@@ -116,7 +119,10 @@ function groupByOwner(vector: Vector): VectorEntry[][] {
 }
 
 /** Ascending by (owner, topic): the order in which a vector is encoded. */
-export function compareStreams(a: { owner: PeerId; topic: Topic }, b: { owner: PeerId; topic: Topic }): number {
+export function compareStreams(a: StreamName, b: StreamName): number {
   if (a.owner !== b.owner) return a.owner < b.owner ? -1 : 1;
   return a.topic === b.topic ? 0 : a.topic < b.topic ? -1 : 1;
 }
+
+/** For a map of streams; different for different ones, since neither part has a slash. */
+export const streamKey = ({ owner, topic }: StreamName): string => `${owner}/${topic}`;
