@@ -1,27 +1,14 @@
 // A peer that has nothing to do, for a process that plays very many: it holds a connection, says once what it is, and answers to
 // SWIM. It learns nothing and asks for nothing, so it costs next to nothing.
 import { randomBytes } from 'node:crypto';
-import { openStore } from '../../router/open-store.js';
 import { Connections, type ConnectionFx } from '../../router/connection/connections.js';
 import type { NetworkEvent } from '../../router/runtime/network.js';
 import { Sockets } from '../../router/runtime/sockets.js';
 import type { Ip, Millis, PeerId } from '../../router/types.js';
-import { decodeDatagram, encodeDatagram, MAX_HOPS } from '../../router/wire/datagram.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
-import {
-  connKey,
-  encodeConn,
-  encodeIp,
-  encodeMac,
-  encodePeer,
-  ipKey,
-  macKey,
-  PEER_KEY,
-} from '../../router/wire/records.js';
 import { FrameType } from '../../router/wire/stream.js';
-import { decodeSwim, encodeSwim, type SwimMessage } from '../../router/wire/swim.js';
-import { NETWORK, PORT } from './bare-router.js';
-import { manyIp, manyMac } from './many.js';
+import { PORT } from './bare-router.js';
+import { blocksOf, swimAnswer } from './played-peer.js';
 
 const TICK_MS = 1_000;
 
@@ -61,7 +48,7 @@ export class IdlePeer {
       case 'dialFailed':
         throw new Error(`peer ${this.#n}: ${ev.sentence}`);
       case 'datagram': {
-        const answer = this.#answer(ev.bytes);
+        const answer = swimAnswer(ev.bytes, (peer) => peer === this.id);
         if (answer !== undefined) this.#sockets.sendDatagram(ev.from, answer);
       }
     }
@@ -72,33 +59,14 @@ export class IdlePeer {
       if (fx.kind === 'send') this.#sockets.send(fx.conn, fx.bytes);
       else if (fx.kind === 'close') this.#sockets.close(fx.conn);
       else if (fx.kind === 'up')
-        for (const block of this.#records(fx.connection.peer))
+        for (const block of this.#blocks(fx.connection.peer))
           this.#perform(this.#connections.send(fx.connection.peer, FrameType.block, block));
   }
 
-  #records(neighbour: PeerId): readonly Uint8Array[] {
-    const { store } = openStore({ self: this.id, incarnation: 1 }, undefined);
-    const [mac, addresses] = [manyMac(this.#n), [{ ip: this.#ip, port: PORT }]];
-    const about = { name: `p${this.#n}`, addresses, vxlanPort: PORT + 2, state: 'running', version: 'bench' } as const;
-    store.put('core', PEER_KEY, encodePeer(about));
-    store.put('core', connKey(neighbour), encodeConn({ overlay: 'vxlan', rttMs: 1, mtu: 1376 }));
-    store.put(NETWORK, macKey(mac), encodeMac(), 1);
-    store.put(NETWORK, ipKey(manyIp(this.#n)), encodeIp({ mac }), 1);
-    return store.flush();
-  }
-
-  #answer(bytes: Uint8Array): Uint8Array | undefined {
-    const d = decodeDatagram(bytes);
-    const messages = typeof d === 'string' ? d : decodeSwim(d.payload);
-    if (typeof d === 'string' || typeof messages === 'string') return undefined;
-    const answers = messages.flatMap((m): SwimMessage[] => {
-      if (m.kind === 'ping' || m.kind === 'pingReq') return [{ kind: 'ack', seq: m.seq }];
-      return m.kind === 'sync' ? [{ kind: 'update', claim: { peer: this.id, status: 'alive', incarnation: 1 } }] : [];
-    });
-    const payload = encodeSwim(answers);
-    return answers.length === 0
-      ? undefined
-      : encodeDatagram({ kind: 'swim', hops: MAX_HOPS, src: this.id, dst: d.src, payload });
+  #blocks(neighbour: PeerId): readonly Uint8Array[] {
+    const addresses = [{ ip: this.#ip, port: PORT }];
+    const about = { id: this.id, name: `p${this.#n}`, addresses, vxlanPort: PORT + 2 };
+    return blocksOf({ ...about, connectedTo: [neighbour], endpoints: [this.#n] });
   }
 }
 
