@@ -2,7 +2,7 @@
 import type { Millis, PathReport, PeerId } from '../router/types.js';
 import type { ChangeReason } from './overlay.js';
 import type { BothWays } from './paths/nft/traffic.js';
-import type { Count } from './paths/nft/traffic-table.js';
+import type { Count } from './nft-kernel.js';
 import type { SleeveTraffic } from './sleeve/sleeve.js';
 
 export interface PeerTraffic {

@@ -1,9 +1,11 @@
-// Numbers of linux/netlink.h, rtnetlink.h, if_link.h, neighbour.h, if_addr.h and if_bridge.h, by the kernel's names.
+// Numbers of linux/netlink.h, rtnetlink.h, if_link.h, neighbour.h, if_addr.h, if_bridge.h, nfnetlink.h and nf_tables.h, by the
+// kernel's names.
 
 // linux/netlink.h
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 export const NLM_F_REQUEST = 0x01;
@@ -18,6 +20,7 @@ export const NLM_F_APPEND = 0x800;
 export const NLM_F_DUMP = 0x300;
 export const NLMSGERR_ATTR_MSG = 1;
 export const NLA_TYPE_MASK = 0x3fff;
+export const NLA_F_NESTED = 0x8000;
 export const SOL_NETLINK = 270;
 export const NETLINK_ADD_MEMBERSHIP = 1;
 export const NETLINK_CAP_ACK = 10;
@@ -98,3 +101,30 @@ export const NUD_REACHABLE = 0x02;
 export const NUD_STALE = 0x04;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
+
+// linux/netfilter/nfnetlink.h
+export const NFNL_SUBSYS_NFTABLES = 10;
+export const NFNL_MSG_BATCH_BEGIN = 0x10;
+export const NFNL_MSG_BATCH_END = 0x11;
+
+// linux/netfilter.h
+export const NFPROTO_INET = 1;
+
+// linux/netfilter/nf_tables.h; the types of its messages have the subsystem in their upper byte
+export const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
+export const NFT_MSG_GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13;
+export const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
+export const NFT_MSG_NEWGEN = (NFNL_SUBSYS_NFTABLES << 8) | 15;
+export const NFT_MSG_GETGEN = (NFNL_SUBSYS_NFTABLES << 8) | 16;
+export const NFTA_GEN_ID = 1;
+export const NFTA_LIST_ELEM = 1;
+export const NFTA_SET_ELEM_LIST_TABLE = 1;
+export const NFTA_SET_ELEM_LIST_SET = 2;
+export const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+export const NFTA_SET_ELEM_KEY = 1;
+export const NFTA_SET_ELEM_EXPR = 7;
+export const NFTA_DATA_VALUE = 1;
+export const NFTA_EXPR_NAME = 1;
+export const NFTA_EXPR_DATA = 2;
+export const NFTA_COUNTER_BYTES = 1;
+export const NFTA_COUNTER_PACKETS = 2;

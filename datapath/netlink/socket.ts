@@ -1,4 +1,4 @@
-// One rtnetlink socket. The kernel handles a request inside send(2), so its answer is there when send returns: requests
+// One netlink socket. The kernel handles a request inside send(2), so its answer is there when send returns: requests
 // are synchronous and never wait. A dump is fetched piece by piece; nothing else may use its socket meanwhile.
 import { KernelError } from '../kernel.js';
 import {
@@ -36,11 +36,17 @@ export class NetlinkSocket {
    * @param where an open fd of the namespace to be in; undefined: the calling thread's; or the fd of an rtnetlink socket that
    *   another thread opened, and closes, and does not use meanwhile
    * @param groups the RTNLGRP_… to hear notifications of
+   * @param protocol NETLINK_ROUTE or NETLINK_NETFILTER
    * @throws SyscallError
    */
-  constructor(where: number | undefined | { readonly fd: number }, groups: readonly number[] = []) {
+  constructor(
+    where: number | undefined | { readonly fd: number },
+    groups: readonly number[] = [],
+    protocol = k.NETLINK_ROUTE,
+  ) {
+    const open = (): number => openNetlink(protocol, groups);
     if (typeof where === 'object') this.fd = where.fd;
-    else this.fd = where === undefined ? openRouteSocket(groups) : withNetns(where, () => openRouteSocket(groups));
+    else this.fd = where === undefined ? open() : withNetns(where, open);
   }
 
   close(): void {
@@ -122,7 +128,7 @@ export class NetlinkSocket {
 
   #receive(op: string, visit: (m: NetlinkMessage) => void): number {
     const read = receiveBytes(this.fd, this.#buffer);
-    if (read < 0) throw new KernelError(op, errnoName(read), 'no answer from rtnetlink');
+    if (read < 0) throw new KernelError(op, errnoName(read), 'no answer from netlink');
     if (!visitMessages(this.#view, read, visit)) throw new KernelError(op, 'EPROTO', 'an answer cut short');
     return read;
   }
@@ -131,8 +137,8 @@ export class NetlinkSocket {
 const kernelError = (op: string, outcome: Outcome): KernelError =>
   new KernelError(op, errnoName(outcome.errno), outcome.sentence);
 
-function openRouteSocket(groups: readonly number[]): number {
-  const fd = openSocket(k.AF_NETLINK, k.SOCK_RAW, k.NETLINK_ROUTE);
+function openNetlink(protocol: number, groups: readonly number[]): number {
+  const fd = openSocket(k.AF_NETLINK, k.SOCK_RAW, protocol);
   // Refused in a user namespace of our own, where the ordinary option gives net.core.rmem_max.
   if (setSocketOption(fd, k.SOL_SOCKET, k.SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES) < 0)
     setSocketOption(fd, k.SOL_SOCKET, k.SO_RCVBUF, SOCKET_BUFFER_BYTES);

@@ -4,12 +4,15 @@ import type { Ip, LinkIndex, Mac, Millis, PathReport, PeerForward, PeerId } from
 import { systemClock } from '../clock.js';
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Kernel, KernelEvent } from '../kernel.js';
+import { LinuxNftKernel } from '../netlink/nf-tables.js';
+import type { Count, NftKernel } from '../nft-kernel.js';
 import { DEFAULT_CEILING, VXLAN_OVERHEAD } from '../mtu.js';
 import { Announcer, BATCH_MS } from './announce/announcer.js';
 import { BridgeSockets } from './announce/bridge-sockets.js';
 import { Forward } from './nft/forward.js';
+import { Ruleset } from './nft/ruleset.js';
 import { Traffic, type BothWays } from './nft/traffic.js';
-import type { Count } from './nft/traffic-table.js';
+
 import { reportOf, sameWay, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
 import { ProbeDevice } from './probe/device.js';
@@ -18,7 +21,7 @@ import { decodeProbe, encodeProbe, setHeld } from './probe/frame.js';
 import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
 import { runTool } from './run-tool.js';
 
-/** Each look costs a process or two of `nft`, some 20 ms: quick while there is traffic to judge or a rule to guard. */
+/** Quick while there is traffic to judge or a rule to guard, which in the old tables of iptables costs a child or two. */
 const UPKEEP_MS = 2_000;
 const QUIET_UPKEEP_MS = 6_000;
 /** Traffic, or a rule of ours in somebody's chain, was seen within this. */
@@ -42,6 +45,7 @@ class LinuxPaths implements Paths {
   readonly #peers = new Map<PeerId, Peer>();
   readonly #devices = new Map<Family, ProbeDevice>();
   readonly #prober: Prober;
+  readonly #nftKernel: NftKernel = new LinuxNftKernel();
   readonly #traffic: Traffic;
   #neededAt = -Infinity;
   readonly #forward: Forward;
@@ -66,8 +70,9 @@ class LinuxPaths implements Paths {
     this.#kernel = kernel;
     const count = (name: string): void => this.#count(name);
     this.#prober = new Prober(config.self, this.#ceiling, Math.random);
-    this.#traffic = new Traffic(config.vxlanPort, runTool, count);
-    this.#forward = new Forward(config.vxlanPort, runTool, readProc, count);
+    const nft = { run: runTool, kernel: this.#nftKernel, ruleset: new Ruleset(this.#nftKernel) };
+    this.#traffic = new Traffic(config.vxlanPort, nft, count);
+    this.#forward = new Forward(config.vxlanPort, nft, readProc, count);
     this.#announcer = new Announcer((link, frame) => this.#bridgeSockets.send(link, frame), count);
     const onFrame = (frame: Uint8Array, ageMs: number): void => this.#onFrame(frame, plus(clock(), -ageMs));
     for (const family of ['v4', 'v6'] as const) {
@@ -175,6 +180,7 @@ class LinuxPaths implements Paths {
     // The devices stay: they cost nothing, the guard in the nft table stays with them, and the next router adopts both.
     for (const device of this.#devices.values()) device.close();
     this.#bridgeSockets.closeAll();
+    this.#closeNft();
   }
 
   async reset(): Promise<void> {
@@ -182,6 +188,11 @@ class LinuxPaths implements Paths {
     for (const device of this.#devices.values()) void this.#queue(() => device.remove());
     void this.#queue(() => this.#forward.remove());
     await this.#queue(() => this.#traffic.remove());
+    this.#closeNft();
+  }
+
+  #closeNft(): void {
+    void this.#queue(() => Promise.resolve(this.#nftKernel.close()));
   }
 
   /** Never rejects: a failure is logged, and the next work goes on. */

@@ -2,7 +2,7 @@
 import type { Ip, LinkIndex, Mac, PathReport, PeerForward, PeerId } from '../../router/types.js';
 import type { Capability } from '../datapath.js';
 import type { BothWays } from './nft/traffic.js';
-import type { Count } from './nft/traffic-table.js';
+import type { Count } from '../nft-kernel.js';
 import type { Path } from './probe/path-state.js';
 
 /**

@@ -12,7 +12,9 @@ import {
   type ForwardChain,
   type ForwardOp,
 } from './forward-plan.js';
+import type { Ruleset } from './ruleset.js';
 import { tableName } from './traffic-table.js';
+import type { Nft } from './traffic.js';
 
 /** The text of a file of /proc, or undefined when there is none. */
 export type ReadProc = (path: string) => string | undefined;
@@ -23,25 +25,28 @@ export interface ForwardState {
   readonly remedy: string;
 }
 
-/** After this many glances everything is read again: a rule at the end of a chain may have closed it. */
-const MAX_GLANCES = 5;
+/** The old tables of iptables do not show whether they changed: they are read again after so many times. */
+const LEGACY_PATIENCE = 5;
+const LEGACY = { iptables: '/proc/net/ip_tables_names', ip6tables: '/proc/net/ip6_tables_names' };
 
 const UNNEEDED: ForwardState = { ok: true, reason: '', remedy: '' };
 
 export class Forward {
   readonly #mark: string;
   readonly #run: RunTool;
+  readonly #ruleset: Ruleset;
   readonly #readProc: ReadProc;
   readonly #count: (name: string) => void;
   #state = UNNEEDED;
   /** Where our rules are, and what was seen when they were put there. */
   #targets: readonly ForwardChain[] = [];
   #seen: string | undefined;
-  #glances = 0;
+  #patience = 0;
 
-  constructor(port: number, run: RunTool, readProc: ReadProc, count: (name: string) => void) {
+  constructor(port: number, nft: Pick<Nft, 'run' | 'ruleset'>, readProc: ReadProc, count: (name: string) => void) {
     this.#mark = tableName(port);
-    this.#run = run;
+    this.#run = nft.run;
+    this.#ruleset = nft.ruleset;
     this.#readProc = readProc;
     this.#count = count;
   }
@@ -55,7 +60,7 @@ export class Forward {
     return this.#state;
   }
 
-  /** Looks at the chains and mends them. Cheap when bridged packets do not pass them: it reads two files. */
+  /** Looks at the chains and mends them. Cheap when nobody changed any, or bridged packets do not pass them: no child is run. */
   async ensure(bridges: readonly string[]): Promise<void> {
     const families = ['ip', 'ip6'].filter(
       (f) => this.#readProc(`/proc/sys/net/bridge/bridge-nf-call-${f}tables`)?.trim() === '1',
@@ -64,18 +69,16 @@ export class Forward {
       this.#state = UNNEEDED;
       return;
     }
-    const listed = await this.#run('nft', ['-j', 'list', 'chains']);
-    const seen = `${families.join()} ${bridges.join()} ${listed.ok ? listed.stdout : ''}`;
-    if (seen === this.#seen && this.#glances < MAX_GLANCES && (await this.#holds(bridges))) {
-      this.#glances++;
-      return;
-    }
-    const all = await this.#chains(listed);
+    const edition = this.#ruleset.edition();
+    const seen = `${families.join()} ${bridges.join()} ${edition}`;
+    if (seen === this.#seen && (!this.#hasLegacy() || this.#patience-- > 0)) return;
+    const all = await this.#chains(await this.#run('nft', ['-j', 'list', 'chains']));
     const chains = all.filter((c) => c.family === 'inet' || families.includes(c.family));
     const refused = await this.#perform(planForward(chains, bridges));
     this.#targets = forwardTargets(chains);
-    this.#seen = refused === undefined && this.#targets.every((c) => c.backend === 'nft') ? seen : undefined;
-    this.#glances = 0;
+    const isSettled = refused === undefined && edition !== undefined && this.#targets.every((c) => c.backend === 'nft');
+    this.#seen = isSettled ? seen : undefined;
+    this.#patience = LEGACY_PATIENCE;
     this.#state = describe(chains, refused, bridges);
   }
 
@@ -87,19 +90,11 @@ export class Forward {
     this.#state = UNNEEDED;
   }
 
-  /** The glance: nobody made or changed a chain; are our rules still there? */
-  async #holds(bridges: readonly string[]): Promise<boolean> {
-    const now = await this.#nftChains(this.#targets);
-    return (
-      now.length === this.#targets.length && now.every((c) => bridges.every((b) => c.rules.some((r) => r.ours === b)))
-    );
-  }
-
   async #chains(listed: ToolResult): Promise<readonly ForwardChain[]> {
     if (!listed.ok) return [...(await this.#iptables('iptables')), ...(await this.#iptables('ip6tables'))];
     const nft = await this.#nftChains(forwardChainNames(listed.stdout));
-    const legacy4 = await this.#legacy('/proc/net/ip_tables_names', 'iptables-legacy', 'iptables');
-    const legacy6 = await this.#legacy('/proc/net/ip6_tables_names', 'ip6tables-legacy', 'ip6tables');
+    const legacy4 = await this.#legacy('iptables-legacy', 'iptables');
+    const legacy6 = await this.#legacy('ip6tables-legacy', 'ip6tables');
     return [...nft, ...legacy4, ...legacy6];
   }
 
@@ -113,11 +108,20 @@ export class Forward {
     return chains;
   }
 
-  /** The old tables are unknown to nft; the kernel lists them once somebody has used them. */
-  async #legacy(proc: string, backend: Backend, older: Backend): Promise<readonly ForwardChain[]> {
-    if (this.#readProc(proc)?.split('\n').includes('filter') !== true) return [];
+  /** The old tables are unknown to nft. */
+  async #legacy(backend: Backend, older: 'iptables' | 'ip6tables'): Promise<readonly ForwardChain[]> {
+    if (!this.#isUsed(LEGACY[older])) return [];
     const chains = await this.#iptables(backend);
     return chains.length > 0 ? chains : this.#iptables(older);
+  }
+
+  #hasLegacy(): boolean {
+    return Object.values(LEGACY).some((proc) => this.#isUsed(proc));
+  }
+
+  /** The kernel lists them once somebody has used them. */
+  #isUsed(proc: string): boolean {
+    return this.#readProc(proc)?.split('\n').includes('filter') === true;
   }
 
   async #iptables(backend: Backend): Promise<readonly ForwardChain[]> {
@@ -133,11 +137,14 @@ export class Forward {
       else for (let i = 0; i < n; i++) this.#count('forward-changed');
     };
     const nft = ops.filter((o) => o.chain.backend === 'nft');
-    if (nft.length > 0)
-      settle(await this.#run('nft', ['-f', '-'], nft.map((o) => nftLine(o, this.#mark)).join('')), nft.length);
+    if (nft.length > 0) settle(await this.#commit(nft.map((o) => nftLine(o, this.#mark)).join('')), nft.length);
     for (const o of ops.filter((o) => o.chain.backend !== 'nft'))
       settle(await this.#run(o.chain.backend, iptablesArgs(o, this.#mark)), 1);
     return refused;
+  }
+
+  #commit(script: string): Promise<ToolResult> {
+    return this.#ruleset.commit(() => this.#run('nft', ['-f', '-'], script));
   }
 }
 

@@ -1,13 +1,8 @@
-// The nft table that counts VXLAN bytes per peer: its text, and how its JSON is read back. It drops no peer's traffic; the
+// The nft table that counts VXLAN bytes per peer: its text, how its JSON is read back, and its elements. It drops no peer's traffic; the
 // one drop in it keeps strangers from reaching the host's own stack through the probe device.
-import { isIpv6, parseIp } from '../../../router/address.js';
-import type { Ip, SocketAddress } from '../../../router/types.js';
-
-/** What an element has counted. Frames as nft sees them: a super-frame before it is cut, or after it is joined, is one. */
-export interface Count {
-  readonly frames: number;
-  readonly bytes: number;
-}
+import { ipBytes, isIpv6 } from '../../../router/address.js';
+import type { SocketAddress } from '../../../router/types.js';
+import type { Count, ElementKey, ElementOp, NftKernel } from '../../nft-kernel.js';
 
 /** One per vxlan port, so that routers on one host do not share counters. */
 export const tableName = (port: number): string => `mesh_${port}`;
@@ -15,14 +10,35 @@ export const tableName = (port: number): string => `mesh_${port}`;
 const SETS = ['in4', 'out4', 'in6', 'out6'] as const;
 const RULES = 5;
 
-/** A counted address: `in4 10.0.0.1`, `out6 fd00::1 . 6785`. Peers behind one address share what comes in. */
-export type Element = string;
+/** A counted address: the set and the key in it, as in `in4 0a000001`. Peers behind one address share what comes in. */
+export type Element = `${SetName} ${ElementKey}`;
+type SetName = (typeof SETS)[number];
 
-export const inElement = (a: SocketAddress): Element => `${isIpv6(a.ip) ? 'in6' : 'in4'} ${a.ip}`;
-export const outElement = (a: SocketAddress): Element => `${isIpv6(a.ip) ? 'out6' : 'out4'} ${a.ip} . ${a.port}`;
+export const inElement = (a: SocketAddress): Element => `${isIpv6(a.ip) ? 'in6' : 'in4'} ${hex(ipBytes(a.ip))}`;
+/** The port is padded to 4 bytes. */
+export const outElement = (a: SocketAddress): Element =>
+  `${isIpv6(a.ip) ? 'out6' : 'out4'} ${hex(ipBytes(a.ip))}${a.port.toString(16).padStart(4, '0')}0000`;
 
-/** Replaces the whole table in one transaction; what was counted is lost. */
-export function loadScript(port: number, elements: Iterable<Element>): string {
+const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
+
+export const elementOp = (op: ElementOp['op'], element: Element): ElementOp => {
+  const at = element.indexOf(' ');
+  return { op, set: element.slice(0, at), key: element.slice(at + 1) };
+};
+
+/** What all elements have counted; undefined when the table or one of its sets is not there. @throws KernelError */
+export function readCounts(kernel: NftKernel, port: number): ReadonlyMap<Element, Count> | undefined {
+  const counts = new Map<Element, Count>();
+  for (const set of SETS) {
+    const elements = kernel.elements(tableName(port), set);
+    if (elements === undefined) return undefined;
+    for (const [key, count] of elements) counts.set(`${set} ${key}`, count);
+  }
+  return counts;
+}
+
+/** Replaces the whole table in one transaction, with nobody in its sets; what was counted is lost. */
+export function loadScript(port: number): string {
   const table = `inet ${tableName(port)}`;
   // The VNI of the probe device is left out: probes are no traffic. It is checked first, for a lookup already counts.
   const data = '@th,96,24 != 0xffffff';
@@ -48,49 +64,19 @@ table ${table} {
     iifname { "mesh-vxp", "mesh-vxp6" } drop
   }
 }
-${changeScript(port, elements, [])}`;
-}
-
-/** Adds and removes counted addresses, keeping the others' counters. Fails whole when one to be removed is not there. */
-export function changeScript(port: number, add: Iterable<Element>, remove: Iterable<Element>): string {
-  const line = (verb: string) => (e: Element) => {
-    const at = e.indexOf(' ');
-    return `${verb} element inet ${tableName(port)} ${e.slice(0, at)} { ${e.slice(at + 1)} }\n`;
-  };
-  return [...[...add].map(line('add')), ...[...remove].map(line('delete'))].join('');
+`;
 }
 
 /**
- * Reads `nft -j list table`. Another nft may write it differently, so nothing in it is taken for granted.
- * @returns what each element has counted, or undefined when the table is not as `loadScript` makes it
+ * Reads `nft -j -t list table`. Another nft may write it differently, so nothing in it is taken for granted.
+ * @returns is the table as `loadScript` makes it?
  */
-export function parseTable(json: string): ReadonlyMap<Element, Count> | undefined {
+export function isOurTable(json: string): boolean {
   const items = nftItems(json);
-  const sets = new Set<string>();
-  const counts = new Map<Element, Count>();
-  let rules = 0;
-  for (const item of items) {
-    if (isRecord(item['rule'])) rules++;
-    const set = item['set'];
-    if (!isRecord(set) || typeof set['name'] !== 'string') continue;
-    sets.add(set['name']);
-    for (const entry of list(set['elem'])) readElement(set['name'], entry, counts);
-  }
-  return rules === RULES && SETS.every((name) => sets.has(name)) ? counts : undefined;
+  const rules = items.filter((item) => isRecord(item['rule']));
+  const sets = new Set(items.map((item) => (isRecord(item['set']) ? item['set']['name'] : undefined)));
+  return rules.length === RULES && SETS.every((name) => sets.has(name));
 }
-
-function readElement(set: string, entry: unknown, counts: Map<Element, Count>): void {
-  const elem = isRecord(entry) && isRecord(entry['elem']) ? entry['elem'] : { val: entry };
-  const counter = 'counter' in elem && isRecord(elem.counter) ? elem.counter : {};
-  const val = elem['val'];
-  const [ip, port] = isRecord(val) ? list(val['concat']) : [val];
-  const canonical: Ip | undefined = typeof ip === 'string' ? parseIp(ip) : undefined;
-  if (canonical === undefined) return;
-  const key = typeof port === 'number' ? `${set} ${canonical} . ${port}` : `${set} ${canonical}`;
-  counts.set(key, { frames: wholeNumber(counter['packets']), bytes: wholeNumber(counter['bytes']) });
-}
-
-const wholeNumber = (v: unknown): number => (typeof v === 'number' && Number.isSafeInteger(v) ? v : 0);
 
 export const isRecord = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null;
 export const list = (v: unknown): readonly unknown[] => (Array.isArray(v) ? v : []);

@@ -1,14 +1,17 @@
 // What each peer's vxlan carries, by the counters of an nft table that is repaired at every reading.
 import type { PeerId, SocketAddress } from '../../../router/types.js';
+import { KernelError } from '../../kernel.js';
+import type { Count, ElementOp, NftKernel } from '../../nft-kernel.js';
 import type { RunTool } from '../run-tool.js';
+import type { Ruleset } from './ruleset.js';
 import {
-  changeScript,
+  elementOp,
   inElement,
+  isOurTable,
   loadScript,
   outElement,
-  parseTable,
+  readCounts,
   tableName,
-  type Count,
   type Element,
 } from './traffic-table.js';
 
@@ -28,25 +31,37 @@ const FEW_BYTES = 1_500;
 
 const NOTHING: Count = { frames: 0, bytes: 0 };
 
+/** What one commit changes at most. */
+const CHANGES = 500;
+
 interface Counted {
   readonly in: Element;
   readonly out: Element;
   carried: BothWays<Count>;
 }
 
+/** The host's nft: the program for what is rare, the kernel itself for what is done every two seconds. */
+export interface Nft {
+  readonly run: RunTool;
+  readonly kernel: NftKernel;
+  readonly ruleset: Ruleset;
+}
+
 export class Traffic {
   readonly #port: number;
-  readonly #run: RunTool;
+  readonly #nft: Nft;
   readonly #count: (name: string) => void;
   readonly #peers = new Map<PeerId, Counted>();
   /** Element counters at the last reading; only differences are added up, so a flush loses at most two seconds. */
   #last: ReadonlyMap<Element, Count> | undefined;
+  /** Of the ruleset in which the table was last seen to be whole. */
+  #edition: number | undefined;
   #refusal: { readonly reason: string; readonly missing: boolean } | undefined;
   #patience = 0;
 
-  constructor(port: number, run: RunTool, count: (name: string) => void) {
+  constructor(port: number, nft: Nft, count: (name: string) => void) {
     this.#port = port;
-    this.#run = run;
+    this.#nft = nft;
     this.#count = count;
   }
 
@@ -68,34 +83,53 @@ export class Traffic {
   /** Makes the table agree with the peers and reads it. @returns the peers whose vxlan moved more than a few frames since the last time */
   async read(): Promise<readonly PeerId[]> {
     if (this.#refusal?.missing === true && this.#patience-- > 0) return [];
-    const listed = await this.#run('nft', ['-j', 'list', 'table', 'inet', tableName(this.#port)]);
-    if (!listed.ok && listed.missing) return this.#refused(listed);
-    const have = listed.ok ? parseTable(listed.stdout) : undefined;
+    try {
+      return await this.#read();
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      return this.#refused({ missing: false, reason: error.message });
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.#last = this.#edition = undefined;
+    // Deleting what is not there is an error to nft, so it is made first.
+    const table = `table inet ${tableName(this.#port)}`;
+    await this.#nft.run('nft', ['-f', '-'], `${table}\ndelete ${table}\n`);
+  }
+
+  async #read(): Promise<readonly PeerId[]> {
+    const edition = this.#nft.ruleset.edition();
+    if (edition === undefined) return this.#refused({ missing: false, reason: 'no nf_tables in this kernel' });
+    let have = readCounts(this.#nft.kernel, this.#port);
+    if (have !== undefined && edition !== this.#edition && !(await this.#isWhole())) have = undefined;
     const moved = have === undefined ? [] : this.#add(have);
-    const want = new Set<Element>([...this.#peers.values()].flatMap((p) => [p.in, p.out]));
-    const script = have === undefined ? loadScript(this.#port, want) : this.#changes(want, have);
-    if (have === undefined && this.#last !== undefined) this.#count('nft-repaired');
-    if (script !== '') {
-      const done = await this.#run('nft', ['-f', '-'], script);
+    if (have === undefined) {
+      if (this.#last !== undefined) this.#count('nft-repaired');
+      const done = await this.#nft.ruleset.commit(() => this.#nft.run('nft', ['-f', '-'], loadScript(this.#port)));
       if (!done.ok) return this.#refused(done);
     }
+    const want = new Set<Element>([...this.#peers.values()].flatMap((p) => [p.in, p.out]));
+    await this.#change(want, have ?? new Map<Element, Count>());
     // What was just put there begins at 0.
     this.#last = new Map([...want].map((e) => [e, have?.get(e) ?? NOTHING]));
+    this.#edition = edition;
     this.#refusal = undefined;
     return moved;
   }
 
-  async remove(): Promise<void> {
-    this.#last = undefined;
-    // Deleting what is not there is an error to nft, so it is made first.
-    const table = `table inet ${tableName(this.#port)}`;
-    await this.#run('nft', ['-f', '-'], `${table}\ndelete ${table}\n`);
+  /** Somebody changed something: are our sets and rules still what they were? Nobody who could say so: they are. */
+  async #isWhole(): Promise<boolean> {
+    const listed = await this.#nft.run('nft', ['-j', '-t', 'list', 'table', 'inet', tableName(this.#port)]);
+    return listed.ok ? isOurTable(listed.stdout) : listed.missing;
   }
 
-  #changes(want: ReadonlySet<Element>, have: ReadonlyMap<Element, Count>): string {
-    const add = [...want].filter((e) => !have.has(e));
-    const remove = [...have.keys()].filter((e) => !want.has(e));
-    return changeScript(this.#port, add, remove);
+  async #change(want: ReadonlySet<Element>, have: ReadonlyMap<Element, Count>): Promise<void> {
+    const ops: ElementOp[] = [];
+    for (const e of want) if (!have.has(e)) ops.push(elementOp('add', e));
+    for (const e of have.keys()) if (!want.has(e)) ops.push(elementOp('delete', e));
+    for (let i = 0; i < ops.length; i += CHANGES)
+      await this.#nft.ruleset.commit(() => this.#nft.kernel.change(tableName(this.#port), ops.slice(i, i + CHANGES)));
   }
 
   #add(have: ReadonlyMap<Element, Count>): readonly PeerId[] {
@@ -113,6 +147,7 @@ export class Traffic {
 
   #refused(result: { readonly reason: string; readonly missing: boolean }): readonly PeerId[] {
     this.#refusal = result;
+    this.#edition = undefined;
     this.#patience = MISSING_PATIENCE;
     return [];
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Forward } from '../../../../datapath/paths/nft/forward.js';
+import { Ruleset } from '../../../../datapath/paths/nft/ruleset.js';
 import type { RunTool } from '../../../../datapath/paths/run-tool.js';
 
 const FORWARD = { family: 'ip', table: 'filter', name: 'FORWARD', type: 'filter', hook: 'forward' };
@@ -11,14 +12,9 @@ class FakeHost {
   bridges: string[] = [];
   proc: Record<string, string> = { '/proc/sys/net/bridge/bridge-nf-call-iptables': '1\n' };
   refuses = false;
-  calls: string[] = [];
-  readonly forward = new Forward(
-    6785,
-    (name, args, stdin) => this.#run(name, args, stdin),
-    (path) => this.proc[path],
-    () => undefined,
-  );
-
+  readonly calls: string[] = [];
+  /** Of the kernel's commits. */
+  generation = 1;
   readonly #run: RunTool = (name, args, stdin = '') => {
     this.calls.push([name, ...args].join(' '));
     if (this.refuses && stdin !== '') return Promise.resolve({ ok: false, missing: false, reason: 'nft: Error: no' });
@@ -35,8 +31,22 @@ class FakeHost {
     }));
     const chain = { chain: { ...FORWARD, policy: this.policy } };
     const nftables = args.includes('chains') ? [chain] : [chain, ...rules];
+    if (stdin !== '') this.generation++;
     return Promise.resolve({ ok: true, stdout: JSON.stringify({ nftables }) });
   };
+
+  readonly forward = new Forward(
+    6785,
+    { run: this.#run, ruleset: new Ruleset({ generation: () => this.generation }) },
+    (path) => this.proc[path],
+    () => undefined,
+  );
+
+  /** Somebody else's commit. */
+  disturb(change: () => void): void {
+    change();
+    this.generation++;
+  }
 }
 
 test('where bridged packets do not pass iptables no program is run', async () => {
@@ -47,15 +57,15 @@ test('where bridged packets do not pass iptables no program is run', async () =>
   assert.equal(host.forward.state().ok, true);
 });
 
-test('a rule is inserted once, watched by two programs a time, and put back when it is flushed', async () => {
+test('a rule is inserted once, watched without a child, and put back when it is flushed', async () => {
   const host = new FakeHost();
   await host.forward.ensure(['mb-a']);
   assert.deepEqual(host.bridges, ['mb-a']);
   assert.match(host.forward.state().reason, /^nft ip filter FORWARD drops; accepted mb-a there$/);
-  host.calls = [];
+  host.calls.length = 0;
   await host.forward.ensure(['mb-a']);
-  assert.deepEqual(host.calls, ['nft -j list chains', 'nft -j list chain ip filter FORWARD']);
-  host.bridges = [];
+  assert.deepEqual(host.calls, []);
+  host.disturb(() => (host.bridges = []));
   await host.forward.ensure(['mb-a']);
   assert.deepEqual(host.bridges, ['mb-a']);
   await host.forward.ensure(['mb-a', 'mb-b']);
@@ -67,12 +77,23 @@ test('a chain that begins to drop is noticed at the next look, and one that stop
   host.policy = 'accept';
   await host.forward.ensure(['mb-a']);
   assert.deepEqual(host.bridges, []);
-  host.policy = 'drop';
+  host.disturb(() => (host.policy = 'drop'));
   await host.forward.ensure(['mb-a']);
   assert.deepEqual(host.bridges, ['mb-a']);
-  host.policy = 'accept';
+  host.disturb(() => (host.policy = 'accept'));
   await host.forward.ensure(['mb-a']);
   assert.deepEqual(host.bridges, []);
+});
+
+test('the old tables of iptables are read again now and then, for they do not show that they changed', async () => {
+  const host = new FakeHost();
+  host.proc['/proc/net/ip_tables_names'] = 'filter\n';
+  await host.forward.ensure(['mb-a']);
+  host.calls.length = 0;
+  for (let i = 0; i < 5; i++) await host.forward.ensure(['mb-a']);
+  assert.deepEqual(host.calls, []);
+  await host.forward.ensure(['mb-a']);
+  assert.ok(host.calls.some((call: string) => call.startsWith('iptables')));
 });
 
 test('a refusal is said with the command that would help, and tried again', async () => {
