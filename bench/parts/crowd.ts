@@ -1,8 +1,9 @@
 // What very many idle connections cost one router: it is real, with the kernel's VXLAN; the peers are one process that answers for
 // all of them. Without the sleeve, for they have none.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROBE_VNI } from '../../datapath/paths/probe/device.js';
-import { attached, sleep } from '../../test/support/mesh-lab.js';
+import { attached } from '../../test/support/mesh-lab.js';
 import type { Host } from '../../test/support/netns.js';
 import { launchRouter, type RouterProcess } from '../../test/support/router-process.js';
 import { cabledHosts, inLab } from '../support/hosts.js';

@@ -1,7 +1,8 @@
 // `status` while the mesh is on fire: peers that come and go all the time, and a stranger who sends rubbish.
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { attached, sleep } from '../../test/support/mesh-lab.js';
+import { attached } from '../../test/support/mesh-lab.js';
 import type { Lab } from '../../test/support/netns.js';
 import { launchRouter } from '../../test/support/router-process.js';
 import { inLab } from '../support/hosts.js';

@@ -1,6 +1,7 @@
 // What a mesh costs that has nothing to do: ten routers with a container each, by the counters of their interfaces.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Namespace } from '../../cli/demo/namespace.js';
-import { attached, joinedRouters, sleep } from '../../test/support/mesh-lab.js';
+import { attached, joinedRouters } from '../../test/support/mesh-lab.js';
 import { inLab } from '../support/hosts.js';
 import { usageOf } from '../support/machine.js';
 import { atMost, short, type Part } from '../support/report.js';

@@ -1,8 +1,9 @@
 // Very many MACs, announced by one peer to a real router: how fast they reach the kernel, whether `status` answers
 // meanwhile, and what they cost in memory.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { attached, sleep } from '../../test/support/mesh-lab.js';
+import { attached } from '../../test/support/mesh-lab.js';
 import type { Lab, Namespace } from '../../test/support/netns.js';
 import { launchRouter } from '../../test/support/router-process.js';
 import type { LinkIndex } from '../../router/types.js';

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Sockets, type NetworkEvent } from '../../router/index.js';
 import type { Ip, PeerId } from '../../router/types.js';
 import { bareRouter } from '../support/bare-router.js';
@@ -18,7 +19,6 @@ const HOST = '127.0.0.1' as Ip;
 const [CROWD_PORT, LONE_PORT] = [16_783, 16_793];
 const [SETTLE_MS, WATCH_MS] = [40_000, 60_000];
 const here = new URL('.', import.meta.url).pathname;
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const dir = mkdtempSync(join(tmpdir(), 'mesh-scale-'));
 try {
@@ -43,13 +43,13 @@ async function measure(): Promise<void> {
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [id] = (await once(child.stdout, 'data')) as [Buffer];
   own.start(`${HOST}:${LONE_PORT}`);
-  await wait(2_000);
+  await sleep(2_000);
   const lone = { ip: HOST, port: LONE_PORT };
   for (const bytes of crowd.news(own.router.core.self, id.toString().trim() as PeerId))
     sockets!.sendDatagram(lone, bytes);
-  await wait(SETTLE_MS);
+  await sleep(SETTLE_MS);
   const [before, answered] = [usageOf(child.pid!), crowd.answered];
-  await wait(WATCH_MS);
+  await sleep(WATCH_MS);
   const after = usageOf(child.pid!);
   write({
     peers: PEERS,

@@ -1,6 +1,7 @@
 // Very many idle peers as one process in a host's namespace, each with an address and an endpoint of its own; their probe devices
 // are one, which echoes for all.
 //   crowd-process.js PEER ADDRESS...     PEER: the address that they all connect to
+import { setTimeout as sleep } from 'node:timers/promises';
 import { linkIndexOf, openPacketSocket, packetReceive, packetSend, pollReadable } from '../../datapath/syscalls.js';
 import {
   decodeProbe,
@@ -40,5 +41,5 @@ for (const [n, ip] of addresses.entries()) {
   const one = new IdlePeer(n, ip);
   byMac.set(probeMac(one.id), one.id);
   await one.start(peer);
-  await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+  await sleep(BETWEEN_MS);
 }

@@ -5,6 +5,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Sockets } from '../../router/index.js';
 import type { EndpointId } from '../../router/types.js';
 import { bareRouter, NETWORK, PORT } from './bare-router.js';
@@ -18,7 +19,6 @@ const RUBBISH_EVERY_MS = 10;
 const RUBBISH_DATAGRAMS = 20;
 
 const [dir, count, target] = process.argv.slice(2) as [string, string, string];
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function flap(n: number): Promise<never> {
   const port = FIRST_PORT + n * PORT_STEP;

@@ -1,6 +1,7 @@
 // What the figures were measured on, and how busy it was.
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export const machine = () => ({
   kernel: release(),
@@ -23,7 +24,7 @@ export function busyS(): number {
 /** How busy the processors are while we only wait, 0 .. 1: the share that others have. */
 export async function busyShare(ms: number): Promise<number> {
   const [before, since] = [busyS(), performance.now()];
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  await sleep(ms);
   return (busyS() - before) / (((performance.now() - since) / 1_000) * cpus().length);
 }
 

@@ -1,5 +1,6 @@
 // Sees when rows reach the kernel without disturbing who writes them: single look-ups (RTM_GETNEIGH of one key) of a sample,
 // as a dump of 100,000 MACs takes seconds and a subscription slows the writer down.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelError } from '../../datapath/kernel.js';
 import * as k from '../../datapath/netlink/constants.js';
 import { LinuxKernel } from '../../datapath/netlink/linux-kernel.js';
@@ -48,7 +49,7 @@ export class RowWatch {
       if (firstAt === 0) this.#missing = this.#missing.filter((key) => !this.#has(key));
       if (firstAt === 0 && this.#missing.length < all) firstAt = Date.now();
       if (performance.now() > until) throw new Error(`${this.#missing.length} of ${all} sampled rows are not there`);
-      if (this.#missing.length > 0) await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      if (this.#missing.length > 0) await sleep(EVERY_MS);
     }
     return { firstAt, lastAt: Date.now() };
   }

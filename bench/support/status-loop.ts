@@ -1,4 +1,4 @@
-import { sleep } from '../../test/support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RouterProcess } from '../../test/support/router-process.js';
 
 const STATUS_EVERY_MS = 30;

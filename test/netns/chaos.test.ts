@@ -1,9 +1,9 @@
 // The harness of `make chaos` on five routers: it lets a mesh pass that holds, and finds what it must find.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { leftBehind, runChaos, type ChaosMesh, type Outcome } from '../../bench/chaos/chaos.js';
 import { drawOutcome, judge } from '../../bench/chaos/report.js';
-import { sleep } from '../support/mesh-lab.js';
 
 const SETTINGS = { seconds: 20, seed: 8, routers: 5, overlay: 'vxlan' } as const;
 const PLANTED_MS = 6_000;

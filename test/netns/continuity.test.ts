@@ -3,7 +3,8 @@
 //   container ca ── host a ══ vxlan ══ host b ── container cb        pings every 10 ms, both ways, and an iperf3
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, pathsUp, PingStream, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, pathsUp, PingStream } from '../support/mesh-lab.js';
 import { createLab } from '../support/netns.js';
 
 const AWAY_MS = Number(process.env.MESH_AWAY_MS ?? 8_000); // docs/benchmarks.md has the run of 60 s

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatapath } from '../../datapath/index.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import { portName } from '../../datapath/names.js';
@@ -89,7 +90,7 @@ function pings(target: string, count = 5): number {
 /** Until `target` answers again; the deadline is the project's promise of a repair within 2 s. */
 async function untilMended(what: string, target = '10.32.0.2'): Promise<void> {
   for (let i = 0; i < 40; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     if (pings(target, 1) === 1) return;
   }
   assert.fail(`no answer 2 s after ${what}`);

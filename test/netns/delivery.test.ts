@@ -5,7 +5,8 @@
 //   c1 ────── host c ══╝
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { joinedRouters, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { joinedRouters } from '../support/mesh-lab.js';
 import { tablesAreTrue } from '../support/kernel-truth.js';
 import { createLab, eventually, ping, type Capture, type Namespace } from '../support/netns.js';
 

@@ -4,11 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { PeerId } from '../../router/types.js';
 import { encodeDatagram } from '../../router/wire/datagram.js';
 import { encodeSwim, type SwimMessage } from '../../router/wire/swim.js';
-import { attached, joinedRouters, pathsUp, sleep } from '../support/mesh-lab.js';
+import { attached, joinedRouters, pathsUp } from '../support/mesh-lab.js';
 import { createLab, ping } from '../support/netns.js';
 
 const HOSTILE = fileURLToPath(new URL('../support/hostile-process.js', import.meta.url));

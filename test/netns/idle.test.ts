@@ -1,7 +1,8 @@
 // What a mesh of ten costs while nothing happens: all that leaves each host, counted where it leaves.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters } from '../support/mesh-lab.js';
 import { createLab, type Host } from '../support/netns.js';
 
 const HOSTS = 10;

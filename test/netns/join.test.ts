@@ -1,7 +1,8 @@
 // How hosts come together, over which addresses, and how soon a container is reached.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { attached, joinedRouters, pathsUp, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, pathsUp } from '../support/mesh-lab.js';
 import { tablesAreTrue } from '../support/kernel-truth.js';
 import { createLab, eventually, ping, type Host, type Lab, type Namespace } from '../support/netns.js';
 import { PingWatch } from '../support/ping-watch.js';

@@ -1,7 +1,8 @@
 // Routers that die, freeze, move, are cut off, or were never all connected: the others see it rightly.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, pathsUp, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, pathsUp } from '../support/mesh-lab.js';
 import { tablesAreTrue } from '../support/kernel-truth.js';
 import { createLab, eventually, ping, type Lab, type Namespace } from '../support/netns.js';
 import { allSeeAll, launchRouter, type RouterProcess } from '../support/router-process.js';

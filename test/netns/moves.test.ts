@@ -3,7 +3,8 @@
 //   web ── host a │ host b      client ── host c, where the pings come from
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { attached, joinedRouters, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters } from '../support/mesh-lab.js';
 import { tablesAreTrue, type Placed } from '../support/kernel-truth.js';
 import { createLab, eventually, type Namespace } from '../support/netns.js';
 import { PingWatch } from '../support/ping-watch.js';

@@ -1,7 +1,8 @@
 // A black hole for large packets on the underlay: nothing says that they are lost, and what containers send goes on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, PingStream, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, PingStream } from '../support/mesh-lab.js';
 import { createLab, eventually } from '../support/netns.js';
 import { connection, sleeveStands } from '../support/overlay-lab.js';
 

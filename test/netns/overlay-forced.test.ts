@@ -1,7 +1,8 @@
 // Overlays that were asked for, meshes that use several, and a way too narrow for the vxlan.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached } from '../support/mesh-lab.js';
 import { createLab, eventually, ping, type Namespace } from '../support/netns.js';
 import { blockVxlan, bothWays, broadcastHeard, carriedBy, connection, launchMesh } from '../support/overlay-lab.js';
 import type { RouterProcess } from '../support/router-process.js';

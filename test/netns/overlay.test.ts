@@ -3,7 +3,8 @@
 //   ca ── host a ══ vxlan (6785) or sleeve (6784) ══ host b ── cb
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, PingStream, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, PingStream } from '../support/mesh-lab.js';
 import { createLab, eventually, ping } from '../support/netns.js';
 import { blockVxlan, bothWays, carriedBy, connection, sleeveStands, unblock } from '../support/overlay-lab.js';
 import { PingWatch } from '../support/ping-watch.js';

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { after, test, type TestContext } from 'node:test';
 import type { Capability } from '../../datapath/datapath.js';
@@ -165,7 +166,7 @@ test('a path over IPv4 comes up with RTT and MTU, and goes down and up with its 
   }
 
   const stream = lab.container('a1').start(['ping', '-n', '-q', '-i', '0.02', '10.32.0.3'], 'ignore');
-  await new Promise((resolve) => setTimeout(resolve, 2_500)); // the counters are read every 2 s
+  await sleep(2_500); // the counters are read every 2 s
   for (const p of [a, b]) p.reports.length = 0;
   const cutAt = Date.now();
   await b.host.netns.must(

@@ -7,7 +7,8 @@
 //   ce ─ e ─── f ─── g ─── h ─ ch        cables: e and h have no route to one another
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, pathsUp, PingStream, sleep } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, pathsUp, PingStream } from '../support/mesh-lab.js';
 import { createLab, eventually, ping, type Host, type Namespace } from '../support/netns.js';
 import { bothWays, broadcastHeard, carriedBy, connection, sleeveStands } from '../support/overlay-lab.js';
 import { PingWatch } from '../support/ping-watch.js';

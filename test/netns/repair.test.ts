@@ -3,7 +3,8 @@
 //   ca ── host a ══ vxlan ══ host b ── cb      cc ── host c
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attached, joinedRouters, sleep, sleevesUp } from '../support/mesh-lab.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attached, joinedRouters, sleevesUp } from '../support/mesh-lab.js';
 import { tablesAreTrue, type Placed } from '../support/kernel-truth.js';
 import { createLab, eventually, ping } from '../support/netns.js';
 import { PingWatch } from '../support/ping-watch.js';

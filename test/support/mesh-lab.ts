@@ -77,5 +77,3 @@ export class PingStream {
     return this.#result;
   }
 }
-
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

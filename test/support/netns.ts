@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { must, Namespace, Underlay } from '../../cli/demo/namespace.js';
 
@@ -232,6 +233,6 @@ export async function eventually<T>(what: string, withinMs: number, probe: () =>
       last = error;
     }
     if (performance.now() > until) throw new Error(`not within ${withinMs} ms: ${what}`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
 }
