@@ -1,19 +1,13 @@
-// Chance from one seed (mulberry32): the same seed throws the same faults.
+// Chance from one seed: the same seed throws the same faults.
+import { seededRandom } from '../../test/support/virtual-time.js';
 
 export class Dice {
-  #state: number;
+  /** @returns [0, 1) */
+  readonly roll: () => number;
 
   /** @param seed of which the low 32 bits count */
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** @returns [0, 1) */
-  roll(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    this.roll = seededRandom(seed);
   }
 
   /** @returns a whole number in [from, to) */

@@ -13,6 +13,7 @@ import { OUTER, OUTER_BYTES, writeOuter } from '../../datapath/sleeve/wire/datag
 import { bindSocket, linkIndexOf, openSocket, sendBytes, setSocketOption } from '../../datapath/syscalls.js';
 import type { Mac } from '../../router/types.js';
 import { anyDatagram, anyForgery, anyMessage } from './sleeve-forgeries.js';
+import { seededRandom } from './virtual-time.js';
 
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
@@ -29,15 +30,8 @@ const PAUSE_MS = 2;
 
 const [what = '', seconds = '', seed = '', ...rest] = process.argv.slice(2);
 const until = performance.now() + Number(seconds) * 1_000;
-let state = Number(seed) >>> 0;
-
-/** A number of 0 .. 1 (mulberry32): one seed, one attack. */
-function random(): number {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = Math.imul(state ^ (state >>> 15), state | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+/** One seed, one attack. */
+const random = seededRandom(Number(seed));
 
 /** Samples without end, each several times with another byte of its first ones changed. */
 async function* forgeries(any: fc.Arbitrary<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -5,6 +5,7 @@
 import { read, write } from '../../datapath/sleeve/native/io.js';
 import { createMemory } from '../../datapath/sleeve/native/memory.js';
 import { IFREQ, openTap } from '../../datapath/sleeve/native/tap.js';
+import { seededRandom } from './virtual-time.js';
 
 /** They are let go this often, ms, so that each is late by up to as much. */
 const TICK_MS = 2;
@@ -19,14 +20,8 @@ const fd = openTap(memory, memory.take(IFREQ), name).fd;
 const frames = memory.take(memory.bytes.length - 8_192);
 const end = memory.bytes.length - FRAME_BYTES;
 
-/** A number of 0 .. 1 (mulberry32): one seed, one order. */
-let state = Number(seed) >>> 0;
-function random(): number {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = Math.imul(state ^ (state >>> 15), state | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+/** One seed, one order. */
+const random = seededRandom(Number(seed));
 
 function letGo(): void {
   const held: { readonly at: number; readonly length: number; readonly place: number }[] = [];

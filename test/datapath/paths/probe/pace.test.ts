@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prober } from '../../../../datapath/paths/probe/prober.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
-import { mulberry32, OVERHEAD } from './world.js';
+import { seededRandom } from '../../../support/virtual-time.js';
+import { OVERHEAD } from './world.js';
 
 const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
 
 test('many idle paths are probed slower, so that all of them together are ten probes a second at most', () => {
-  const prober = new Prober(id(1), 1376, mulberry32(1));
+  const prober = new Prober(id(1), 1376, seededRandom(1));
   const peers = Array.from({ length: 300 }, (_, i) => id(i + 2));
   let probes = 0;
   const heed = (effects: ReturnType<Prober['handle']>, now: Millis): void => {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Prober } from '../../../../datapath/paths/probe/prober.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
-import { mulberry32, OVERHEAD, ProbeWorld } from './world.js';
+import { seededRandom } from '../../../support/virtual-time.js';
+import { OVERHEAD, ProbeWorld } from './world.js';
 
 const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
 const [A, B] = [id(1), id(2)];
@@ -217,7 +218,7 @@ test('what was measured before a path went down is not shown of the way on which
 });
 
 test('a peer that lies about its hold looks near, never nearer than 0', () => {
-  const p = new Prober(A, 1376, mulberry32(1));
+  const p = new Prober(A, 1376, seededRandom(1));
   const [sent] = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
   assert.ok(sent?.kind === 'send');
   const frame = { kind: 'echo', from: B, nonce: sent.frame.nonce, timeUs: 0xffffffff, sizeBytes: 40 } as const;
@@ -226,7 +227,7 @@ test('a peer that lies about its hold looks near, never nearer than 0', () => {
 });
 
 test('a probe counts from when it went out, not from when it was due', () => {
-  const p = new Prober(A, 1376, mulberry32(1));
+  const p = new Prober(A, 1376, seededRandom(1));
   const [sent] = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
   assert.ok(sent?.kind === 'send');
   const { nonce } = sent.frame;
@@ -263,7 +264,7 @@ test('a path around the world is up, though its echoes come after the first prob
 });
 
 test('an echo nobody asked for, a repeated echo and a stranger change nothing and are dropped for their reason', () => {
-  const p = new Prober(A, 1376, mulberry32(1));
+  const p = new Prober(A, 1376, seededRandom(1));
   const at = 5 as Millis;
   const frame = { kind: 'echo', from: B, nonce: 99, timeUs: 0, sizeBytes: 40 } as const;
   assert.deepEqual(p.handle({ kind: 'frame', frame, arrivedAt: at }, at), [{ kind: 'drop', reason: 'unknown-peer' }]);
@@ -280,7 +281,7 @@ test('an echo nobody asked for, a repeated echo and a stranger change nothing an
 });
 
 test('an echo is never larger than its probe', () => {
-  const p = new Prober(A, 1376, mulberry32(1));
+  const p = new Prober(A, 1376, seededRandom(1));
   p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
   fc.assert(
     fc.property(fc.integer({ min: 40, max: 9014 }), fc.nat(0xffffffff), (sizeBytes, nonce) => {
@@ -311,7 +312,7 @@ test('who is in a hurry knows within a second whether an idle path works, and wh
 });
 
 test('what stirs a path is told: heard, or not; a probe that goes out is not', () => {
-  const p = new Prober(A, 576 - OVERHEAD, mulberry32(1)); // nothing to search for
+  const p = new Prober(A, 576 - OVERHEAD, seededRandom(1)); // nothing to search for
   const stirs = (fx: readonly { kind: string }[]): boolean => fx.some(({ kind }) => kind === 'stirred');
   const first = p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
   const [sent] = first;
@@ -326,7 +327,7 @@ test('what stirs a path is told: heard, or not; a probe that goes out is not', (
 test('an early or repeated tick does nothing', () => {
   const w = pair();
   w.run(10_000);
-  const p = new Prober(A, 1376, mulberry32(1));
+  const p = new Prober(A, 1376, seededRandom(1));
   p.handle({ kind: 'peer', peer: B, overheadBytes: OVERHEAD }, 0 as Millis);
   assert.deepEqual(p.handle({ kind: 'tick' }, (p.nextDeadline()! - 1) as Millis), []);
   p.handle({ kind: 'tick' }, 200 as Millis);

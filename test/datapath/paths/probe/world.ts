@@ -2,6 +2,7 @@
 import { Prober, type ProberEffect, type ProberEvent } from '../../../../datapath/paths/probe/prober.js';
 import { decodeProbe, encodeProbe, setHeld } from '../../../../datapath/paths/probe/frame.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
+import { seededRandom } from '../../../support/virtual-time.js';
 
 export const OVERHEAD = 50;
 
@@ -32,7 +33,7 @@ export class ProbeWorld {
   #seq = 0;
 
   constructor(ids: readonly PeerId[], ceiling: number, seed: number) {
-    this.#random = mulberry32(seed);
+    this.#random = seededRandom(seed);
     for (const id of ids) this.#probers.set(id, new Prober(id, ceiling, this.#random));
     for (const a of ids)
       for (const b of ids) if (a !== b) this.tell(a, { kind: 'peer', peer: b, overheadBytes: OVERHEAD });
@@ -103,15 +104,4 @@ export class ProbeWorld {
     const arrivedAt = this.now + this.delayMs;
     this.#flights.push({ at: arrivedAt + this.stallMs(), arrivedAt, seq: this.#seq++, to: fx.to, bytes });
   }
-}
-
-/** Seeded PRNG, so a failing run is one number to repeat. */
-export function mulberry32(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
