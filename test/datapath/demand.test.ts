@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Demand, QUIET_MS } from '../../datapath/demand.js';
 import type { Millis } from '../../router/types.js';
-import { peerOf } from '../support/datapath-lab.js';
+import { peerOf } from '../support/peers.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const [B, C] = [peerOf(1), peerOf(2)];

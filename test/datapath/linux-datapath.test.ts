@@ -3,19 +3,8 @@ import { test } from 'node:test';
 import { portName } from '../../datapath/names.js';
 import type { Cidr } from '../../router/types.js';
 import { QUIET_MS } from '../../datapath/demand.js';
-import {
-  DatapathLab,
-  id,
-  mac,
-  macOf,
-  member,
-  NET,
-  neigh,
-  network,
-  peerOf,
-  peerV4,
-  peerV6,
-} from '../support/datapath-lab.js';
+import { DatapathLab, id, mac, macOf, member, NET, neigh, network, peerV4, peerV6 } from '../support/datapath-lab.js';
+import { peerOf } from '../support/peers.js';
 
 const REMOTE = [network(), peerV4(1), member(1), mac(1, 1), neigh(1, 1)];
 const REMOTE_ROWS = [

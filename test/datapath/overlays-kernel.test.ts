@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newPath } from '../../datapath/paths/probe/path-state.js';
 import type { Millis } from '../../router/types.js';
-import { DatapathLab, mac, macOf, member, neigh, network, peerOf, peerV4 } from '../support/datapath-lab.js';
+import { DatapathLab, mac, macOf, member, neigh, network, peerV4 } from '../support/datapath-lab.js';
 import { FakeKernel } from '../support/fake-kernel.js';
+import { peerOf } from '../support/peers.js';
 
 const REMOTE = [network(), peerV4(1), member(1), mac(1, 1), neigh(1, 1)];
 const MAC = '02:00:00:00:00:01';

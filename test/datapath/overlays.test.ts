@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { FAST_PATH, type FastPart } from '../../datapath/sleeve/fast-path.js';
 import { SyscallError } from '../../datapath/syscalls.js';
 import type { Ip } from '../../router/types.js';
-import { peerOf, vtep } from '../support/datapath-lab.js';
+import { vtep } from '../support/datapath-lab.js';
 import { AT_B, B, Bench, keys } from '../support/overlays-bench.js';
+import { peerOf } from '../support/peers.js';
 
 const FAST_PARTS = Object.keys(FAST_PATH) as FastPart[];
 

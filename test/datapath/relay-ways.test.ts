@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip, Millis, PeerId, RelayWay } from '../../router/types.js';
-import { peerOf, vtep } from '../support/datapath-lab.js';
+import { vtep } from '../support/datapath-lab.js';
 import { AT_B, B, Bench, keys } from '../support/overlays-bench.js';
+import { peerOf } from '../support/peers.js';
 
 const R = peerOf(2);
 const Q = peerOf(3);

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { newPath, type Path } from '../../datapath/paths/probe/path-state.js';
 import { sleeveReport, type SleeveFacts } from '../../datapath/sleeve-report.js';
 import type { Millis, PathReport } from '../../router/types.js';
-import { peerOf, vtep } from '../support/datapath-lab.js';
+import { vtep } from '../support/datapath-lab.js';
+import { peerOf } from '../support/peers.js';
 
 const VXLAN: PathReport = {
   peer: peerOf(1),

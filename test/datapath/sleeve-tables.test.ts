@@ -7,8 +7,9 @@ import type { NetworkWant } from '../../datapath/network-want.js';
 import { SleeveTables } from '../../datapath/sleeve-tables.js';
 import { Want } from '../../datapath/want.js';
 import type { LinkIndex, Vni } from '../../router/types.js';
-import { mac, macOf, member, NET, network, peerOf, peerV4, SELF, vtep } from '../support/datapath-lab.js';
+import { mac, macOf, member, NET, network, peerV4, SELF, vtep } from '../support/datapath-lab.js';
 import { FakeSleeve } from '../support/fake-sleeve.js';
+import { peerOf } from '../support/peers.js';
 
 const VNI = 100 as Vni;
 

@@ -9,7 +9,8 @@ import { portName } from '../../datapath/names.js';
 import { createLinuxKernel } from '../../datapath/netlink/linux-kernel.js';
 import { closeFd, openNetns } from '../../datapath/syscalls.js';
 import type { Cidr, DatapathReport, ForwardingDelta, Ip } from '../../router/types.js';
-import { FakePaths, id, macOf, NET, network, peerOf } from '../support/datapath-lab.js';
+import { FakePaths, id, macOf, NET, network } from '../support/datapath-lab.js';
+import { peerOf } from '../support/peers.js';
 
 assert.equal(process.env['MESH_SANDBOX'], '1', 'this test changes links: run it by scripts/sandbox.sh');
 

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { Asking } from '../../router/asking.js';
 import type { FrameOut } from '../../router/exchange.js';
 import type { Millis } from '../../router/types.js';
-import { bytes, newStore, peer } from '../support/stores.js';
+import { peerOf } from '../support/peers.js';
+import { bytes, newStore } from '../support/stores.js';
 
 const at = (ms: number): Millis => ms as Millis;
-const [B, C, D] = [peer(2), peer(3), peer(4)];
+const [B, C, D] = [peerOf(2), peerOf(3), peerOf(4)];
 const asked = (out: readonly FrameOut[]): readonly string[] => out.map((f) => f.to);
 
 test('one neighbour is asked at a time, and the next when the answer has ended', () => {
@@ -51,7 +52,7 @@ test('a neighbour that is silent for a second, or gone, keeps nobody waiting', (
 
 test('what comes before the digest that ends an answer may be part of it, and a push behind it too', () => {
   const a = new Asking(newStore(1));
-  const stream = { owner: peer(9), topic: 'core', version: 0 } as const;
+  const stream = { owner: peerOf(9), topic: 'core', version: 0 } as const;
   a.ask(B, at(0));
   assert.ok(a.mayHaveAsked(B, stream, at(1)));
   assert.ok(!a.mayHaveAsked(C, stream, at(1)));

@@ -4,10 +4,11 @@ import { Exchange, type FrameOut } from '../../router/exchange.js';
 import type { RecordStore } from '../../router/gossip/store.js';
 import type { Millis } from '../../router/types.js';
 import { FrameType } from '../../router/wire/stream.js';
-import { bytes, contents, newStore, peer } from '../support/stores.js';
+import { peerOf } from '../support/peers.js';
+import { bytes, contents, newStore } from '../support/stores.js';
 
 const at = (ms: number): Millis => ms as Millis;
-const [A, B, C, D] = [peer(1), peer(2), peer(3), peer(4)];
+const [A, B, C, D] = [peerOf(1), peerOf(2), peerOf(3), peerOf(4)];
 
 const exchange = (store: RecordStore, edges: readonly string[] = []): Exchange =>
   new Exchange(
@@ -77,24 +78,24 @@ test('news goes on to all whom its owner cannot have told', () => {
   const owner = newStore(9);
   owner.put('core', 'x', bytes(1));
   const [block] = owner.flush();
-  const spokes = [C, D, ...Array.from({ length: 10 }, (_, i) => peer(i + 10))]; // connected to us alone: we are their hub
-  const hub = exchange(newStore(1), [`${peer(9)} ${A}`]);
-  const { out, changes } = hub.frame(peer(9), FrameType.block, block!, [peer(9), ...spokes], at(0));
+  const spokes = [C, D, ...Array.from({ length: 10 }, (_, i) => peerOf(i + 10))]; // connected to us alone: we are their hub
+  const hub = exchange(newStore(1), [`${peerOf(9)} ${A}`]);
+  const { out, changes } = hub.frame(peerOf(9), FrameType.block, block!, [peerOf(9), ...spokes], at(0));
   assert.equal([...changes].length, 1);
   assert.deepEqual(out.map((f) => f.to).sort(), spokes);
-  assert.deepEqual(hub.frame(C, FrameType.block, block!, [peer(9), ...spokes], at(1)).out, [], 'known: no more');
+  assert.deepEqual(hub.frame(C, FrameType.block, block!, [peerOf(9), ...spokes], at(1)).out, [], 'known: no more');
 });
 
 test('in a full mesh, where the owner told everyone, news goes on to one by chance', () => {
   const owner = newStore(9);
   owner.put('core', 'x', bytes(1));
   const [block] = owner.flush();
-  const others = [B, C, D, peer(5), peer(6)];
+  const others = [B, C, D, peerOf(5), peerOf(6)];
   const a = exchange(
     newStore(1),
-    others.map((o) => `${peer(9)} ${o}`),
+    others.map((o) => `${peerOf(9)} ${o}`),
   );
-  const { out } = a.frame(peer(9), FrameType.block, block!, [peer(9), ...others], at(0));
+  const { out } = a.frame(peerOf(9), FrameType.block, block!, [peerOf(9), ...others], at(0));
   assert.equal(out.length, 1);
 });
 

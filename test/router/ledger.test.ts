@@ -5,9 +5,10 @@ import { Ledger } from '../../router/ledger.js';
 import { openStore } from '../../router/open-store.js';
 import type { ForwardingDelta, Millis, PeerId, Vni } from '../../router/types.js';
 import { encodeGone, encodePeer, goneKey, macKey, PEER_KEY } from '../../router/wire/records.js';
-import { blue, bytes, ip, mac, newStore, peer, vectorOf } from '../support/stores.js';
+import { peerOf } from '../support/peers.js';
+import { blue, bytes, ip, mac, newStore, vectorOf } from '../support/stores.js';
 
-const [A, B] = [peer(1), peer(2)];
+const [A, B] = [peerOf(1), peerOf(2)];
 const NOW = 0 as Millis;
 const IDENTITY = { name: 'b', vxlanPort: 6785, softwareVersion: '1' };
 const RECALLED = {

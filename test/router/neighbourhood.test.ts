@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { Dialer } from '../../router/connection/dialer.js';
 import { Neighbours } from '../../router/connection/neighbours.js';
@@ -8,12 +7,12 @@ import { Neighbourhood } from '../../router/neighbourhood.js';
 import type { PeerState } from '../../router/peer-book.js';
 import type { Ip, Millis, PeerId } from '../../router/types.js';
 import { encodeSpare } from '../../router/wire/spare.js';
+import { scatteredPeer } from '../support/peers.js';
 import { seededRandom } from '../support/virtual-time.js';
 
 const FULL_MESH = 4;
 const at = (ms: number): Millis => ms as Millis;
-const idOf = (n: number): PeerId => createHash('sha256').update(`${n}`).digest('hex').slice(0, 32) as PeerId;
-const PEERS = Array.from({ length: 60 }, (_, i) => idOf(i + 1)).sort();
+const PEERS = Array.from({ length: 60 }, (_, i) => scatteredPeer(i + 1)).sort();
 /** Lower than all others: it is the one that closes. */
 const SELF = '0'.repeat(32) as PeerId;
 const VIEW = new Neighbours(SELF, FULL_MESH);

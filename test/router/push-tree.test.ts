@@ -4,7 +4,8 @@ import { Exchange, type FrameOut } from '../../router/exchange.js';
 import type { RecordStore } from '../../router/gossip/store.js';
 import type { Millis, PeerId } from '../../router/types.js';
 import { FrameType } from '../../router/wire/stream.js';
-import { bytes, newStore, peer } from '../support/stores.js';
+import { peerOf } from '../support/peers.js';
+import { bytes, newStore } from '../support/stores.js';
 import { seededRandom } from '../support/virtual-time.js';
 
 const HOP_MS = 2;
@@ -98,7 +99,7 @@ class Mesh {
       0 as Millis,
       () => true,
     );
-    this.nodes.set(peer(n), { id: peer(n), store, exchange, neighbours: [] });
+    this.nodes.set(peerOf(n), { id: peerOf(n), store, exchange, neighbours: [] });
   }
 
   #join(a: PeerId, b: PeerId): void {
@@ -147,7 +148,7 @@ test('what the tree loses is asked of those who said that they have it, and the 
 });
 
 test('a branch is closed once, and what is told instead is asked for when it does not come', () => {
-  const [A, B, C] = [peer(1), peer(2), peer(3)];
+  const [A, B, C] = [peerOf(1), peerOf(2), peerOf(3)];
   const owner = newStore(9);
   owner.put('core', 'x', bytes(1));
   const [block] = owner.flush();
@@ -162,7 +163,7 @@ test('a branch is closed once, and what is told instead is asked for when it doe
     );
   const [a, b] = [make(1), make(2)];
   assert.deepEqual(
-    a.frame(peer(9), FrameType.block, block!, [peer(9), B, C], at(0)).out.map((f) => f.to),
+    a.frame(peerOf(9), FrameType.block, block!, [peerOf(9), B, C], at(0)).out.map((f) => f.to),
     [B, C],
   );
   const prune = a.frame(B, FrameType.block, block!, [B, C], at(10)).out;
@@ -186,6 +187,7 @@ test('garbage in the frames of the tree is a counted drop', () => {
     () => false,
     0 as Millis,
   );
-  const drop = (type: number): readonly string[] => a.frame(peer(2), type, bytes(255, 1), [peer(2)], 0 as Millis).drops;
+  const drop = (type: number): readonly string[] =>
+    a.frame(peerOf(2), type, bytes(255, 1), [peerOf(2)], 0 as Millis).drops;
   assert.deepEqual([...drop(FrameType.have), ...drop(FrameType.graft)], ['have-format', 'graft-format']);
 });

@@ -1,5 +1,6 @@
 // Datagrams between peers in virtual time: loss and delay on every hop, partitions, graphs that are not complete.
 import type { PeerId } from '../../router/types.js';
+import { peerOf } from './peers.js';
 
 export interface NetworkOptions {
   /** Probability that a hop loses a datagram, 0 .. 1. */
@@ -94,5 +95,5 @@ export class DatagramNetwork {
 }
 
 /** A peer id for a small number, 0 and up. */
-export const peerNumber = (n: number): PeerId => (n + 1).toString(16).padStart(32, '0') as PeerId;
+export const peerNumber = (n: number): PeerId => peerOf(n + 1);
 export const numberOfPeer = (peer: PeerId): number => parseInt(peer, 16) - 1;

@@ -19,9 +19,9 @@ import type { Paths } from '../../datapath/paths/paths.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeKernel } from './fake-kernel.js';
 import { FakeSleeve } from './fake-sleeve.js';
+import { peerOf } from './peers.js';
 
 export const SELF = 'aa'.repeat(16) as PeerId;
-export const peerOf = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
 export const macOf = (n: number): Mac =>
   `02:00:00:${[(n >> 16) & 255, (n >> 8) & 255, n & 255].map((b) => b.toString(16).padStart(2, '0')).join(':')}` as Mac;
 export const ipOf = (n: number): Ip => `10.${32 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}` as Ip;

@@ -3,9 +3,10 @@ import type { DatapathConfig } from '../../datapath/datapath.js';
 import { Overlays } from '../../datapath/overlays.js';
 import { newPath, type Path } from '../../datapath/paths/probe/path-state.js';
 import type { DatapathReport, Millis, PathReport, PeerForward, PeerId, SessionKeys } from '../../router/types.js';
-import { peerOf, SELF, vtep } from './datapath-lab.js';
+import { SELF, vtep } from './datapath-lab.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeSleeve } from './fake-sleeve.js';
+import { peerOf } from './peers.js';
 
 export const B = peerOf(1);
 export const AT_B: PeerForward = { name: 'b', v4: { ip: vtep(1), port: 6785 } };

@@ -7,10 +7,11 @@ import { Relays } from '../../router/relay/relays.js';
 import type { RelayFx, RelaysFx } from '../../router/relay/shared.js';
 import type { Millis, PeerId, RelayRule, RelayWay } from '../../router/types.js';
 import { decodeRelay, encodeRelay, type RelayFrame } from '../../router/wire/relay.js';
+import { peerOf } from './peers.js';
 import { seededEntropy } from './session-pair.js';
 import { seededRandom } from './virtual-time.js';
 
-export const relayPeer = (n: number): PeerId => (n + 1).toString(16).padStart(32, '0') as PeerId;
+export const relayPeer = (n: number): PeerId => peerOf(n + 1);
 
 /** What a router's sleeve was told, summed up. */
 export class RelayTable {

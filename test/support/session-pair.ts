@@ -6,9 +6,8 @@ import { Sessions, type SessionOptions } from '../../router/session/sessions.js'
 import type { Session, SessionFx, SideFx } from '../../router/session/side.js';
 import type { Millis, PeerId } from '../../router/types.js';
 import { decodeSession, encodeSession } from '../../router/wire/session.js';
+import { peerOf } from './peers.js';
 import { seededRandom } from './virtual-time.js';
-
-export const sessionPeer = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
 
 /** Bytes that depend on a seed alone. */
 export function seededEntropy(seed: string): (bytes: number) => Uint8Array {
@@ -41,7 +40,7 @@ export class SessionHost {
   isReachable = true;
 
   constructor(n: number, options: Partial<SessionOptions> = {}) {
-    this.id = sessionPeer(n);
+    this.id = peerOf(n);
     const make = sessionOptions(String(n), options);
     this.sessions = new Sessions(this.id, make, seededRandom(n + 1), () => this.isReachable);
   }

@@ -5,8 +5,8 @@ import { RecordStore, type StoreOptions } from '../../router/gossip/store.js';
 import type { Ip, Mac, NetworkName, PeerId } from '../../router/types.js';
 import { encodeBlock, type Block, type BlockRecord, type Topic } from '../../router/wire/block.js';
 import { decodeVector, type Vector } from '../../router/wire/vector.js';
+import { peerOf } from './peers.js';
 
-export const peer = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
 export const blue = 'blue' as NetworkName;
 export const red = 'red' as NetworkName;
 export const bytes = (...b: number[]): Uint8Array => Uint8Array.from(b);
@@ -14,7 +14,7 @@ export const mac = (n: number): Mac => `02:00:00:00:00:${n.toString(16).padStart
 export const ip = (n: number): Ip => `10.0.0.${n}` as Ip;
 
 export const newStore = (n: number, options: Partial<StoreOptions> = {}): RecordStore =>
-  new RecordStore({ self: peer(n), incarnation: 1, ...options });
+  new RecordStore({ self: peerOf(n), incarnation: 1, ...options });
 
 export function vectorOf(store: RecordStore): Vector {
   const vector = decodeVector(store.vector());
@@ -34,7 +34,7 @@ export const contents = (store: RecordStore): string[] =>
 export const block = (over: Partial<Block> = {}): Uint8Array =>
   encodeBlock({
     kind: 'base',
-    owner: peer(9),
+    owner: peerOf(9),
     topic: 'core',
     version: 1,
     part: 0,
@@ -44,7 +44,7 @@ export const block = (over: Partial<Block> = {}): Uint8Array =>
   } as Block);
 
 export const increment = (prev: number, ...records: BlockRecord[]): Uint8Array =>
-  encodeBlock({ kind: 'increment', owner: peer(9), topic: 'core', prev, version: prev + records.length, records });
+  encodeBlock({ kind: 'increment', owner: peerOf(9), topic: 'core', prev, version: prev + records.length, records });
 
 export const record = (key: string, seq = 0, ...value: number[]): BlockRecord => ({ key, seq, value: bytes(...value) });
 

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Neighbours, pairHash } from '../../../router/connection/neighbours.js';
 import type { PeerId } from '../../../router/types.js';
+import { scatteredPeer } from '../../support/peers.js';
 
 const FULL_MESH = 8;
-const idOf = (n: number): PeerId => createHash('sha256').update(`${n}`).digest('hex').slice(0, 32) as PeerId;
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const anyIds = (min: number, max: number): fc.Arbitrary<PeerId[]> =>
-  fc.uniqueArray(fc.nat(100_000), { minLength: min, maxLength: max }).map((numbers) => numbers.map(idOf));
+  fc.uniqueArray(fc.nat(100_000), { minLength: min, maxLength: max }).map((numbers) => numbers.map(scatteredPeer));
 
 /** What one of them wants when it knows all the others. */
 function viewOf(self: PeerId, ids: readonly PeerId[], missing: ReadonlySet<PeerId> = new Set()): Neighbours {
@@ -32,7 +31,7 @@ function reached(all: ReadonlyMap<PeerId, Neighbours>): Set<PeerId> {
 }
 
 test('a small mesh wants everybody', () => {
-  const ids = range(FULL_MESH).map(idOf);
+  const ids = range(FULL_MESH).map(scatteredPeer);
   for (const [self, n] of views(ids)) for (const id of ids) assert.equal(n.wants(id), id !== self);
 });
 
@@ -49,7 +48,7 @@ test('two that know the same peers want each other, or neither wants the other',
 test('the graph is in one piece, whatever the ids and whoever is missing', () => {
   fc.assert(
     fc.property(anyIds(2, 80), fc.double({ min: 0, max: 0.9, noNaN: true }), (ids, rate) => {
-      const missing = new Set(ids.filter((id) => pairHash(id, idOf(0)) < rate * 2 ** 32));
+      const missing = new Set(ids.filter((id) => pairHash(id, scatteredPeer(0)) < rate * 2 ** 32));
       const here = ids.filter((id) => !missing.has(id));
       const all = new Map(here.map((self) => [self, viewOf(self, ids, missing)]));
       if (here.length > 0) assert.equal(reached(all).size, here.length);
@@ -60,7 +59,7 @@ test('the graph is in one piece, whatever the ids and whoever is missing', () =>
 
 test('however many there are, each wants a few', () => {
   for (const n of [50, 64, 65, 200, 1_000, 1_025]) {
-    const ids = range(n).map(idOf);
+    const ids = range(n).map(scatteredPeer);
     const degrees = ids.slice(0, 50).map((self) => {
       const view = viewOf(self, ids);
       return ids.filter((id) => view.wants(id)).length;
@@ -72,7 +71,7 @@ test('however many there are, each wants a few', () => {
 });
 
 test('a join changes few pairs of those that were there, but for the one that passes a power of two', () => {
-  const ids = range(300).map(idOf);
+  const ids = range(300).map(scatteredPeer);
   const view = viewOf(ids[0]!, ids.slice(0, 20));
   view.takeChanges();
   for (const [i, id] of ids.entries()) {
@@ -86,7 +85,7 @@ test('a join changes few pairs of those that were there, but for the one that pa
 
 test('a mesh that wanders about a bound does not change its mind', () => {
   for (const bound of [FULL_MESH, 32, 64]) {
-    const ids = range(bound + 2).map(idOf);
+    const ids = range(bound + 2).map(scatteredPeer);
     const view = viewOf(ids[0]!, ids);
     const [last, lastButOne] = [ids[bound + 1]!, ids[bound]!];
     const wanted = (): PeerId[] => ids.slice(0, bound).filter((id) => view.wants(id));
@@ -105,17 +104,20 @@ test('a mesh that wanders about a bound does not change its mind', () => {
 });
 
 test('what it says of changes is what changed', () => {
-  const anyStep = fc.record({ id: fc.nat(60).map(idOf), what: fc.constantFrom('add', 'remove', 'missing', 'back') });
+  const anyStep = fc.record({
+    id: fc.nat(60).map(scatteredPeer),
+    what: fc.constantFrom('add', 'remove', 'missing', 'back'),
+  });
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 150 }), (steps) => {
-      const view = new Neighbours(idOf(1_000), FULL_MESH);
+      const view = new Neighbours(scatteredPeer(1_000), FULL_MESH);
       const told = new Map<PeerId, boolean>();
       for (const { id, what } of steps) {
         if (what === 'add') view.add(id);
         else if (what === 'remove') view.remove(id);
         else view.setMissing(id, what === 'missing');
         for (const peer of view.takeChanges()) told.set(peer, !(told.get(peer) ?? false));
-        for (const peer of range(61).map(idOf)) assert.equal(view.wants(peer), told.get(peer) ?? false);
+        for (const peer of range(61).map(scatteredPeer)) assert.equal(view.wants(peer), told.get(peer) ?? false);
       }
     }),
     { numRuns: 50 },
@@ -123,7 +125,7 @@ test('what it says of changes is what changed', () => {
 });
 
 test('who is missing is passed over in the ring, and still wanted', () => {
-  const ids = range(40).map(idOf).sort();
+  const ids = range(40).map(scatteredPeer).sort();
   const [self, next, second] = [ids[10]!, ids[11]!, ids[12]!];
   const view = viewOf(self, ids, new Set([next]));
   assert.ok(view.wants(next) && view.wants(second));

@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { RecordChange } from '../../../router/gossip/chain.js';
 import { Claims } from '../../../router/gossip/claims.js';
-import { blue, bytes, ip, peer } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { blue, bytes, ip } from '../../support/stores.js';
 import { ipKey } from '../../../router/wire/records.js';
 
 const key = ipKey(ip(1));
-const [A, B, C] = [peer(0xa), peer(0xb), peer(0xc)];
+const [A, B, C] = [peerOf(0xa), peerOf(0xb), peerOf(0xc)];
 const change = (owner: typeof A, seq: number, value?: Uint8Array, gone = false): RecordChange => ({
   owner,
   topic: blue,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RecordStore } from '../../../router/gossip/store.js';
 import { signatureOf, type Topic } from '../../../router/wire/block.js';
-import { block, blue, bytes, contents, increment, newStore, peer, record } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { block, blue, bytes, contents, increment, newStore, record } from '../../support/stores.js';
 
 test('nobody can make a router raise beyond the last incarnation', () => {
   const a = newStore(9);
@@ -13,15 +14,15 @@ test('nobody can make a router raise beyond the last incarnation', () => {
 
 test('a cache that is corrupt, or another router’s, is refused with a reason', () => {
   const saved = newStore(1).save();
-  assert.equal(RecordStore.load({ self: peer(2), incarnation: 1 }, saved), 'other-peer');
+  assert.equal(RecordStore.load({ self: peerOf(2), incarnation: 1 }, saved), 'other-peer');
   saved[3]! ^= 1;
-  assert.equal(RecordStore.load({ self: peer(1), incarnation: 1 }, saved), 'checksum');
-  assert.equal(RecordStore.load({ self: peer(1), incarnation: 1 }, new Uint8Array(0)), 'short');
+  assert.equal(RecordStore.load({ self: peerOf(1), incarnation: 1 }, saved), 'checksum');
+  assert.equal(RecordStore.load({ self: peerOf(1), incarnation: 1 }, new Uint8Array(0)), 'short');
 });
 
 test('blocks are signed by their owner, and one that does not verify is dropped', () => {
   const a = newStore(1, { sign: () => new Uint8Array(64).fill(7) });
-  const b = newStore(2, { verify: (owner, x) => owner === peer(1) && signatureOf(x).every((n) => n === 7) });
+  const b = newStore(2, { verify: (owner, x) => owner === peerOf(1) && signatureOf(x).every((n) => n === 7) });
   a.put('core', 'peer', bytes(1));
   const [base] = a.flush();
   const forged = base!.slice();
@@ -63,8 +64,8 @@ test('records, bytes and streams are bounded per owner and in all', () => {
   const narrow = newStore(2, { limits: { streams: 2, streamsPerOwner: 1 } });
   narrow.receive(block());
   assert.deepEqual(narrow.receive(block({ topic: blue })), { kind: 'dropped', reason: 'streams' });
-  narrow.receive(block({ owner: peer(3) }));
-  assert.deepEqual(narrow.receive(block({ owner: peer(4) })), { kind: 'dropped', reason: 'streams' });
+  narrow.receive(block({ owner: peerOf(3) }));
+  assert.deepEqual(narrow.receive(block({ owner: peerOf(4) })), { kind: 'dropped', reason: 'streams' });
 });
 
 test('what waits is bounded in bytes, and given up after a count of blocks', () => {
@@ -75,7 +76,7 @@ test('what waits is bounded in bytes, and given up after a count of blocks', () 
   const impatient = newStore(2, { limits: { pendingPatience: 10 } });
   impatient.receive(increment(5, record('a')));
   assert.equal(impatient.stats().heldBlocks, 1);
-  for (let i = 1; i < 20; i++) impatient.receive(block({ owner: peer(3), version: i }));
+  for (let i = 1; i < 20; i++) impatient.receive(block({ owner: peerOf(3), version: i }));
   assert.deepEqual([impatient.stats().heldBlocks, impatient.stats().streams], [0, 1]);
 });
 
@@ -84,10 +85,10 @@ test('what is overtaken or given up leaves nothing behind', () => {
   b.receive(block({ version: 5, part: 0, parts: 2 }));
   b.receive(block({ version: 9 }));
   assert.deepEqual([b.stats().heldBlocks, b.stats().pendingBytes], [0, 0]);
-  b.forget(peer(9), 0);
+  b.forget(peerOf(9), 0);
   b.receive(increment(20, record('a')));
-  for (let i = 0; i < 5; i++) b.receive(block({ owner: peer(3) }));
-  assert.equal(b.receive(block({ owner: peer(3) })).kind, 'known', 'the stream that never began made room');
+  for (let i = 0; i < 5; i++) b.receive(block({ owner: peerOf(3) }));
+  assert.equal(b.receive(block({ owner: peerOf(3) })).kind, 'known', 'the stream that never began made room');
 });
 
 test('a put beyond what a block can carry is our bug', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { incarnationOf, RecordStore } from '../../../router/gossip/store.js';
-import { blue, bytes, contents, newStore, peer, pull, red, vectorOf } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { blue, bytes, contents, newStore, pull, red, vectorOf } from '../../support/stores.js';
 
 const first = (incarnation: number): number => incarnation * 2 ** 32;
 
@@ -11,7 +12,7 @@ test('a restarted router withdraws nothing that it still has, not even for a mom
   a.put(blue, 'ip/10.0.0.2', bytes(2), 4);
   a.flush();
   pull(b, a);
-  const again = RecordStore.load({ self: peer(1), incarnation: 2 }, a.save());
+  const again = RecordStore.load({ self: peerOf(1), incarnation: 2 }, a.save());
   assert.ok(again instanceof RecordStore);
   again.put(blue, 'ip/10.0.0.1', bytes(1), 1);
   const [base, ...rest] = again.flush();
@@ -22,8 +23,8 @@ test('a restarted router withdraws nothing that it still has, not even for a mom
     [...got.changes].map((c) => [c.key, c.deleted, c.gone]),
     [['ip/10.0.0.2', true, false]],
   );
-  assert.equal(b.get(peer(1), blue, 'ip/10.0.0.1')?.seq, 3, 'the claim kept its sequence');
-  assert.equal(b.head(peer(1), blue), first(2));
+  assert.equal(b.get(peerOf(1), blue, 'ip/10.0.0.1')?.seq, 3, 'the claim kept its sequence');
+  assert.equal(b.head(peerOf(1), blue), first(2));
 });
 
 test('a router restarted without its disk supersedes what others have of it, and empties the topics it left', () => {
@@ -40,7 +41,7 @@ test('a router restarted without its disk supersedes what others have of it, and
   pull(b, again);
   assert.deepEqual(b.digest(), again.digest());
   assert.deepEqual(contents(b), contents(again));
-  assert.deepEqual([...b.records(peer(1), red)], []);
+  assert.deepEqual([...b.records(peerOf(1), red)], []);
 });
 
 test('a router restarted twice before it published takes back what it wrote first', () => {
@@ -50,7 +51,7 @@ test('a router restarted twice before it published takes back what it wrote firs
   pull(b, a);
   let again = a;
   for (const incarnation of [2, 3]) {
-    const loaded = RecordStore.load({ self: peer(1), incarnation }, again.save());
+    const loaded = RecordStore.load({ self: peerOf(1), incarnation }, again.save());
     assert.ok(loaded instanceof RecordStore);
     again = loaded;
   }
@@ -72,7 +73,7 @@ test('a router whose disk is older than the mesh is told, raises, and is heard a
   assert.throws(() => restored.raise(3), RangeError);
   restored.raise(incarnationOf(mine.version) + 1);
   for (const x of restored.flush()) assert.equal(b.receive(x).kind, 'news');
-  assert.deepEqual(b.get(peer(1), 'core', 'peer')?.value, bytes(3));
+  assert.deepEqual(b.get(peerOf(1), 'core', 'peer')?.value, bytes(3));
   assert.deepEqual(b.digest(), restored.digest());
 });
 
@@ -83,7 +84,7 @@ test('what is saved is loaded: records, digest, and blocks to hand on', () => {
   a.put('core', 'x', bytes(1));
   a.flush();
   pull(b, a);
-  const loaded = RecordStore.load({ self: peer(2), incarnation: 2 }, b.save());
+  const loaded = RecordStore.load({ self: peerOf(2), incarnation: 2 }, b.save());
   assert.ok(loaded instanceof RecordStore);
   assert.deepEqual(loaded.digest(), b.digest());
   assert.deepEqual(contents(loaded), contents(b));

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecordStore } from '../../../router/gossip/store.js';
 import { type Topic } from '../../../router/wire/block.js';
-import { block, blue, bytes, contents, newStore, peer, pull, record, vectorOf } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { block, blue, bytes, contents, newStore, pull, record, vectorOf } from '../../support/stores.js';
 
 const first = (incarnation: number): number => incarnation * 2 ** 32;
 const kinds = (store: RecordStore, blocks: Iterable<Uint8Array>): string[] =>
@@ -12,13 +13,13 @@ test('a put is seen here at once, and elsewhere after the flush', () => {
   const [a, b] = [newStore(1), newStore(2)];
   const change = a.put('core', 'peer', bytes(1));
   assert.deepEqual(change?.value, bytes(1));
-  assert.deepEqual(a.get(peer(1), 'core', 'peer')?.value, bytes(1));
-  assert.equal(a.head(peer(1), 'core'), 0);
+  assert.deepEqual(a.get(peerOf(1), 'core', 'peer')?.value, bytes(1));
+  assert.equal(a.head(peerOf(1), 'core'), 0);
   assert.deepEqual(kinds(b, a.flush()), ['news']);
-  assert.deepEqual(b.get(peer(1), 'core', 'peer')?.value, bytes(1));
-  assert.equal(a.head(peer(1), 'core'), first(1));
-  assert.deepEqual(b.owners(), [peer(1)]);
-  assert.deepEqual(b.topics(peer(1)), ['core']);
+  assert.deepEqual(b.get(peerOf(1), 'core', 'peer')?.value, bytes(1));
+  assert.equal(a.head(peerOf(1), 'core'), first(1));
+  assert.deepEqual(b.owners(), [peerOf(1)]);
+  assert.deepEqual(b.topics(peerOf(1)), ['core']);
 });
 
 test('a put of what is there already changes nothing, and neither does withdrawing what is not', () => {
@@ -51,7 +52,7 @@ test('news names each change with the value before', () => {
     [...got.changes],
     [
       {
-        owner: peer(1),
+        owner: peerOf(1),
         topic: 'core',
         key: 'x',
         seq: 0,
@@ -74,12 +75,12 @@ test('a block whose predecessor is missing waits, and the missing one brings the
   assert.equal(b.receive(blocks[0]!).kind, 'news');
   assert.deepEqual(b.receive(blocks[2]!), {
     kind: 'gap',
-    owner: peer(1),
+    owner: peerOf(1),
     topic: 'core',
     have: first(1),
     partial: false,
   });
-  assert.deepEqual(b.get(peer(1), 'core', 'x')?.value, bytes(1));
+  assert.deepEqual(b.get(peerOf(1), 'core', 'x')?.value, bytes(1));
   assert.equal(b.stats().heldBlocks, 1);
   const got = b.receive(blocks[1]!);
   assert.ok(got.kind === 'news');
@@ -104,7 +105,7 @@ test('a base of many parts replaces the stream when the last is there, in whatev
     assert.equal(b.receive(part).kind, 'gap');
     assert.equal(b.receive(part).kind, 'known');
     assert.deepEqual(
-      [...b.records(peer(1), 'core')].map((r) => r.key),
+      [...b.records(peerOf(1), 'core')].map((r) => r.key),
       ['old'],
     );
   }
@@ -125,7 +126,7 @@ test('an older base that is whole gets through though a newer one is only begun'
   assert.equal(b.receive(block({ version: 5, part: 0, parts: 2, records: [record('a')] })).kind, 'gap');
   assert.equal(b.receive(block({ version: 5, part: 1, parts: 2, records: [record('b')] })).kind, 'news');
   assert.deepEqual(
-    [...b.records(peer(9), 'core')].map((r) => r.key),
+    [...b.records(peerOf(9), 'core')].map((r) => r.key),
     ['a', 'b'],
   );
   assert.equal(b.receive(block({ version: 9, part: 1, parts: 2 })).kind, 'news');
@@ -137,7 +138,7 @@ test('an interrupted base is gone on with, not begun again', () => {
   for (let i = 0; i < 300; i++) a.put('core', `k${i}`, new Uint8Array(1_000));
   const parts = a.flush();
   let sent = 0;
-  for (let exchange = 0; exchange < parts.length && b.head(peer(1), 'core') === 0; exchange++) {
+  for (let exchange = 0; exchange < parts.length && b.head(peerOf(1), 'core') === 0; exchange++) {
     for (const x of [...a.missingFor(vectorOf(b), 100_000)]) {
       b.receive(x);
       sent++;
@@ -185,7 +186,7 @@ test('a receiver below the floor replaces the stream; one above gets the log', (
   assert.deepEqual(contents(b), contents(a));
   assert.deepEqual(contents(c), contents(a));
   assert.deepEqual(
-    [...c.records(peer(1), 'core')].map((r) => r.key),
+    [...c.records(peerOf(1), 'core')].map((r) => r.key),
     ['counter'],
   );
 });
@@ -218,7 +219,7 @@ test('a tombstone that is still needed stays through every base', () => {
     a.raise(n);
     a.flush();
   }
-  assert.deepEqual(contents(a), [`${peer(1)} blue ip/10.0.0.1 3 deleted`]);
+  assert.deepEqual(contents(a), [`${peerOf(1)} blue ip/10.0.0.1 3 deleted`]);
   assert.ok(asked.length > 0);
 });
 
@@ -230,7 +231,7 @@ test('a forgotten peer is purged, does not come back from others, and comes back
   pull(b, a);
   const empty = newStore(2).digest();
   assert.deepEqual(
-    b.forget(peer(1), 1).map((c) => [c.key, c.gone]),
+    b.forget(peerOf(1), 1).map((c) => [c.key, c.gone]),
     [
       ['peer', true],
       ['x', true],
@@ -246,7 +247,7 @@ test('a forgotten peer is purged, does not come back from others, and comes back
   pull(b, a);
   pull(b, a);
   assert.deepEqual(contents(b), contents(a));
-  assert.deepEqual(b.forget(peer(2), 1), []);
+  assert.deepEqual(b.forget(peerOf(2), 1), []);
 });
 
 test('of a peer that began anew only what it wrote before is purged', () => {
@@ -259,8 +260,8 @@ test('of a peer that began anew only what it wrote before is purged', () => {
   pull(b, a);
   pull(b, again);
   assert.deepEqual(
-    b.forget(peer(1), 1).map((c) => c.key),
+    b.forget(peerOf(1), 1).map((c) => c.key),
     ['peer'],
   );
-  assert.deepEqual([...b.records(peer(1), 'blue' as Topic)].map((r) => r.value), [bytes(2)]); // prettier-ignore
+  assert.deepEqual([...b.records(peerOf(1), 'blue' as Topic)].map((r) => r.value), [bytes(2)]); // prettier-ignore
 });

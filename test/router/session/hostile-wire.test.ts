@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { HANDSHAKE_MS } from '../../../router/session/side.js';
 import type { Millis } from '../../../router/types.js';
 import { encodeSession, SessionType } from '../../../router/wire/session.js';
-import { assertCrossed, PERFECT, SessionHost, SessionLab, sessionPeer, type Wire } from '../../support/session-pair.js';
+import { peerOf } from '../../support/peers.js';
+import { assertCrossed, PERFECT, SessionHost, SessionLab, type Wire } from '../../support/session-pair.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const pair = (wire?: Wire): { a: SessionHost; b: SessionHost; lab: SessionLab } => {
@@ -35,13 +36,13 @@ test('first messages in the names of many wanted peers are answered at a bounded
   const b = new SessionHost(5_000);
   const lab = new SessionLab([b]);
   for (let n = 1; n <= 800; n++) {
-    b.sessions.handle({ kind: 'wanted', peer: sessionPeer(n), wanted: true }, at(0));
+    b.sessions.handle({ kind: 'wanted', peer: peerOf(n), wanted: true }, at(0));
     const body = new Uint8Array(32).fill(9);
     lab.deliver(
       encodeSession({
         type: SessionType.initiate,
         hops: 8,
-        src: sessionPeer(n),
+        src: peerOf(n),
         dst: b.id,
         token: new Uint8Array(8),
         body,

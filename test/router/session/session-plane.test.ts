@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { SessionPlane, type SessionPlaneHooks } from '../../../router/session/session-plane.js';
 import type { Millis, PeerId } from '../../../router/types.js';
 import { decodeSession, encodeSession, SessionType } from '../../../router/wire/session.js';
-import { sessionOptions, sessionPeer } from '../../support/session-pair.js';
+import { peerOf } from '../../support/peers.js';
+import { sessionOptions } from '../../support/session-pair.js';
 
-const [A, B, C, SELF] = [1, 2, 3, 9].map(sessionPeer) as [PeerId, PeerId, PeerId, PeerId];
+const [A, B, C, SELF] = [1, 2, 3, 9].map(peerOf) as [PeerId, PeerId, PeerId, PeerId];
 const at = (ms: number): Millis => ms as Millis;
 
 class Hooks implements SessionPlaneHooks {
@@ -38,7 +39,7 @@ test('what would go back where it came from, has no way, no hop left, or is our 
   const hooks = new Hooks();
   const plane = new SessionPlane(SELF, Math.random, hooks);
   plane.received(B, from(A, C), at(0));
-  plane.received(A, from(A, sessionPeer(77)), at(0));
+  plane.received(A, from(A, peerOf(77)), at(0));
   plane.received(A, from(A, C, 1), at(0));
   plane.received(A, from(SELF, C), at(0));
   plane.received(A, from(A, SELF), at(0));

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { HANDSHAKE_MS } from '../../../router/session/side.js';
 import type { Millis } from '../../../router/types.js';
 import { encodeSession, SessionType } from '../../../router/wire/session.js';
-import { assertCrossed, PERFECT, SessionHost, SessionLab, sessionPeer, type Wire } from '../../support/session-pair.js';
+import { peerOf } from '../../support/peers.js';
+import { assertCrossed, PERFECT, SessionHost, SessionLab, type Wire } from '../../support/session-pair.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const LOST: Wire = () => [];
@@ -217,7 +218,7 @@ test('three hundred sessions of one router, whichever side it is, take four fram
 
 test('one tick begins few handshakes, and the next one comes at once', () => {
   const hub = new SessionHost(1);
-  for (let n = 2; n <= 301; n++) hub.sessions.handle({ kind: 'wanted', peer: sessionPeer(n), wanted: true }, at(0));
+  for (let n = 2; n <= 301; n++) hub.sessions.handle({ kind: 'wanted', peer: peerOf(n), wanted: true }, at(0));
   for (let ticks = 0; ticks < 18; ticks++) {
     assert.ok(hub.sessions.handle({ kind: 'tick' }, at(0)).length <= 20);
     assert.equal(hub.sessions.nextDeadline(), 0);

@@ -12,14 +12,15 @@ import {
   signedBytes,
   type Block,
 } from '../../../router/wire/block.js';
-import { anyBlock, anyMutations, block, blue, bytes, increment, mutated, peer, record } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { anyBlock, anyMutations, block, blue, bytes, increment, mutated, record } from '../../support/stores.js';
 
 const golden = (name: string): Uint8Array =>
   Uint8Array.from(Buffer.from(readFileSync(`test/vectors/${name}.hex`, 'utf8').replace(/#.*|\s/g, ''), 'hex'));
 
 const increments: Block = {
   kind: 'increment',
-  owner: peer(0xa1b2c3d4),
+  owner: peerOf(0xa1b2c3d4),
   topic: blue,
   version: 2 ** 32 + 3,
   prev: 2 ** 32 + 1,
@@ -27,7 +28,7 @@ const increments: Block = {
 };
 const base: Block = {
   kind: 'base',
-  owner: peer(0xa1b2c3d4),
+  owner: peerOf(0xa1b2c3d4),
   topic: 'core',
   version: 2 ** 32,
   part: 1,

@@ -25,7 +25,8 @@ import {
   PEER_KEY,
   type PeerRecord,
 } from '../../../router/wire/records.js';
-import { anyMutations, anyPeer, blue, ip, mac, mutated, peer } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { anyMutations, anyPeer, blue, ip, mac, mutated } from '../../support/stores.js';
 
 const web: PeerRecord = {
   name: 'web-1',
@@ -137,7 +138,7 @@ test('an unknown key, or one that is not canonical, is not a key of ours', () =>
     'peer/',
     'peers',
     'svc/web',
-    `conn/${peer(1)}0`,
+    `conn/${peerOf(1)}0`,
     'net/core',
     'net/Blue',
     'mac/02:00:00:00:00:0A',

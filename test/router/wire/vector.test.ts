@@ -10,19 +10,20 @@ import {
   type Vector,
 } from '../../../router/wire/vector.js';
 import type { NetworkName } from '../../../router/types.js';
-import { anyMutations, anyPeer, anyTopic, blue, mutated, peer } from '../../support/stores.js';
+import { peerOf } from '../../support/peers.js';
+import { anyMutations, anyPeer, anyTopic, blue, mutated } from '../../support/stores.js';
 
 const golden: Vector = [
-  { owner: peer(1), topic: blue, head: 0, partial: { version: 2 ** 32, parts: 3 } },
-  { owner: peer(1), topic: 'core', head: 2 ** 33 + 5, partial: undefined },
-  { owner: peer(0xff), topic: 'core', head: 9, partial: undefined },
+  { owner: peerOf(1), topic: blue, head: 0, partial: { version: 2 ** 32, parts: 3 } },
+  { owner: peerOf(1), topic: 'core', head: 2 ** 33 + 5, partial: undefined },
+  { owner: peerOf(0xff), topic: 'core', head: 9, partial: undefined },
 ];
 
 const anyVector: fc.Arbitrary<Vector> = fc
   .uniqueArray(
     fc.record(
       {
-        owner: fc.oneof(anyPeer, fc.constantFrom(peer(1), peer(2))),
+        owner: fc.oneof(anyPeer, fc.constantFrom(peerOf(1), peerOf(2))),
         topic: anyTopic,
         head: fc.maxSafeNat().map((n) => n % 2 ** 52),
         parts: fc.option(fc.nat(4_096), { nil: undefined }),
@@ -69,7 +70,7 @@ test('what is out of order, or there twice, is refused', () => {
 });
 
 test('a base that is no news to its sender is refused', () => {
-  const entry = { owner: peer(1), topic: blue, head: 7 };
+  const entry = { owner: peerOf(1), topic: blue, head: 7 };
   assert.equal(decodeVector(encodeVector([{ ...entry, partial: { version: 7, parts: 1 } }])), 'partial');
   assert.equal(decodeVector(encodeVector([{ ...entry, partial: { version: 8, parts: 4_097 } }])), 'partial');
 });
@@ -85,7 +86,7 @@ test('counts beyond the bytes that are there are refused unread', () => {
 test('a full vector of the longest entries fits', () => {
   const topic = (n: number): NetworkName => `n${n}`.padEnd(32, '-') as NetworkName;
   const full = Array.from({ length: 16_384 }, (_, n) => ({
-    owner: peer(n),
+    owner: peerOf(n),
     topic: topic(n),
     head: 1,
     partial: { version: 2, parts: 1 },
@@ -93,11 +94,11 @@ test('a full vector of the longest entries fits', () => {
   const decoded = decodeVector(encodeVector(full));
   assert.ok(typeof decoded !== 'string');
   assert.equal(decoded.length, 16_384);
-  assert.equal(decodeVector(encodeVector(full.concat({ ...full[0]!, owner: peer(20_000) }))), 'count');
+  assert.equal(decodeVector(encodeVector(full.concat({ ...full[0]!, owner: peerOf(20_000) }))), 'count');
 });
 
 test('a thousand routers with two topics take about 40 KB', () => {
   const two = (n: number): Vector =>
-    [blue, 'core' as const].map((topic) => ({ owner: peer(n), topic, head: 2 ** 40, partial: undefined }));
+    [blue, 'core' as const].map((topic) => ({ owner: peerOf(n), topic, head: 2 ** 40, partial: undefined }));
   assert.ok(encodeVector(Array.from({ length: 1_000 }, (_, n) => two(n)).flat()).length < 50_000);
 });

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { passesAtLeast, passesAtMost } from '../../../../datapath/paths/probe/path-state.js';
-import type { PeerId } from '../../../../router/types.js';
+import { peerOf } from '../../../support/peers.js';
 import { ProbeWorld } from './world.js';
 
-const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
-const [A, B] = [id(1), id(2)];
+const [A, B] = [peerOf(1), peerOf(2)];
 const pair = (seed = 1): ProbeWorld => new ProbeWorld([A, B], 1376, seed);
 
 /** Both sides see traffic at two looks in a row. */

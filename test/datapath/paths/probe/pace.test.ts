@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prober } from '../../../../datapath/paths/probe/prober.js';
-import type { Millis, PeerId } from '../../../../router/types.js';
+import type { Millis } from '../../../../router/types.js';
+import { peerOf } from '../../../support/peers.js';
 import { seededRandom } from '../../../support/virtual-time.js';
 import { OVERHEAD } from './world.js';
 
-const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
-
 test('many idle paths are probed slower, so that all of them together are ten probes a second at most', () => {
-  const prober = new Prober(id(1), 1376, seededRandom(1));
-  const peers = Array.from({ length: 300 }, (_, i) => id(i + 2));
+  const prober = new Prober(peerOf(1), 1376, seededRandom(1));
+  const peers = Array.from({ length: 300 }, (_, i) => peerOf(i + 2));
   let probes = 0;
   const heed = (effects: ReturnType<Prober['handle']>, now: Millis): void => {
     for (const fx of effects) {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Prober } from '../../../../datapath/paths/probe/prober.js';
-import type { Millis, PeerId } from '../../../../router/types.js';
+import type { Millis } from '../../../../router/types.js';
+import { peerOf } from '../../../support/peers.js';
 import { seededRandom } from '../../../support/virtual-time.js';
 import { OVERHEAD, ProbeWorld } from './world.js';
 
-const id = (n: number): PeerId => n.toString(16).padStart(32, '0') as PeerId;
-const [A, B] = [id(1), id(2)];
+const [A, B] = [peerOf(1), peerOf(2)];
 const pair = (seed = 1): ProbeWorld => new ProbeWorld([A, B], 1376, seed);
 const since = (w: ProbeWorld, at: number) => w.news.filter((n) => n.at >= at);
 
@@ -123,7 +123,7 @@ test('random loss of a tenth neither takes an idle path down nor makes it look w
 });
 
 test('an idle router with nine peers sends less than 300 bytes a second on the underlay', () => {
-  const ids = Array.from({ length: 10 }, (_, i) => id(i + 1));
+  const ids = Array.from({ length: 10 }, (_, i) => peerOf(i + 1));
   const w = new ProbeWorld(ids, 1376, 7);
   w.run(10_000);
   const before = new Map(w.sentBytes);
