@@ -1,22 +1,102 @@
 // What is due when, for many things at once: the earliest is at hand, and a change costs the logarithm of how many there are.
 import type { Millis } from '../types.js';
 
-interface Entry<K> {
-  readonly key: K;
-  at: Millis;
-  /** Of two that are due at once, the one that was put first comes first. */
+/** What can wait in a `DueHeap`. */
+export interface Due {
+  /** To be changed by `DueHeap.move` alone while it waits. */
+  at: number;
+  /** Of two that are due at once, the lower comes first. */
   readonly order: number;
-  index: number;
+  /** The heap's; of no meaning when another is in that place. */
+  place: number;
 }
 
-/** A binary heap (Williams 1964) that knows where each key is. Each key has one time. */
+/** A binary heap (Williams 1964) in which each knows its place, so that one that is called off is gone at once. */
+export class DueHeap<T extends Due> {
+  readonly #heap: T[] = [];
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  get first(): T | undefined {
+    return this.#heap[0];
+  }
+
+  add(due: T): void {
+    this.#heap.push(due);
+    this.#rise(due, this.#heap.length - 1);
+  }
+
+  /** @param due is in here */
+  move(due: T, at: number): void {
+    due.at = at;
+    this.#settle(due, due.place);
+  }
+
+  /** @returns false if it is not in here, or no longer */
+  remove(due: T): boolean {
+    const { place } = due;
+    if (this.#heap[place] !== due) return false;
+    const last = this.#heap.pop()!;
+    if (last !== due) this.#settle(last, place);
+    return true;
+  }
+
+  clear(): void {
+    this.#heap.length = 0;
+  }
+
+  #settle(due: T, place: number): void {
+    if (place > 0 && isBefore(due, this.#heap[(place - 1) >> 1]!)) this.#rise(due, place);
+    else this.#sink(due, place);
+  }
+
+  #rise(due: T, from: number): void {
+    let place = from;
+    while (place > 0) {
+      const above = this.#heap[(place - 1) >> 1]!;
+      if (!isBefore(due, above)) break;
+      this.#put(above, place);
+      place = (place - 1) >> 1;
+    }
+    this.#put(due, place);
+  }
+
+  #sink(due: T, from: number): void {
+    let place = from;
+    for (;;) {
+      const [left, right] = [this.#heap[place * 2 + 1], this.#heap[place * 2 + 2]];
+      const below = right !== undefined && isBefore(right, left!) ? right : left;
+      if (below === undefined || !isBefore(below, due)) break;
+      const next = below.place;
+      this.#put(below, place);
+      place = next;
+    }
+    this.#put(due, place);
+  }
+
+  #put(due: T, place: number): void {
+    this.#heap[place] = due;
+    due.place = place;
+  }
+}
+
+const isBefore = (a: Due, b: Due): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+interface Entry<K> extends Due {
+  readonly key: K;
+  at: Millis;
+}
+
+/** The same by keys, of which each has one time. Of two that are due at once, the one that was put first comes first. */
 export class Deadlines<K> {
-  readonly #heap: Entry<K>[] = [];
+  readonly #heap = new DueHeap<Entry<K>>();
   readonly #entries = new Map<K, Entry<K>>();
   #order = 0;
 
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   has(key: K): boolean {
@@ -25,69 +105,26 @@ export class Deadlines<K> {
 
   /** The earliest time; undefined when nothing waits. */
   get next(): Millis | undefined {
-    return this.#heap[0]?.at;
+    return this.#heap.first?.at;
   }
 
   /** What has the earliest time; undefined when nothing waits. */
   get first(): K | undefined {
-    return this.#heap[0]?.key;
+    return this.#heap.first?.key;
   }
 
   /** Sets the time of `key`, in place of the one that it had. */
   set(key: K, at: Millis): void {
     const old = this.#entries.get(key);
-    if (old?.at === at) return;
-    if (old !== undefined) {
-      const rises = at < old.at;
-      old.at = at;
-      return rises ? this.#up(old) : this.#down(old);
-    }
-    const entry = { key, at, order: this.#order++, index: this.#heap.length };
+    if (old !== undefined) return this.#heap.move(old, at);
+    const entry = { key, at, order: this.#order++, place: -1 };
     this.#entries.set(key, entry);
-    this.#heap.push(entry);
-    this.#up(entry);
+    this.#heap.add(entry);
   }
 
   /** @returns was it there? */
   delete(key: K): boolean {
     const entry = this.#entries.get(key);
-    if (entry === undefined) return false;
-    this.#entries.delete(key);
-    const last = this.#heap.pop()!;
-    if (last === entry) return true;
-    this.#put(last, entry.index);
-    this.#up(last);
-    this.#down(last);
-    return true;
-  }
-
-  #up(entry: Entry<K>): void {
-    while (entry.index > 0) {
-      const above = this.#heap[(entry.index - 1) >> 1]!;
-      if (!isBefore(entry, above)) return;
-      this.#swap(entry, above);
-    }
-  }
-
-  #down(entry: Entry<K>): void {
-    for (;;) {
-      const [left, right] = [this.#heap[2 * entry.index + 1], this.#heap[2 * entry.index + 2]];
-      const below = left !== undefined && right !== undefined && isBefore(right, left) ? right : left;
-      if (below === undefined || !isBefore(below, entry)) return;
-      this.#swap(entry, below);
-    }
-  }
-
-  #swap(a: Entry<K>, b: Entry<K>): void {
-    const index = a.index;
-    this.#put(a, b.index);
-    this.#put(b, index);
-  }
-
-  #put(entry: Entry<K>, index: number): void {
-    this.#heap[index] = entry;
-    entry.index = index;
+    return entry !== undefined && this.#entries.delete(key) && this.#heap.remove(entry);
   }
 }
-
-const isBefore = <K>(a: Entry<K>, b: Entry<K>): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);

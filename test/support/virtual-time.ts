@@ -1,12 +1,19 @@
 // Time, timers and chance of a whole process from one seed, for code that takes them from the globals.
 import assert from 'node:assert/strict';
-import { Timer, TimerHeap } from './timer-heap.js';
+import { DueHeap, type Due } from '../../router/connection/deadlines.js';
 
-/** Stands for NodeJS.Timeout and NodeJS.Immediate. */
-class Handle {
-  readonly timer: Timer;
-  constructor(timer: Timer) {
-    this.timer = timer;
+/** Due at `at`; stands for NodeJS.Timeout and NodeJS.Immediate. */
+class Timer implements Due {
+  at: number;
+  readonly order: number;
+  place = -1;
+  readonly run: () => void;
+  readonly everyMs: number | undefined;
+  constructor(at: number, order: number, run: () => void, everyMs?: number) {
+    this.at = at;
+    this.order = order;
+    this.run = run;
+    this.everyMs = everyMs;
   }
   ref(): this {
     return this;
@@ -39,7 +46,7 @@ const GLOBALS = [
 export class VirtualTime {
   #now = 0;
   #armed = 0;
-  readonly #timers = new TimerHeap();
+  readonly #timers = new DueHeap<Timer>();
   readonly #undo: (() => void)[] = [];
   readonly #realImmediate = setImmediate;
 
@@ -49,17 +56,17 @@ export class VirtualTime {
   }
 
   private constructor(seed: number) {
-    const arm = (run: Callback, ms: unknown, args: unknown[], repeat: boolean): Handle => {
+    const arm = (run: Callback, ms: unknown, args: unknown[], repeat: boolean): Timer => {
       const delayMs = typeof ms === 'number' && ms >= 1 && ms < 2 ** 31 ? Math.trunc(ms) : 1; // as Node does
-      return this.#arm(() => run(...args), delayMs, repeat);
+      return this.#arm(() => run(...args), delayMs, repeat ? delayMs : undefined);
     };
-    const clear = (handle: unknown): void => {
-      if (handle instanceof Handle) this.#timers.remove(handle.timer);
+    const clear = (timer: unknown): void => {
+      if (timer instanceof Timer) this.#timers.remove(timer);
     };
     const fakes: Record<(typeof GLOBALS)[number], unknown> = {
       setTimeout: (run: Callback, ms?: number, ...args: unknown[]) => arm(run, ms, args, false),
       setInterval: (run: Callback, ms?: number, ...args: unknown[]) => arm(run, ms, args, true),
-      setImmediate: (run: Callback, ...args: unknown[]) => this.#arm(() => run(...args), 0, false),
+      setImmediate: (run: Callback, ...args: unknown[]) => this.#arm(() => run(...args), 0),
       clearTimeout: clear,
       clearInterval: clear,
       clearImmediate: clear,
@@ -112,29 +119,24 @@ export class VirtualTime {
 
   /** As `setTimeout`, but as exact as it is asked for: `ms` may be a fraction. @returns what calls it off */
   after(ms: number, run: () => void): () => void {
-    const timer = new Timer(this.#now + Math.max(0, ms), ++this.#armed, run);
-    this.#timers.add(timer);
+    const timer = this.#arm(run, Math.max(0, ms));
     return () => void this.#timers.remove(timer);
   }
 
   #step(end: number): boolean {
-    const next = this.#timers.first();
-    if (next === undefined || next.at > end) return false;
-    this.#now = Math.max(this.#now, next.at);
-    this.#timers.remove(next);
-    next.run();
+    const timer = this.#timers.first;
+    if (timer === undefined || timer.at > end) return false;
+    this.#now = Math.max(this.#now, timer.at);
+    if (timer.everyMs === undefined) this.#timers.remove(timer);
+    else this.#timers.move(timer, this.#now + timer.everyMs);
+    timer.run();
     return true;
   }
 
-  #arm(run: () => void, delayMs: number, repeat: boolean): Handle {
-    const again = (): void => {
-      timer.at = this.#now + delayMs;
-      this.#timers.add(timer);
-      run();
-    };
-    const timer = new Timer(this.#now + delayMs, ++this.#armed, repeat ? again : run);
+  #arm(run: () => void, delayMs: number, everyMs?: number): Timer {
+    const timer = new Timer(this.#now + delayMs, ++this.#armed, run, everyMs);
     this.#timers.add(timer);
-    return new Handle(timer);
+    return timer;
   }
 
   #settle(): Promise<void> {
