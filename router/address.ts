@@ -122,7 +122,8 @@ export const formatSocketAddress = (a: SocketAddress): string =>
 /** `HOST`, `HOST:PORT`, `[V6]`, `[V6]:PORT` or a bare IPv6 address. HOST may be a name. @returns undefined if malformed. */
 export function parseHostPort(text: string, defaultPort: number): { host: string; port: number } | undefined {
   const m = /^\[([0-9a-fA-F:.]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([^\s:/[\]]+)(?::(\d{1,5}))?$/.exec(text);
-  const bare = parseIp(text);
-  const [host, port] = m ? [m[1]!, m[2] === undefined ? defaultPort : Number(m[2])] : [bare ?? '', defaultPort];
+  const [host, port] = m
+    ? [m[1]!, m[2] === undefined ? defaultPort : Number(m[2])]
+    : [parseIp(text) ?? '', defaultPort];
   return host !== '' && port >= 1 && port <= 65535 ? { host, port } : undefined;
 }

@@ -50,6 +50,7 @@ export class Reader {
   u64(): number {
     const high = this.u32();
     const low = this.u32();
+    if (high === 0) return low; // a small integer to V8, which keeps what was computed as a double in 16 bytes of its own
     if (high <= 0x1fffff) return high * 2 ** 32 + low;
     this.#fault ??= 'range';
     return 0;

@@ -13,6 +13,7 @@ import {
 import type { Cidr, Ip, Mac, NetworkName, Overlay, PeerId, SocketAddress, Vni } from '../types.js';
 import { MAX_VALUE_BYTES } from './block.js';
 import { decodeMsgpackMap, encodeMsgpack, type MsgpackDrop, type MsgpackValue } from './msgpack.js';
+import { peerIdAt, peerIdBytes } from './peer-id.js';
 
 export const MAX_ADDRESSES = 16;
 export const MAX_NAME_BYTES = 64;
@@ -84,9 +85,9 @@ export function parseKey(key: string): RecordKey | undefined {
     case 'peer':
       return slash < 0 ? { kind: 'peer' } : undefined;
     case 'conn':
-      return wrap(parsePeerId(name), (peer) => ({ kind: 'conn', peer }));
+      return wrap(parsePeerId(name), (peer) => ({ kind: 'conn', peer: theOne(peer) }));
     case 'gone':
-      return wrap(parsePeerId(name), (peer) => ({ kind: 'gone', peer }));
+      return wrap(parsePeerId(name), (peer) => ({ kind: 'gone', peer: theOne(peer) }));
     case 'net':
       // `core` is a topic of its own, so no network can have the name.
       return wrap(name === 'core' ? undefined : parseNetworkName(name), (n) => ({ kind: 'net', name: n }));
@@ -98,6 +99,9 @@ export function parseKey(key: string): RecordKey | undefined {
       return undefined;
   }
 }
+
+/** The same text as it is known elsewhere, so that not each connection keeps an id and its whole key. */
+const theOne = (peer: PeerId): PeerId => peerIdAt(peerIdBytes(peer), 0);
 
 /** Map: `n` name, `a` addresses as text, `p` vxlan port, `s` state 0 running 1 stopped 2 left, `v` version. */
 export function encodePeer(r: PeerRecord): Uint8Array {
@@ -206,5 +210,5 @@ function addressesIn(v: MsgpackValue | undefined): readonly SocketAddress[] | un
     if (at === undefined || ip === undefined || formatSocketAddress({ ip, port: at.port }) !== text) return undefined;
     addresses.push({ ip, port: at.port });
   }
-  return addresses;
+  return addresses.slice(); // what is pushed to has room for 17
 }
