@@ -1,5 +1,6 @@
 // What is known of each peer: its own word (the `peer` record), membership's word, and where it was last reached.
 import { isIpv6 } from './address.js';
+import { Deadlines } from './deadlines.js';
 import type { MemberStatus } from './swim/membership.js';
 import type { Ip, Millis, PeerForward, PeerId, SocketAddress } from './types.js';
 import type { PeerRecord } from './wire/records.js';
@@ -15,6 +16,7 @@ export interface Remotes {
 
 /** Membership meets a peer within a few seconds, or the peer is not there: it died while we were away. */
 const MEET_WITHIN_MS = 10_000;
+const NEVER_REACHED: Remotes = {};
 
 interface Entry {
   /** When it first published itself here. */
@@ -28,8 +30,8 @@ interface Entry {
 
 export class PeerBook {
   readonly #entries = new Map<PeerId, Entry>();
-  /** Suspect, because membership has not met them yet. */
-  readonly #unmet = new Set<PeerId>();
+  /** Suspect, because membership has not met them yet, and until when. */
+  readonly #unmet = new Deadlines<PeerId>();
 
   /** @returns the new state, if it changed */
   record(peer: PeerId, record: PeerRecord | undefined, now: Millis): PeerState | undefined {
@@ -42,7 +44,7 @@ export class PeerBook {
 
   /** @returns whether it differs from what was known */
   reachedAt(peer: PeerId, ip: Ip, now: Millis): boolean {
-    const old = this.#entries.get(peer)?.remotes ?? {};
+    const old = this.#entries.get(peer)?.remotes ?? NEVER_REACHED;
     const remotes = isIpv6(ip) ? { ...old, v6: ip } : { ...old, v4: ip };
     this.#update(peer, { remotes }, now);
     return old.v4 !== remotes.v4 || old.v6 !== remotes.v6;
@@ -50,14 +52,17 @@ export class PeerBook {
 
   /** Gives up those that membership did not meet in time. @returns them; they are faulty now */
   giveUp(now: Millis): readonly PeerId[] {
-    const late = [...this.#unmet].filter((peer) => now >= this.#entries.get(peer)!.knownAt + MEET_WITHIN_MS);
-    return late.filter((peer) => this.#update(peer, {}, now) !== undefined);
+    const late: PeerId[] = [];
+    for (let peer = this.#unmet.first; peer !== undefined && now >= this.#unmet.next!; peer = this.#unmet.first) {
+      this.#update(peer, {}, now);
+      late.push(peer);
+    }
+    return late;
   }
 
   /** When `giveUp` is wanted next. */
   nextDeadline(): Millis | undefined {
-    const all = [...this.#unmet].map((peer) => this.#entries.get(peer)!.knownAt + MEET_WITHIN_MS);
-    return all.length === 0 ? undefined : (Math.min(...all) as Millis);
+    return this.#unmet.next;
   }
 
   forget(peer: PeerId): void {
@@ -133,14 +138,15 @@ export class PeerBook {
       knownAt: now,
       record: undefined,
       member: undefined,
-      remotes: {},
+      remotes: NEVER_REACHED,
       state: 'suspect',
       since: now,
     };
     const isFirstWord = base.record === undefined && change.record !== undefined;
     const next: Entry = { ...base, ...change, knownAt: isFirstWord ? now : base.knownAt };
     next.state = stateOf(next, now);
-    if (next.record !== undefined && next.member === undefined && next.state === 'suspect') this.#unmet.add(peer);
+    if (next.record !== undefined && next.member === undefined && next.state === 'suspect')
+      this.#unmet.set(peer, (next.knownAt + MEET_WITHIN_MS) as Millis);
     else this.#unmet.delete(peer);
     if (old?.state !== next.state) next.since = now;
     this.#entries.set(peer, next);

@@ -48,6 +48,8 @@ export class PushTree {
   readonly #moved = new Map<string, StreamName>();
   readonly #promised = new Map<string, Promised>();
   #haveAt: Millis | undefined;
+  /** Nothing that is promised is due before. */
+  #graftAt: Millis | undefined;
 
   constructor(store: RecordStore, random: Random) {
     this.#store = store;
@@ -97,17 +99,18 @@ export class PushTree {
   }
 
   nextDeadline(): Millis | undefined {
-    let at = this.#haveAt;
-    for (const { dueAt } of this.#promised.values()) if (at === undefined || dueAt < at) at = dueAt;
-    return at;
+    if (this.#haveAt === undefined || this.#graftAt === undefined) return this.#haveAt ?? this.#graftAt;
+    return Math.min(this.#haveAt, this.#graftAt) as Millis;
   }
 
   #promise({ owner, topic }: VectorEntry, by: PeerId, now: Millis): void {
     const key = streamKey({ owner, topic });
     const known = this.#promised.get(key);
-    if (known === undefined && this.#promised.size < MAX_PROMISED)
-      this.#promised.set(key, { stream: { owner, topic }, by: [by], dueAt: (now + GRAFT_AFTER_MS) as Millis });
-    else if (known?.by.includes(by) === false) known.by.push(by);
+    if (known?.by.includes(by) === false) known.by.push(by);
+    if (known !== undefined || this.#promised.size >= MAX_PROMISED) return;
+    const dueAt = (now + GRAFT_AFTER_MS) as Millis;
+    this.#promised.set(key, { stream: { owner, topic }, by: [by], dueAt });
+    this.#graftAt ??= dueAt;
   }
 
   #haves(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
@@ -122,6 +125,7 @@ export class PushTree {
 
   /** What did not come by itself. Each is asked of one who has it after the other. */
   #grafts(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
+    if (this.#graftAt === undefined || now < this.#graftAt) return [];
     const streams = new Map<PeerId, StreamName[]>();
     for (const [key, p] of this.#promised) {
       if (now < p.dueAt) continue;
@@ -130,6 +134,7 @@ export class PushTree {
       else streams.set(by, [...(streams.get(by) ?? []), p.stream]);
       p.dueAt = (now + GRAFT_AFTER_MS) as Millis;
     }
+    this.#graftAt = earliest(this.#promised.values());
     const grafts = [...streams].filter(([to]) => neighbours.includes(to));
     for (const [to] of grafts) this.#closed.delete(to);
     return grafts.map(([to, list]) => ({ to, type: FrameType.graft, body: this.#heads(list) }));
@@ -142,6 +147,12 @@ export class PushTree {
     });
     return encodeVector(heads.sort(compareStreams));
   }
+}
+
+function earliest(all: Iterable<Promised>): Millis | undefined {
+  let at: Millis | undefined;
+  for (const { dueAt } of all) if (at === undefined || dueAt < at) at = dueAt;
+  return at;
 }
 
 const EMPTY = new Uint8Array(0);
