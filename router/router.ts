@@ -20,10 +20,11 @@ import { SwimCarrier } from './swim-carrier.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, Millis, PeerId } from './types.js';
 import type { GoneRecord } from './wire/records.js';
-import { FrameType } from './wire/stream.js';
+import { encodeFrame, FrameType } from './wire/stream.js';
 
 /** Some 3 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
 const CHANGES_PER_TURN = 500;
+const NOTHING = new Uint8Array(0);
 
 export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly self: PeerId;
@@ -40,7 +41,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly #reach: Reach;
   readonly #own: OwnWord;
   readonly #settling = new Settling(
-    () => this.options.store.owners().length <= 1 && this.contacts.dialer.targets().length === 0,
+    () => this.options.store.ownerCount <= 1 && this.contacts.dialer.targets().length === 0,
   );
   readonly #out = new Outbox();
   #catchUpAt: Millis | undefined;
@@ -110,7 +111,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   /** Has it founded a mesh or met one? Until then its idea of the networks is its own. */
   get isInMesh(): boolean {
-    return this.#hasMet || this.options.founds || this.options.store.owners().length > 1;
+    return this.#hasMet || this.options.founds || this.options.store.ownerCount > 1;
   }
 
   /** Hostile or unlucky input: counted, by reason, and shown by `status`. */
@@ -321,8 +322,15 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     };
   }
 
+  /** A body that goes to many, one after the other, is made a frame once. */
   #frames(out: readonly FrameOut[]): void {
-    for (const f of out) this.#onConnections(this.connections.send(f.to, f.type, f.body), 0 as Millis);
+    let before: FrameOut | undefined;
+    let frame: Uint8Array = NOTHING;
+    for (const f of out) {
+      if (f.body !== before?.body || f.type !== before.type) frame = encodeFrame(f.type, f.body);
+      before = f;
+      this.#onConnections(this.connections.send(f.to, frame), 0 as Millis);
+    }
   }
 
   readonly #neighbours = (): readonly PeerId[] => this.connections.peers;

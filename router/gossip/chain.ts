@@ -19,6 +19,14 @@ export interface RecordChange {
   readonly previous: Uint8Array | undefined;
 }
 
+/** A base with all its parts, in order. */
+export interface WholeBase {
+  readonly blocks: readonly Uint8Array[];
+  readonly records: ReadonlyMap<string, BlockRecord>;
+  /** Others hold the same map: it is copied before it is written to. */
+  readonly isShared: boolean;
+}
+
 /**
  * A stream's records at version `head` = the base at version `floor`, and the increments since. Since all who reach a
  * version pass through the same blocks, the records are a function of (owner, topic, head).
@@ -26,9 +34,10 @@ export interface RecordChange {
 export class Chain {
   readonly owner: PeerId;
   readonly topic: Topic;
-  records = new Map<string, BlockRecord>();
   head = 0;
   floor = 0;
+  #records: ReadonlyMap<string, BlockRecord> = NO_RECORDS;
+  #isShared = true;
   #base: readonly Uint8Array[] = [];
   #log: Uint8Array[] = [];
   #logVersions: number[] = [];
@@ -52,8 +61,14 @@ export class Chain {
     return this.#logBytes;
   }
 
-  /** `blocks`: all parts of the base, in order. The records are the caller's to set. */
-  rebase(version: number, blocks: readonly Uint8Array[]): void {
+  get records(): ReadonlyMap<string, BlockRecord> {
+    return this.#records;
+  }
+
+  /** The base takes the place of all there is. */
+  rebase(version: number, { blocks, records, isShared }: WholeBase): void {
+    this.#records = records;
+    this.#isShared = isShared;
     this.head = this.floor = version;
     this.#base = blocks;
     this.#baseBytes = blocks.reduce((sum, b) => sum + b.length, 0);
@@ -71,17 +86,17 @@ export class Chain {
 
   /** Takes one record into the content. @returns undefined if it changes nothing */
   put(record: BlockRecord): RecordChange | undefined {
-    const before = this.records.get(record.key);
+    const before = this.#records.get(record.key);
     // The first spelling of the key stays, so that a stream of updates does not keep a stream of strings.
-    this.records.set(record.key, before === undefined ? record : { ...record, key: before.key });
+    this.#writable().set(record.key, before === undefined ? record : { ...record, key: before.key });
     return changeOf(this, before, record);
   }
 
   /** Removes a record without a trace. */
   drop(key: string): RecordChange | undefined {
-    const before = this.records.get(key);
+    const before = this.#records.get(key);
     if (before === undefined) return undefined;
-    this.records.delete(key);
+    this.#writable().delete(key);
     return goneChange(this, before);
   }
 
@@ -93,7 +108,15 @@ export class Chain {
     if (head < this.floor) yield* this.#base.slice(partial?.version === this.floor ? partial.parts : 0);
     for (let i = firstAbove(this.#logVersions, head); i < this.#log.length; i++) yield this.#log[i]!;
   }
+
+  #writable(): Map<string, BlockRecord> {
+    if (this.#isShared) this.#records = new Map(this.#records);
+    this.#isShared = false;
+    return this.#records as Map<string, BlockRecord>;
+  }
 }
+
+const NO_RECORDS: ReadonlyMap<string, BlockRecord> = new Map();
 
 /** @returns undefined if `after` tells the same as `before` */
 export function changeOf(

@@ -11,6 +11,7 @@ import {
   type Topic,
 } from '../wire/block.js';
 import { Chain, type RecordChange } from './chain.js';
+import { recordsByKey } from './kept-block.js';
 
 const MAX_BLOCK_RECORDS = 0xffff;
 const COMPACT_RECORDS = 256;
@@ -40,10 +41,10 @@ export class OwnStream {
    */
   inherit(earlier: Chain, isShared: (key: string) => boolean): void {
     // The blocks as they were, for a save before the first flush: a second restart must not forget what others still hold.
-    this.chain.rebase(earlier.head, [...earlier.blocksAfter(0)]);
-    for (const { key, seq, value } of earlier.records.values()) {
-      if (seq > 0) this.chain.records.set(key, { key, seq, value: isShared(key) ? value : undefined });
-    }
+    const claims = [...earlier.records.values()].filter(({ seq }) => seq > 0);
+    const kept = claims.map(({ key, seq, value }) => ({ key, seq, value: isShared(key) ? value : undefined }));
+    const blocks = [...earlier.blocksAfter(0)];
+    this.chain.rebase(earlier.head, { blocks, records: recordsByKey(kept), isShared: false });
   }
 
   /** A sequence never falls, whatever is asked for. @returns undefined if it changes nothing */
@@ -107,7 +108,7 @@ export class OwnStream {
     this.#previousFloor = chain.floor;
     this.#dirty.clear();
     this.#needsBase = false;
-    chain.rebase(version, blocks);
+    chain.rebase(version, { blocks, records: new Map(chain.records), isShared: false });
     return blocks;
   }
 
@@ -124,7 +125,7 @@ export class OwnStream {
       const buriedAt = this.#buriedAt.get(record.key) ?? Infinity;
       if (record.seq > 0 && buriedAt > this.#previousFloor) continue;
       if (!mayDrop(gone(chain, record))) continue;
-      chain.records.delete(record.key);
+      chain.drop(record.key);
       this.#buriedAt.delete(record.key);
     }
   }

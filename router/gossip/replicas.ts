@@ -3,6 +3,7 @@ import type { PeerId } from '../types.js';
 import type { Block, Topic } from '../wire/block.js';
 import { streamKey } from '../wire/vector.js';
 import { goneChange, type Chain, type RecordChange } from './chain.js';
+import type { KeptBlock } from './kept-block.js';
 import { Stream, type StreamRefusal } from './stream.js';
 
 /** Bounds on what others can make us hold. */
@@ -78,8 +79,8 @@ export class Replicas {
     return this.#pendingBytes;
   }
 
-  /** `bytes` is kept: a buffer of its own, of which `block` is the decoded form. */
-  receive(block: Block, bytes: Uint8Array): ReplicaOutcome {
+  receive(kept: KeptBlock): ReplicaOutcome {
+    const { block } = kept;
     this.#receipts++;
     this.#evict();
     if (block.version <= this.forgottenHead(block.owner, block.topic)) return { kind: 'known' };
@@ -87,7 +88,7 @@ export class Replicas {
     const owner = this.#owners.get(block.owner) ?? { streams: new Map<Topic, Stream>(), records: 0, bytes: 0 };
     const stream = owner.streams.get(block.topic) ?? this.#newStream(owner, block);
     if (stream === undefined) return { kind: 'dropped', reason: 'streams' };
-    const outcome = this.#feed(owner, stream, block, bytes);
+    const outcome = this.#feed(owner, stream, kept);
     this.#evict();
     return outcome;
   }
@@ -102,6 +103,10 @@ export class Replicas {
 
   owners(): Iterable<PeerId> {
     return this.#owners.keys();
+  }
+
+  get ownerCount(): number {
+    return this.#owners.size;
   }
 
   topics(owner: PeerId): Iterable<Topic> {
@@ -139,11 +144,11 @@ export class Replicas {
     return stream;
   }
 
-  #feed(owner: Owner, stream: Stream, block: Block, bytes: Uint8Array): ReplicaOutcome {
+  #feed(owner: Owner, stream: Stream, kept: KeptBlock): ReplicaOutcome {
     const { chain } = stream;
     const before = { head: chain.head, records: chain.records.size, bytes: chain.bytes, pending: stream.pendingBytes };
     const limits = this.#limits;
-    const outcome = stream.apply(block, bytes, {
+    const outcome = stream.apply(kept, {
       records: before.records + Math.min(limits.recordsPerOwner - owner.records, limits.records - this.#records),
       bytes: before.bytes + Math.min(limits.bytesPerOwner - owner.bytes, limits.bytes - this.#bytes),
     });

@@ -1,7 +1,6 @@
 // All streams of all routers, ours among them: what is gossiped, merged, asked for and kept on disk.
 import type { PeerId } from '../types.js';
 import {
-  decodeBlock,
   MAX_KEY_BYTES,
   MAX_VALUE_BYTES,
   parseTopic,
@@ -16,6 +15,7 @@ import { decodeSnapshot, encodeSnapshot, type SnapshotDrop } from '../wire/snaps
 import { compareStreams, encodeVector, streamKey, type Vector } from '../wire/vector.js';
 import { changeOf, type Chain, type RecordChange } from './chain.js';
 import { Digest } from './digest.js';
+import { keepBlock, type KeptBlock } from './kept-block.js';
 import { OwnStream, type MayDrop } from './own-stream.js';
 import { Replicas, type ReplicaOutcome, type StoreLimits } from './replicas.js';
 import type { Stream } from './stream.js';
@@ -44,6 +44,8 @@ export interface StoreOptions {
    * use an incarnation twice; two runs then do not write different things under one version.
    */
   readonly salt?: number;
+  /** Copies and decodes what came. Stores of one process may share what one of them kept. `keepBlock` without it. */
+  readonly keep?: (bytes: Uint8Array) => KeptBlock | BlockDrop;
   /** Makes the signature of our own blocks; zeros without it. */
   readonly sign?: Sign;
   /** Is the signature of this block its owner's? All are taken without it. */
@@ -155,12 +157,11 @@ export class RecordStore {
   /** Takes a block from another router. Never throws, whatever the bytes; keeps a copy of what it needs. */
   receive(bytes: Uint8Array): Received {
     if (this.#isKnown(bytes)) return { kind: 'known' };
-    const kept = bytes.slice();
-    const block = decodeBlock(kept);
-    if (typeof block === 'string') return { kind: 'dropped', reason: block };
-    if (this.#options.verify?.(block.owner, kept) === false) return { kind: 'dropped', reason: 'signature' };
+    const kept = this.#keep(bytes);
+    if (typeof kept === 'string') return { kind: 'dropped', reason: kept };
+    const { block } = kept;
     if (block.owner === this.#options.self) return this.#receiveOwn(block);
-    return this.#isGone(block.owner, block.version) ? { kind: 'known' } : this.#replicas.receive(block, kept);
+    return this.#isGone(block.owner, block.version) ? { kind: 'known' } : this.#replicas.receive(kept);
   }
 
   /** 16 bytes. Equal where all heads are equal. */
@@ -247,6 +248,11 @@ export class RecordStore {
     return [...(this.#own.size > 0 ? [this.#options.self] : []), ...this.#replicas.owners()];
   }
 
+  /** How many `owners` there are. */
+  get ownerCount(): number {
+    return Number(this.#own.size > 0) + this.#replicas.ownerCount;
+  }
+
   topics(owner: PeerId): readonly Topic[] {
     return [...(owner === this.#options.self ? this.#own.keys() : this.#replicas.topics(owner))];
   }
@@ -290,6 +296,12 @@ export class RecordStore {
     return chain !== undefined && head.version <= chain.head;
   }
 
+  #keep(bytes: Uint8Array): KeptBlock | BlockDrop | 'signature' {
+    const kept = (this.#options.keep ?? keepBlock)(bytes);
+    if (typeof kept === 'string') return kept;
+    return this.#options.verify?.(kept.block.owner, kept.bytes) === false ? 'signature' : kept;
+  }
+
   #receiveOwn(block: Block): Received {
     // Not even the last incarnation would be above it: not a version that a router of ours ever wrote.
     if (incarnationOf(block.version) >= MAX_INCARNATION) return { kind: 'dropped', reason: 'version' };
@@ -306,10 +318,9 @@ export class RecordStore {
   #restore(blocks: readonly Uint8Array[]): void {
     const earlier = new Replicas(this.#limits, () => {});
     for (const bytes of blocks) {
-      const kept = bytes.slice();
-      const block = decodeBlock(kept);
-      if (typeof block === 'string' || this.#options.verify?.(block.owner, kept) === false) continue;
-      (block.owner === this.#options.self ? earlier : this.#replicas).receive(block, kept);
+      const kept = this.#keep(bytes);
+      if (typeof kept === 'string') continue;
+      (kept.block.owner === this.#options.self ? earlier : this.#replicas).receive(kept);
     }
     for (const { chain } of earlier.streams()) {
       this.#ownStream(chain.topic).inherit(chain, this.#options.isShared ?? (() => false));

@@ -9,7 +9,8 @@ import {
   type Topic,
 } from '../wire/block.js';
 import type { PartialBase } from '../wire/vector.js';
-import { Chain, changeOf, goneChange, type RecordChange } from './chain.js';
+import { Chain, changeOf, goneChange, type RecordChange, type WholeBase } from './chain.js';
+import { recordsByKey, type KeptBlock } from './kept-block.js';
 
 const MAX_HELD_BLOCKS = 1_024;
 // The owner's newest, and an older one that somebody has whole: the newest may have died with its owner.
@@ -57,8 +58,9 @@ interface PendingBase {
 /** Owns the content of one remote stream and what is waiting to become part of it. */
 export class Stream {
   readonly chain: Chain;
-  readonly #bases = new Map<number, PendingBase>(); // by version, the one fed last at the end
-  readonly #held = new Map<number, Uint8Array>(); // increments by the version they follow
+  // Most streams wait for nothing: a map for each of thousands would be half of what they take.
+  #bases: Map<number, PendingBase> | undefined; // by version, the one fed last at the end
+  #held: Map<number, Uint8Array> | undefined; // increments by the version they follow
   #pendingBytes = 0;
 
   constructor(owner: PeerId, topic: Topic) {
@@ -71,30 +73,30 @@ export class Stream {
   }
 
   get heldBlocks(): number {
-    let count = this.#held.size;
-    for (const base of this.#bases.values()) count += base.parts.size;
+    let count = this.#held?.size ?? 0;
+    for (const base of this.#bases?.values() ?? []) count += base.parts.size;
     return count;
   }
 
   /** Of the base that was fed last. */
   get partial(): PartialBase | undefined {
-    const base = [...this.#bases.values()].at(-1);
-    if (base === undefined) return undefined;
+    if (this.#bases === undefined) return undefined;
+    const base = [...this.#bases.values()].at(-1)!;
     let parts = 0;
     while (base.parts.has(parts)) parts++;
     return { version: base.version, parts };
   }
 
-  /** `bytes` is kept: it must be a buffer of its own, and `block` what it decodes to. */
-  apply(block: Block, bytes: Uint8Array, room: Room): StreamOutcome {
+  apply(kept: KeptBlock, room: Room): StreamOutcome {
+    const { block, bytes } = kept;
     if (block.version <= this.chain.head) return { kind: 'known' };
-    return block.kind === 'base' ? this.#applyBase(block, bytes, room) : this.#applyIncrement(block, bytes, room);
+    return block.kind === 'base' ? this.#applyBase(block, kept, room) : this.#applyIncrement(block, bytes, room);
   }
 
   /** Forgets what is waiting; the next exchange brings it again. */
   dropPending(): void {
-    this.#bases.clear();
-    this.#held.clear();
+    this.#bases = undefined;
+    this.#held = undefined;
     this.#pendingBytes = 0;
   }
 
@@ -117,6 +119,7 @@ export class Stream {
   }
 
   #hold(block: IncrementBlock, bytes: Uint8Array): StreamOutcome {
+    this.#held ??= new Map();
     if (!this.#held.has(block.prev) && this.#held.size < MAX_HELD_BLOCKS) {
       this.#held.set(block.prev, bytes);
       this.#pendingBytes += bytes.length;
@@ -124,19 +127,25 @@ export class Stream {
     return { kind: 'waiting', partial: false };
   }
 
-  #applyBase(block: BaseBlock, bytes: Uint8Array, room: Room): StreamOutcome {
+  #applyBase(block: BaseBlock, kept: KeptBlock, room: Room): StreamOutcome {
+    if (block.parts === 1 && this.#bases?.has(block.version) !== true)
+      return this.#replace(block.version, wholeOf(block, kept), room);
     const base = this.#baseOf(block);
     if (base.count !== block.parts) return { kind: 'refused', reason: 'parts-differ' };
     if (base.parts.has(block.part)) return { kind: 'known' };
-    this.#gather(base, block, bytes);
-    return base.parts.size < base.count ? { kind: 'waiting', partial: true } : this.#replace(base, room);
+    this.#gather(base, block, kept.bytes);
+    if (base.parts.size < base.count) return { kind: 'waiting', partial: true };
+    const blocks = Array.from({ length: base.count }, (_, part) => base.parts.get(part)!);
+    this.#abandon(base);
+    return this.#replace(base.version, { blocks, records: base.records ?? recordsOf(blocks), isShared: false }, room);
   }
 
   #baseOf({ version, parts }: BaseBlock): PendingBase {
-    const base = this.#bases.get(version) ?? newBase(version, parts);
-    this.#bases.delete(version);
-    this.#bases.set(version, base);
-    if (this.#bases.size > MAX_PENDING_BASES) this.#abandon([...this.#bases.values()][0]!);
+    const bases = (this.#bases ??= new Map<number, PendingBase>());
+    const base = bases.get(version) ?? newBase(version, parts);
+    bases.delete(version);
+    bases.set(version, base);
+    if (bases.size > MAX_PENDING_BASES) this.#abandon([...bases.values()][0]!);
     return base;
   }
 
@@ -153,23 +162,21 @@ export class Stream {
 
   #abandon(base: PendingBase): void {
     this.#pendingBytes -= base.costBytes;
-    this.#bases.delete(base.version);
+    this.#bases?.delete(base.version);
+    if (this.#bases?.size === 0) this.#bases = undefined;
   }
 
   /** All parts are there: old content out, new content in, in one step. */
-  #replace(base: PendingBase, room: Room): StreamOutcome {
-    const blocks = Array.from({ length: base.count }, (_, part) => base.parts.get(part)!);
-    this.#abandon(base);
-    const next = base.records ?? recordsOf(blocks);
+  #replace(version: number, whole: WholeBase, room: Room): StreamOutcome {
+    const { blocks, records } = whole;
     const size = blocks.reduce((sum, b) => sum + b.length, 0);
-    if (next.size > room.records) return { kind: 'refused', reason: 'records' };
+    if (records.size > room.records) return { kind: 'refused', reason: 'records' };
     if (size > room.bytes) return { kind: 'refused', reason: 'bytes' };
-    const swapped = swap(this.chain, this.chain.records, [...next.values()]);
-    this.chain.records = next;
-    this.chain.rebase(base.version, blocks);
+    const swapped = swap(this.chain, this.chain.records, [...records.values()]);
+    this.chain.rebase(version, whole);
     const after: RecordChange[] = [];
-    blocks.push(...this.#drain(room, after));
-    return { kind: 'applied', changes: inTurn(swapped, after), blocks };
+    const drained = this.#drain(room, after);
+    return { kind: 'applied', changes: inTurn(swapped, after), blocks: [...blocks, ...drained] };
   }
 
   /** Applies what waited for the present head, and forgets what it has overtaken. @returns the blocks applied */
@@ -181,15 +188,16 @@ export class Stream {
       this.#append(block, bytes, changes);
       blocks.push(bytes);
     }
-    for (const prev of [...this.#held.keys()]) if (prev < this.chain.head) this.#release(prev);
-    for (const base of [...this.#bases.values()]) if (base.version <= this.chain.head) this.#abandon(base);
+    for (const prev of [...(this.#held?.keys() ?? [])]) if (prev < this.chain.head) this.#release(prev);
+    for (const base of [...(this.#bases?.values() ?? [])]) if (base.version <= this.chain.head) this.#abandon(base);
     return blocks;
   }
 
   #release(prev: number): Uint8Array | undefined {
-    const bytes = this.#held.get(prev);
+    const bytes = this.#held?.get(prev);
     if (bytes === undefined) return undefined;
-    this.#held.delete(prev);
+    this.#held!.delete(prev);
+    if (this.#held!.size === 0) this.#held = undefined;
     this.#pendingBytes -= bytes.length;
     return bytes;
   }
@@ -203,6 +211,12 @@ export class Stream {
     return size + added.size > room.records ? 'records' : undefined;
   }
 }
+
+const wholeOf = ({ records }: BaseBlock, { bytes, byKey }: KeptBlock): WholeBase => ({
+  blocks: [bytes],
+  records: byKey ?? recordsByKey(records),
+  isShared: byKey !== undefined,
+});
 
 /** What it changes to have the records `next` in place of those of `before`, which nobody may write to any more. */
 function* swap(

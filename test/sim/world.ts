@@ -20,6 +20,7 @@ import { broadcast, unicast, type FrameFate } from './world/frames.js';
 import { WorldHost, type Ground, type HostOptions } from './world/host.js';
 import { USUAL_FAULTS, type KernelFaults } from './world/kernel-loop.js';
 import { Machines } from './world/machines.js';
+import { SharedBlocks } from './world/shared-blocks.js';
 import { NETWORK } from './world/table.js';
 import { Trace } from './world/trace.js';
 
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly slowDisks?: boolean;
   /** Has each host a kernel, which its deltas are brought to by the real plans? `true`: one that fails now and then. */
   readonly kernels?: true | KernelFaults;
+  /** The only MACs and addresses that the hosts' tables keep, and may be added to; all without it. */
+  readonly watched?: ReadonlySet<string>;
   /** A hash of all that happens; `lines` keeps a line for each thing as well. */
   readonly trace?: 'hash' | 'lines';
 }
@@ -67,7 +70,9 @@ export class World {
     const nameOf = (id: PeerId): string => this.nameOf(id);
     const kernelFaults = options.kernels === true ? USUAL_FAULTS : (options.kernels ?? { refuses: 0, losesNews: 0 });
     const chance = seededRandom(seed ^ 0x6b65726e);
-    this.#ground = { time, underlay, trace, nameOf, random: Math.random, chance, kernelFaults };
+    const blocks = new SharedBlocks();
+    const { watched } = options;
+    this.#ground = { time, underlay, trace, nameOf, random: Math.random, chance, kernelFaults, blocks, watched };
     this.#machines = new Machines(time, {
       slowDisks: options.slowDisks === true,
       kernels: options.kernels !== undefined,
@@ -106,8 +111,7 @@ export class World {
     if (disk === 'old') machine.disk.turnBack();
     if (disk === 'none') this.#loseDisk(this.host(name));
     const { targets, endpoints } = machine.disk.content;
-    const { disk: _, ...rest } = options;
-    const host = this.launch(name, { ...rest, founds: targets.length === 0 && dial.length === 0 });
+    const host = this.launch(name, { ...options, founds: targets.length === 0 && dial.length === 0 });
     for (const endpoint of endpoints.values()) {
       host.loop?.attach(endpoint);
       host.router.dispatch({ kind: 'announce', endpoint, fresh: false });

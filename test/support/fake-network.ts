@@ -57,7 +57,7 @@ export class FakeNetwork implements Network, StreamEnd {
   send(conn: number, bytes: Uint8Array): void {
     const stream = this.#streams.get(conn);
     if (stream === undefined) return;
-    if (stream.queuedBytes + bytes.length <= MAX_QUEUED_BYTES) return stream.push(new Uint8Array(bytes));
+    if (stream.queuedBytes + bytes.length <= MAX_QUEUED_BYTES) return stream.push(bytes);
     this.#reset(stream);
     this.#underlay.after(0, () => this.#closed(conn, 'slow peer'));
   }

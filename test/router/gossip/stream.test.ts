@@ -27,7 +27,7 @@ const encoded = (parts: readonly (readonly BlockRecord[])[]): Uint8Array[] =>
 function receive(stream: Stream, bytes: Uint8Array): ReturnType<Stream['apply']> {
   const block = decodeBlock(bytes);
   assert.ok(typeof block !== 'string', `${block as string}`);
-  return stream.apply(block, bytes, ROOM);
+  return stream.apply({ block, bytes }, ROOM);
 }
 
 test('the parts of a base make the same content in whatever order they come', () => {

@@ -16,6 +16,7 @@ import type { VirtualTime } from '../../support/virtual-time.js';
 import { KernelLoop, type KernelFaults } from './kernel-loop.js';
 import type { Machine } from './machines.js';
 import { Process } from './process.js';
+import type { SharedBlocks } from './shared-blocks.js';
 import { NETWORK, Table } from './table.js';
 import type { Trace } from './trace.js';
 
@@ -40,6 +41,8 @@ export interface Ground {
   readonly chance: Random;
   readonly nameOf: (id: PeerId) => string;
   readonly kernelFaults: KernelFaults;
+  readonly blocks: SharedBlocks;
+  readonly watched: ReadonlySet<string> | undefined;
 }
 
 const PORT = 6783;
@@ -51,7 +54,7 @@ export class WorldHost {
   readonly process: Process;
   readonly router: Router;
   /** What its datapath was told. */
-  readonly table = new Table();
+  readonly table: Table;
   /** One line for each event: what it is, and the peer's name. */
   readonly log: string[] = [];
   /** What its sleeve was told since the launch, in order. */
@@ -67,7 +70,9 @@ export class WorldHost {
   /** @param launch counts the launches of a world: no two are alike */
   constructor(machine: Machine, options: HostOptions, ground: Ground, launch: number) {
     this.machine = machine;
-    this.options = options;
+    const { disk: _, ...kept } = options; // of a thousand hosts the caches would be most of what there is
+    this.options = kept;
+    this.table = new Table(ground.watched);
     this.process = new Process(ground.time);
     this.#ground = ground;
     const publicKey = keyOf(machine);
@@ -76,7 +81,7 @@ export class WorldHost {
     const { ip, kernel } = machine;
     const { kernelFaults, chance } = ground;
     this.loop = kernel && new KernelLoop({ id: this.id, ip }, kernel, this.process, kernelFaults, chance);
-    this.router = this.#makeRouter(publicKey, launch);
+    this.router = this.#makeRouter(publicKey, launch, 'disk' in options ? options.disk : machine.disk.content.cache);
     if (options.sleeve === true)
       this.router.dispatch({ kind: 'sessions', options: sessionOptions(`${this.name} ${launch + 1}`) });
     void this.router.network.listen();
@@ -128,13 +133,12 @@ export class WorldHost {
     this.abandon();
   }
 
-  #makeRouter(publicKey: Uint8Array, launch: number): Router {
+  #makeRouter(publicKey: Uint8Array, launch: number, cache: Uint8Array | undefined): Router {
     const { options, id, incarnation, process } = this;
-    const { underlay, random, trace } = this.#ground;
+    const { underlay, random, trace, blocks } = this.#ground;
     const { content } = this.machine.disk;
     const salt = Math.floor(random() * 2 ** 30);
-    const cache = 'disk' in options ? options.disk : content.cache;
-    const { store, claims } = openStore({ self: id, incarnation, salt }, cache);
+    const { store, claims } = openStore({ self: id, incarnation, salt, keep: blocks.keep }, cache);
     return new Router(
       {
         self: id,

@@ -10,6 +10,12 @@ export class Table {
   readonly peers = new Map<PeerId, string>();
   readonly members = new Set<PeerId>();
   mtu: number | undefined;
+  readonly #watched: ReadonlySet<string> | undefined;
+
+  /** @param watched the only MACs and addresses that are kept; all without it */
+  constructor(watched?: ReadonlySet<string>) {
+    this.#watched = watched;
+  }
 
   apply(d: ForwardingDelta): void {
     switch (d.kind) {
@@ -21,10 +27,14 @@ export class Table {
       case 'member':
         return void (d.value ? this.members.add(d.peer) : this.members.delete(d.peer));
       case 'mac':
-        return put(this.macs, d.mac, d.value);
+        return this.#isKept(d.mac) ? put(this.macs, d.mac, d.value) : undefined;
       case 'neigh':
-        return put(this.neighs, d.ip, d.value);
+        return this.#isKept(d.ip) ? put(this.neighs, d.ip, d.value) : undefined;
     }
+  }
+
+  #isKept(key: string): boolean {
+    return this.#watched?.has(key) ?? true;
   }
 }
 
