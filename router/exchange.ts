@@ -202,5 +202,6 @@ export class Exchange {
   }
 }
 
+/** Block by block, so that each is made a frame once for all. */
 const blocksTo = (peers: readonly PeerId[], blocks: readonly Uint8Array[]): FrameOut[] =>
-  peers.flatMap((to) => blocks.map((body) => ({ to, type: FrameType.block, body })));
+  blocks.flatMap((body) => peers.map((to) => ({ to, type: FrameType.block, body })));

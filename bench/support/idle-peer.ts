@@ -6,7 +6,7 @@ import type { NetworkEvent } from '../../router/runtime/network.js';
 import { Sockets } from '../../router/runtime/sockets.js';
 import type { Ip, Millis, PeerId } from '../../router/types.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
-import { FrameType } from '../../router/wire/stream.js';
+import { encodeFrame, FrameType } from '../../router/wire/stream.js';
 import { PORT } from './bare-router.js';
 import { blocksOf, swimAnswer } from './played-peer.js';
 
@@ -60,7 +60,7 @@ export class IdlePeer {
       else if (fx.kind === 'close') this.#sockets.close(fx.conn);
       else if (fx.kind === 'up')
         for (const block of this.#blocks(fx.connection.peer))
-          this.#perform(this.#connections.send(fx.connection.peer, FrameType.block, block));
+          this.#perform(this.#connections.send(fx.connection.peer, encodeFrame(FrameType.block, block)));
   }
 
   #blocks(neighbour: PeerId): readonly Uint8Array[] {

@@ -29,7 +29,7 @@ import {
   StreamReader,
   type StreamItem,
 } from '../wire/stream.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines } from '../deadlines.js';
 
 /** Names one TCP stream; drawn by the router for those it dials, by the shell (negative) for those it accepts. */
 export type ConnId = number;
@@ -76,6 +76,8 @@ interface Stream {
 
 const GREETING_MS = 10_000; // a starved router takes seconds to answer; who gives up sooner only makes it more work
 const SILENCE_MS = 20_000; // a ping and its pong cost 150 bytes on the wire: 7 B/s a connection
+/** Pings that are due within this go together: each time that the process wakes costs far more than a ping. */
+const TOGETHER_MS = 1_000;
 const PONG_MS = 5_000;
 const MAX_STREAMS = 4_096; // accepted, beside the few that we dial: more than a mesh of 1,000 needs; a flood of dials must not grow the heap
 
@@ -178,9 +180,10 @@ export class Connections {
     return s === undefined ? [] : this.#ask(s, now);
   }
 
-  send(peer: PeerId, type: number, body: Uint8Array): ConnectionFx[] {
+  /** @param frame encoded; it may go to others as well */
+  send(peer: PeerId, frame: Uint8Array): ConnectionFx[] {
     const s = this.#byPeer.get(peer);
-    return s === undefined ? [] : [{ kind: 'send', conn: s.conn, bytes: encodeFrame(type, body) }];
+    return s === undefined ? [] : [{ kind: 'send', conn: s.conn, bytes: frame }];
   }
 
   tick(now: Millis): ConnectionFx[] {
@@ -191,7 +194,14 @@ export class Connections {
       else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
       else fx.push({ kind: 'close', conn: s.conn }, ...this.#end(s, 'no answer to a ping', now));
     }
+    const isWoken = fx.length > 0;
+    for (let s = this.#firstDue(); isWoken && s !== undefined && this.#mayPing(s, now); s = this.#firstDue())
+      fx.push(...this.#ping(s, now));
     return fx;
+  }
+
+  #mayPing(s: Stream, now: Millis): boolean {
+    return s.established !== undefined && s.pingedAt === undefined && this.#dueAt(s) <= now + TOGETHER_MS;
   }
 
   nextDeadline(): Millis | undefined {

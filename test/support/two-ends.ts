@@ -4,7 +4,7 @@ import { Dialer } from '../../router/connection/dialer.js';
 import type { Ip, Millis, PeerId, SocketAddress } from '../../router/types.js';
 import type { Hello } from '../../router/wire/hello.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
-import { FrameType } from '../../router/wire/stream.js';
+import { encodeFrame, FrameType } from '../../router/wire/stream.js';
 
 /** 0 has the lower id. */
 export type Side = 0 | 1;
@@ -166,7 +166,7 @@ export class TwoEnds {
           break;
         case 'up':
           dialer.succeeded(fx.connection.conn, fx.connection.peer);
-          this.#perform(side, connections.send(fx.connection.peer, FrameType.vector, new Uint8Array(0))); // as a router does
+          this.#perform(side, connections.send(fx.connection.peer, encodeFrame(FrameType.vector, new Uint8Array(0)))); // as a router does
           break;
         case 'down':
           this.ends[side].lost++;

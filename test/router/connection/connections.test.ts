@@ -8,8 +8,8 @@ import { peerIdOf } from '../../../router/wire/peer-id.js';
 import { encodeFrame, encodePreamble, FrameType } from '../../../router/wire/stream.js';
 
 const at = (ms: number): Millis => ms as Millis;
-const KEYS = new Map([0, 1].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
-const [LOW, HIGH] = [...KEYS.keys()].sort() as [PeerId, PeerId];
+const KEYS = new Map([0, 1, 2, 3].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
+const [LOW, HIGH, ...MORE] = [...KEYS.keys()].sort() as [PeerId, PeerId, ...PeerId[]];
 const REMOTE: SocketAddress = { ip: '10.0.0.2' as Ip, port: 6783 };
 
 const helloOf = (id: PeerId, launch = 1): Hello => ({
@@ -203,6 +203,14 @@ test('after 20 s of silence a ping goes out; 5 s without an answer end the conne
   assert.equal(a.of(HIGH), undefined);
 });
 
+test('pings that are due within a second go together, and one that is due later does not', () => {
+  const a = connections(LOW);
+  [HIGH, ...MORE].forEach((id, i) => meet(a, connections(id), 'a', i + 1, at([0, 900, 1_100][i]!)));
+  assert.deepEqual(a.tick(at(19_999)), []);
+  assert.deepEqual(kinds(a.tick(at(20_000))), ['send', 'send']);
+  assert.equal(a.nextDeadline(), 21_100);
+});
+
 test('a challenge asks at once', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
   meet(a, b, 'a', 1);
@@ -214,7 +222,7 @@ test('a challenge asks at once', () => {
 test('frames go to the router under the peer that the hello named', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
   meet(a, b, 'a', 1);
-  const bytes = joined(sent(b.send(LOW, FrameType.digest, Uint8Array.of(1, 2))));
+  const bytes = joined(sent(b.send(LOW, encodeFrame(FrameType.digest, Uint8Array.of(1, 2)))));
   const [frame] = a.received(1, bytes, at(5));
   assert.ok(frame?.kind === 'frame' && frame.peer === HIGH && frame.type === FrameType.digest);
 });
