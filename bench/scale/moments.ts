@@ -1,8 +1,8 @@
 // How long it takes until all know: of a join, an attach, a crash, and of the end of a partition.
 import { quantile } from '../support/statistics.js';
 import type { PeerId } from '../../router/types.js';
-import type { WorldHost } from '../../test/sim/world.js';
-import { ENDPOINTS_EACH, type ScaleMesh } from './scale-mesh.js';
+import { NETWORK, type WorldHost } from '../../test/sim/world.js';
+import type { ScaleMesh } from './scale-mesh.js';
 
 /** Virtual ms over all events and all observers; -1: some observer did not learn of it in the time given. */
 export interface Moment {
@@ -40,9 +40,10 @@ export function joins(mesh: ScaleMesh, names: readonly string[]): Joins {
   for (const name of names) {
     const before = mesh.hosts;
     const newcomer = mesh.join(name, [mesh.pick(before).name]);
-    const endpoints = mesh.endpoints.length - ENDPOINTS_EACH;
+    const endpoints = mesh.endpoints.length;
+    const learnt = (): number => newcomer.router.core.ledger.forwarding.macCount(NETWORK);
     const questions = before.map((h) => () => isAlive(h, newcomer.id));
-    questions.push(() => newcomer.table.macs.size >= endpoints && before.every((h) => isAlive(newcomer, h.id)));
+    questions.push(() => learnt() >= endpoints && before.every((h) => isAlive(newcomer, h.id)));
     const times = mesh.timesUntil(questions, (ask) => ask(), LIMIT_MS);
     complete.push(times.pop()!);
     known.push(...times);
@@ -58,7 +59,7 @@ export function attaches(mesh: ScaleMesh, count: number): Moment {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const at = mesh.pick(mesh.hosts);
-    const { ip, mac } = mesh.attach(at.name);
+    const { ip, mac } = mesh.attachWatched(at.name);
     const others = mesh.hosts.filter((h) => h !== at);
     times.push(
       ...mesh.timesUntil(others, (h) => h.table.macs.get(mac) === at.id && h.table.neighs.get(ip) === mac, LIMIT_MS),

@@ -21,10 +21,11 @@ export class ScaleMesh {
   readonly meter: Meter;
   readonly random: () => number;
   readonly endpoints: Endpoint[] = [];
+  readonly #watched = new Set<string>();
   #endpointCount = 0;
 
   constructor(seed: number) {
-    this.world = new World(seed);
+    this.world = new World(seed, { watched: this.#watched });
     this.world.wires(WIRES);
     this.meter = new Meter(() => this.world.time.now());
     this.random = seededRandom(seed ^ 0x5ca1e);
@@ -94,6 +95,12 @@ export class ScaleMesh {
     this.endpoints.push(endpoint);
     this.world.attach(name, endpoint.ip, endpoint.mac);
     return endpoint;
+  }
+
+  /** One that the hosts' tables show when they have it; of all others only the routers know. */
+  attachWatched(name: string): Endpoint {
+    this.#watched.add(ipOf(this.#endpointCount)).add(macOf(this.#endpointCount));
+    return this.attach(name);
   }
 
   /** Of a host that runs. */
