@@ -6,12 +6,12 @@ import { test } from 'node:test';
 /** Of a file's path → what its relative imports may resolve to. The first match counts; OWN is the importing file's folder. */
 const MAY_IMPORT: readonly (readonly [from: RegExp, to: string])[] = [
   [/^router\/types\.ts/, '$^'],
-  [/^router\/(core|address)\.ts/, 'router/types'],
-  [/^router\/(wire|swim|gossip|connection)\//, '(OWN|router/(types|core|address|wire/))'],
+  [/^router\/(core|address|deadlines)\.ts/, 'router/types'],
+  [/^router\/(wire|swim|gossip|connection)\//, '(OWN|router/(types|core|address|deadlines|wire/))'],
   [/^router\/runtime\//, 'router/'],
   [/^router\/index\.ts/, 'router/'],
   [/^router\//, 'router/(?!runtime/|index)'],
-  [/^datapath\//, '(datapath/|router/(types|address|core)\\.)'],
+  [/^datapath\//, '(datapath/|router/(types|address|core|deadlines)\\.)'],
   [/^cli\/daemon\//, '(cli/|router/(index|types|address)\\.|datapath/(index|datapath|kernel)\\.)'],
   [/^cli\/main\.ts/, 'cli/'],
   [/^cli\//, '(cli/(?!daemon/)|router/(types|address)\\.)'],

@@ -2,7 +2,7 @@
 import type { Random } from '../core.js';
 import type { Millis, PeerId, SocketAddress } from '../types.js';
 import type { ConnId } from './connections.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines } from '../deadlines.js';
 
 /** A name or address as the operator typed it, split. Names are resolved at each dial. */
 export interface Target {

@@ -8,7 +8,7 @@
 //   a use again      take back what was said
 import type { Random } from '../core.js';
 import type { Millis, PeerId } from '../types.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines } from '../deadlines.js';
 
 export type SpareFx =
   | { readonly kind: 'tell'; readonly peer: PeerId; readonly isSpare: boolean }

@@ -1,6 +1,6 @@
 // Time, timers and chance of a whole process from one seed, for code that takes them from the globals.
 import assert from 'node:assert/strict';
-import { DueHeap, type Due } from '../../router/connection/deadlines.js';
+import { DueHeap, type Due } from '../../router/deadlines.js';
 
 /** Due at `at`; stands for NodeJS.Timeout and NodeJS.Immediate. */
 class Timer implements Due {

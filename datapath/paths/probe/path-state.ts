@@ -18,6 +18,8 @@ export const LONG_DOWN_MS = 3_000;
 /** While the pair has traffic: three losses at this pace are known within a second. */
 export const BUSY_MS = 250;
 export const IDLE_MS = 5_000;
+/** Idle paths whose turns are no further apart are probed together: to wake costs more than to probe. */
+const TOGETHER_SHARE = 1 / 16;
 /** When idle only the leading side probes; the other waits this much longer, and takes the probe as its evidence. */
 export const FOLLOW_GRACE_MS = 1_000;
 /** Traffic keeps the quick pace for this long. */
@@ -101,6 +103,8 @@ export interface Path {
 
 export type PathEvent =
   | { readonly kind: 'tick' }
+  /** Others are probed now, and its own turn is near. */
+  | { readonly kind: 'early' }
   /** A probe goes out now. */
   | { readonly kind: 'sent'; readonly nonce: number }
   /** `arrivedAt`: when the kernel received it, at most now. `heldMs`: how long the peer says that it held the probe. */
@@ -168,6 +172,8 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
   switch (ev.kind) {
     case 'tick':
       return advance(expire(p, now), now, limits);
+    case 'early':
+      return advance({ ...p, nextAt: min(p.nextAt, now) }, now, limits);
     case 'sent':
       return [{ ...p, sent: p.sent.map((s) => (s.nonce === ev.nonce ? { ...s, at: now } : s)) }, []];
     case 'echo': {
@@ -208,6 +214,10 @@ export function pathDeadline(p: Path): Millis {
   }
   return at;
 }
+
+/** May it be probed together with others, rather than at its own moment? */
+export const isNear = (p: Path, now: Millis): boolean =>
+  p.kind === 'up' && p.losses === 0 && !isBusy(p, now) && p.nextAt <= now + p.idleMs * TOGETHER_SHARE;
 
 /** The largest packet that may pass: what was found, less what has been lost since. Undefined: nothing is known yet. */
 export function passesAtMost(p: Path): number | undefined {

@@ -1,9 +1,11 @@
 // All peers' paths in one core: it says what to send and which path is worth a report.
 import type { Core, Random } from '../../../router/core.js';
+import { Deadlines } from '../../../router/deadlines.js';
 import type { Millis, PeerId } from '../../../router/types.js';
 import { PROBE_MIN_BYTES, type ProbeFrame } from './frame.js';
 import {
   IDLE_MS,
+  isNear,
   newPath,
   REST_MS,
   passesAtLeast,
@@ -57,6 +59,8 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   readonly #self: PeerId;
   readonly #random: Random;
   readonly #peers = new Map<PeerId, Probed>();
+  /** When to look at each. */
+  readonly #deadlines = new Deadlines<PeerId>();
   readonly #leastIdleMs: number;
   #idleMs: number;
   readonly #resting = new Set<PeerId>();
@@ -73,7 +77,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   handle(ev: ProberEvent, now: Millis): readonly ProberEffect[] {
     switch (ev.kind) {
       case 'tick':
-        return this.#stepAll({ kind: 'tick' }, now, (p) => pathDeadline(p) <= now);
+        return this.#tick(now);
       case 'peer':
         return this.#setPeer(ev.peer, ev.overheadBytes, now);
       case 'frame':
@@ -91,17 +95,12 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
       case 'ceiling':
         if (ev.bytes === this.#ceiling) return [];
         this.#ceiling = ev.bytes;
-        return this.#stepAll({ kind: 'resize' }, now, () => true);
+        return this.#stepAll({ kind: 'resize' }, now);
     }
   }
 
   nextDeadline(): Millis | undefined {
-    let at: Millis | undefined;
-    for (const { path } of this.#peers.values()) {
-      const due = pathDeadline(path);
-      if (at === undefined || due < at) at = due;
-    }
-    return at;
+    return this.#deadlines.next;
   }
 
   /** @returns undefined for a peer that is not probed */
@@ -112,6 +111,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
   #setPeer(peer: PeerId, overheadBytes: number | undefined, now: Millis): readonly ProberEffect[] {
     if (overheadBytes === undefined) {
       this.#peers.delete(peer);
+      this.#deadlines.delete(peer);
       return this.#repace(now);
     }
     const path = newPath(leadsTo(this.#self, peer), now, this.#idleMs);
@@ -126,7 +126,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
     const idleMs = Math.max(this.#leastIdleMs, IDLE_MS_PER_PATH * 2 ** Math.ceil(Math.log2(this.#peers.size || 1)));
     if (idleMs === this.#idleMs) return [];
     this.#idleMs = idleMs;
-    return this.#stepAll({ kind: 'pace', idleMs }, now, () => true);
+    return this.#stepAll({ kind: 'pace', idleMs }, now);
   }
 
   #pace(peer: PeerId): PathEvent {
@@ -141,9 +141,21 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
     return this.#step(from, { kind, nonce, arrivedAt, rttMs: ms === 0 ? undefined : ms }, now);
   }
 
-  #stepAll(ev: PathEvent, now: Millis, which: (p: Path) => boolean): readonly ProberEffect[] {
-    const peers = [...this.#peers].filter(([, p]) => which(p.path));
-    return peers.flatMap(([peer]) => this.#step(peer, ev, now));
+  /** What is due, and with it the idle paths whose turn is near. */
+  #tick(now: Millis): readonly ProberEffect[] {
+    if ((this.#deadlines.next ?? Infinity) > now) return [];
+    const turns: (readonly [PeerId, PathEvent])[] = [];
+    for (let peer = this.#deadlines.first; peer !== undefined; peer = this.#deadlines.first) {
+      const isDue = this.#deadlines.next! <= now;
+      if (!isDue && !isNear(this.#peers.get(peer)!.path, now)) break;
+      turns.push([peer, { kind: isDue ? 'tick' : 'early' }]);
+      this.#deadlines.delete(peer);
+    }
+    return turns.flatMap(([peer, ev]) => this.#step(peer, ev, now));
+  }
+
+  #stepAll(ev: PathEvent, now: Millis): readonly ProberEffect[] {
+    return [...this.#peers.keys()].flatMap((peer) => this.#step(peer, ev, now));
   }
 
   #step(peer: PeerId, ev: PathEvent, now: Millis): readonly ProberEffect[] {
@@ -154,6 +166,7 @@ export class Prober implements Core<ProberEvent, ProberEffect> {
     const out = effects.map((fx) => this.#effect(peer, fx));
     if (isStirred(probed.path, path)) out.push({ kind: 'stirred', peer });
     probed.path = path;
+    this.#deadlines.set(peer, pathDeadline(path));
     if (!isNews(probed)) return out;
     probed.told = { kind: path.kind, rttMs: path.rttMs, mtu: path.mtu };
     return [...out, { kind: 'news', peer }];

@@ -9,7 +9,7 @@ import { OVERHEAD } from './world.js';
 test('many idle paths are probed slower, so that all of them together are ten probes a second at most', () => {
   const prober = new Prober(peerOf(1), 1376, seededRandom(1));
   const peers = Array.from({ length: 300 }, (_, i) => peerOf(i + 2));
-  let probes = 0;
+  let [probes, wakes] = [0, 0];
   const heed = (effects: ReturnType<Prober['handle']>, now: Millis): void => {
     for (const fx of effects) {
       if (fx.kind !== 'send' || fx.frame.kind !== 'probe') continue;
@@ -21,15 +21,18 @@ test('many idle paths are probed slower, so that all of them together are ten pr
     }
   };
   const runTo = (end: number): void => {
-    for (let at = prober.nextDeadline()!; at <= end; at = prober.nextDeadline()!)
+    for (let at = prober.nextDeadline()!; at <= end; at = prober.nextDeadline()!, wakes++)
       heed(prober.handle({ kind: 'tick' }, at), at);
   };
-  for (const peer of peers)
-    heed(prober.handle({ kind: 'peer', peer, overheadBytes: OVERHEAD }, 0 as Millis), 0 as Millis);
+  for (const peer of peers) {
+    const at = (50 * peers.indexOf(peer)) as Millis; // they come one by one
+    heed(prober.handle({ kind: 'peer', peer, overheadBytes: OVERHEAD }, at), at);
+  }
   runTo(120_000);
-  probes = 0;
+  probes = wakes = 0;
   runTo(240_000);
   assert.ok(probes > 300 && probes <= 1_200, `${probes} probes in two minutes`);
+  assert.ok(wakes < 100, `they go together: ${wakes} wakes`);
   for (const peer of peers.slice(1)) heed(prober.handle({ kind: 'peer', peer, overheadBytes: undefined }, 240_000 as Millis), 240_000 as Millis); // prettier-ignore
   runTo(300_000);
   probes = 0;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Deadlines } from '../../../router/connection/deadlines.js';
-import type { Millis } from '../../../router/types.js';
+import { Deadlines } from '../../router/deadlines.js';
+import type { Millis } from '../../router/types.js';
 
 /** Keys on few times, so that many are due at once. */
 const anyStep = fc.record({ key: fc.nat(40), at: fc.option(fc.nat(30)) });

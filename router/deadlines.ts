@@ -1,5 +1,5 @@
 // What is due when, for many things at once: the earliest is at hand, and a change costs the logarithm of how many there are.
-import type { Millis } from '../types.js';
+import type { Millis } from './types.js';
 
 /** What can wait in a `DueHeap`. */
 export interface Due {
