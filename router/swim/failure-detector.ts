@@ -3,6 +3,7 @@ import type { Core, Random } from '../core.js';
 import type { Millis, PeerId } from '../types.js';
 import type { SwimClaim } from '../wire/swim.js';
 import { lowered, raised, stretched } from './local-health.js';
+import { Roster } from './roster.js';
 import { confirmationsWanted, faultyAt, type Suspicion } from './suspicion.js';
 import type { SwimTiming } from './timing.js';
 
@@ -72,6 +73,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   readonly #random: Random;
   readonly #heardAt: (peer: PeerId) => Millis | undefined;
   readonly #members = new Map<PeerId, Probed>();
+  /** The same peers, to draw from. */
+  readonly #roster = new Roster();
   /** Those of them that are suspected, with the suspicion: few, and looked at on every tick. */
   readonly #suspects = new Map<PeerId, Suspect>();
   readonly #probes = new Map<number, Probe>();
@@ -144,7 +147,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const first = this.#nextTurnAt === undefined;
     this.#nextTurnAt = (now + (first ? this.#random() : 1) * stretched(this.#doubt, probeIntervalMs)) as Millis;
     if (first) return [];
-    if (this.#turns.length === 0) this.#turns = this.#pick(this.#members.size, () => true);
+    if (this.#turns.length === 0) this.#turns = this.#roster.sample(this.#roster.size, this.#random);
     for (let peer = this.#turns.pop(); peer !== undefined; peer = this.#turns.pop())
       if (this.#members.has(peer) && !this.#isProbed(peer)) return this.#probe(peer, now);
     return [];
@@ -181,7 +184,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   /** Once more directly, for it may just have been lost, and through others. */
   #ask(seq: number, target: PeerId): DetectorEffect[] {
-    const helpers = this.#pick(this.#timing.pingReqPeers, (peer) => peer !== target);
+    const helpers = this.#roster.sample(this.#timing.pingReqPeers, this.#random, (peer) => peer !== target);
     const again: DetectorEffect = { kind: 'ping', to: target, seq, tell: this.#said(target) };
     return [again, ...helpers.map((to): DetectorEffect => ({ kind: 'pingReq', to, seq, target }))];
   }
@@ -246,6 +249,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
       this.#suspects.delete(peer);
     } else this.#suspects.set(peer, this.#suspicion(claim.accuser, condemned !== undefined, now));
     this.#members.set(peer, { incarnation, condemned });
+    this.#roster.add(peer);
     return [];
   }
 
@@ -261,6 +265,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   #forget(peer: PeerId): void {
     this.#members.delete(peer);
+    this.#roster.delete(peer);
     this.#suspects.delete(peer);
   }
 
@@ -311,16 +316,6 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   #isProbed(peer: PeerId): boolean {
     for (const probe of this.#probes.values()) if (probe.target === peer && !probe.asked) return true;
     return false;
-  }
-
-  /** Up to `n` different members that pass, in random order. */
-  #pick(n: number, passes: (peer: PeerId) => boolean): PeerId[] {
-    const peers = [...this.#members.keys()].filter(passes);
-    for (let i = 0; i < n && i < peers.length; i++) {
-      const j = i + Math.floor(this.#random() * (peers.length - i));
-      [peers[i], peers[j]] = [peers[j]!, peers[i]!];
-    }
-    return peers.slice(0, n);
   }
 
   #faultyAt(s: Suspicion): Millis {

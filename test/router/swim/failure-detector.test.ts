@@ -94,6 +94,18 @@ test('one who does not answer is tried again and through others, then suspect, t
   assert.ok(tells.length > 0, 'the suspect was not told');
 });
 
+test('who is faulty, left or forgotten is not asked to help', () => {
+  const bench = new Bench();
+  for (let n = 1; n < 5; n++) bench.member(alive(peerNumber(n)));
+  bench.handle({ kind: 'tick' });
+  bench.member({ peer: C, status: 'faulty', incarnation: 1 });
+  bench.member({ peer: D, status: 'left', incarnation: 1 });
+  bench.handle({ kind: 'member', peer: peerNumber(4), claim: undefined });
+  bench.member(alive(peerNumber(5)));
+  bench.runTo(5_000, othersAnswer);
+  assert.deepEqual(new Set(bench.of('pingReq').map((fx) => fx.to)), new Set([peerNumber(5)]));
+});
+
 test('a wait that is over because we cease to doubt ourselves is over, and we are not late', () => {
   const bench = new Bench();
   bench.member(alive(B));
