@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import type { RecordStore } from '../../router/gossip/store.js';
 import { Ledger } from '../../router/ledger.js';
 import { openStore } from '../../router/open-store.js';
-import type { ForwardingDelta, Millis, PeerId, Vni } from '../../router/types.js';
+import type { EndpointId, ForwardingDelta, Millis, PeerId, Vni } from '../../router/types.js';
 import { encodeGone, encodePeer, goneKey, macKey, PEER_KEY } from '../../router/wire/records.js';
 import { peerOf } from '../support/peers.js';
-import { blue, bytes, ip, mac, newStore, vectorOf } from '../support/stores.js';
+import { blue, bytes, ip, mac, newStore, pull, vectorOf } from '../support/stores.js';
 
 const [A, B] = [peerOf(1), peerOf(2)];
 const NOW = 0 as Millis;
@@ -56,9 +56,9 @@ function launchOfA(incarnation: number, { core, claims }: { core: boolean; claim
   return store;
 }
 
-/** C says that A is gone since a launch. */
-function wordOfC(incarnation: number): RecordStore {
-  const store = newStore(3);
+/** Somebody says that A is gone since a launch. */
+function goneWord(author: number, incarnation: number): RecordStore {
+  const store = newStore(author);
   store.put('core', goneKey(A), encodeGone({ incarnation, why: 'forgotten' }), incarnation);
   store.flush();
   return store;
@@ -70,14 +70,14 @@ test('of a peer that is gone nothing is kept', () => {
   const { ledger, hear, purged } = ledgerOfB();
   hear(launchOfA(1, { core: true, claims: [1] }));
   assert.equal(holder(ledger, 1), A);
-  hear(wordOfC(1));
+  hear(goneWord(3, 1));
   assert.deepEqual([holder(ledger, 1), ledger.book.get(A)?.record, purged], [undefined, undefined, [A]]);
 });
 
 test('a peer that is back already outlives the word that it is gone', () => {
   const { ledger, hear, purged } = ledgerOfB();
   hear(launchOfA(2, { core: true, claims: [1] }));
-  hear(wordOfC(1));
+  hear(goneWord(3, 1));
   assert.deepEqual([holder(ledger, 1), ledger.book.name(A), purged], [A, 'a', []]);
 });
 
@@ -85,8 +85,33 @@ test('what a peer wrote in its next launch stays, though `core` of that has not 
   const { ledger, hear } = ledgerOfB();
   hear(launchOfA(1, { core: true, claims: [1] }));
   hear(launchOfA(2, { core: false, claims: [2] }));
-  hear(wordOfC(1));
+  hear(goneWord(3, 1));
   assert.deepEqual([holder(ledger, 1), holder(ledger, 2), ledger.incarnationOf(A)], [undefined, A, 0]);
   hear(launchOfA(2, { core: true, claims: [2] }));
   assert.deepEqual([ledger.incarnationOf(A), ledger.book.name(A), holder(ledger, 2)], [2, 'a', A]);
+});
+
+test('of a peer that the disk says is gone the disk brings nothing, whichever it tells first', () => {
+  for (const author of [0, 3]) {
+    const disk = newStore(2);
+    pull(disk, launchOfA(1, { core: true, claims: [1] }));
+    pull(disk, goneWord(author, 1));
+    const { ledger } = ledgerOfB(disk.save());
+    assert.deepEqual([holder(ledger, 1), ledger.book.get(A)?.record], [undefined, undefined]);
+  }
+});
+
+test('an endpoint whose claim a tombstone outranks is claimed again once the others are known', () => {
+  const { ledger, hear } = ledgerOfB();
+  const c = newStore(3);
+  for (const value of [bytes(), undefined]) {
+    c.put(blue, macKey(mac(1)), value, 1);
+    c.flush();
+  }
+  hear(c);
+  const restored = { id: 'web' as EndpointId, network: blue, mac: mac(1), ips: [] };
+  ledger.announce(restored, false, true);
+  assert.equal(holder(ledger, 1), undefined);
+  ledger.reclaim();
+  assert.equal(holder(ledger, 1), B);
 });

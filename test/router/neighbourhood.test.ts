@@ -45,8 +45,8 @@ class Lab {
     },
   });
 
-  constructor() {
-    for (const peer of PEERS) this.neighbourhood.published(peer, at(0));
+  constructor(remembered: readonly PeerId[] = PEERS) {
+    for (const peer of remembered) this.neighbourhood.published(peer, at(0));
     this.neighbourhood.act(true, at(0));
   }
 
@@ -80,14 +80,36 @@ class Lab {
   }
 }
 
-test('neighbours are dialled, the others are idle', () => {
+test('neighbours that the disk remembers are dialled at once, the others are idle', () => {
   const lab = new Lab();
-  const dialled = new Set([...lab.dials(0), ...lab.dials(500)]);
   assert.deepEqual(
-    [...dialled].sort(),
+    lab.dials(0).sort(),
     PEERS.filter((peer) => VIEW.wants(peer)),
   );
   assert.deepEqual([...lab.idle].sort(), STRANGERS);
+});
+
+test('of a flock that is heard of, those that are wanted are dialled when nobody new came for 100 ms', () => {
+  const lab = new Lab([]);
+  for (const [i, peer] of PEERS.entries()) {
+    lab.neighbourhood.published(peer, at(i * 10));
+    assert.deepEqual(lab.dials(i * 10), []);
+  }
+  const lastAt = (PEERS.length - 1) * 10;
+  assert.deepEqual(lab.dials(lastAt + 99), []);
+  assert.equal(lab.neighbourhood.nextDeadline(), lastAt + 100);
+  const wanted = PEERS.filter((peer) => VIEW.wants(peer));
+  assert.deepEqual(lab.dials(lastAt + 100).sort(), wanted);
+});
+
+test('of a flock without an end those that are wanted are dialled after a second', () => {
+  const lab = new Lab([]);
+  for (const [i, peer] of PEERS.slice(0, 20).entries()) {
+    lab.neighbourhood.published(peer, at(i * 50));
+    assert.deepEqual(lab.dials(i * 50), []);
+  }
+  lab.neighbourhood.published(PEERS[20]!, at(1_000));
+  assert.ok(lab.dials(1_000).length > 0);
 });
 
 test('a peer that traffic goes to is dialled at once, and idle no more', () => {

@@ -37,3 +37,14 @@ test('a change of `core` waits for others of the same 200 ms', () => {
     assert.equal(portOfA(), 6786);
   });
 });
+
+test('who leaves does not begin anew when it hears from others that it is gone', () => {
+  inWorld(1, (world) => {
+    const hosts = [world.start('a'), world.start('b', ['a'])];
+    const low = hosts.reduce((a, b) => (a.id < b.id ? a : b)); // so that the same word is the other's
+    world.run(5_000);
+    low.router.dispatch({ kind: 'ending', state: 'left' });
+    world.run(1_000);
+    assert.equal(low.router.core.incarnation, 1);
+  });
+});
