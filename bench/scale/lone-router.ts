@@ -1,8 +1,10 @@
 // A real router in a process of its own: lone-router.js STATE-DIR PORT PEER. Prints its id, then what it knows each 10 s.
+import { boundHeap } from '../../cli/daemon/heap.js';
 import { Sockets } from '../../router/index.js';
 import type { Ip } from '../../router/types.js';
 import { bareRouter } from '../support/bare-router.js';
 
+boundHeap(); // as `mesh launch` does
 const [stateDir, port, peer] = process.argv.slice(2) as [string, string, string];
 const host = '127.0.0.1' as Ip;
 const lone = await bareRouter(

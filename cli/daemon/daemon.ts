@@ -1,21 +1,15 @@
 // `mesh launch` as a process: the router runs until it is stopped, killed, or fails by its own fault.
-import { setFlagsFromString } from 'node:v8';
 import { Log } from '../../router/index.js';
 import { EXIT, type Io } from '../command.js';
 import type { LaunchConfig } from '../options.js';
 import { launchFailure } from './failures.js';
+import { boundHeap } from './heap.js';
 import { launchRouter } from './launch.js';
 import { routes } from './routes.js';
 
-/**
- * How far the heap may grow over what is in use before it is collected, in percent. Left alone V8 lets it come to several
- * times that, and a router at rest does not collect it afterwards: 100,000 endpoints of a peer cost 371 MB, not 234.
- */
-const HEAP_GROWTH_PERCENT = 20;
-
 /** Runs a router in the foreground until it is stopped. @returns the exit code. @throws Failure before anything was changed */
 export async function runRouter(config: LaunchConfig, io: Io): Promise<number> {
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+  boundHeap();
   const log = new Log({ format: config.logFormat, write: (line) => io.err(line.replace(/\n$/, '')) });
   let finish: (code: number) => void = () => undefined;
   const finished = new Promise<number>((resolve) => (finish = resolve));
