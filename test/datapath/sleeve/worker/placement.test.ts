@@ -33,6 +33,12 @@ test('with much to do it runs anywhere at once, and goes home when that is over'
   assert.equal(w.run(500, 0.05), 1);
 });
 
+test('a worker that gets less than half of a processor, since it shares it, is busy', () => {
+  const w = worker([1, 9]);
+  w.run(1_000, 0.05);
+  assert.equal(w.run(10, 0.4), undefined);
+});
+
 test('while the other worker is busy this one runs anywhere too', () => {
   const busy = new Int32Array(2);
   const [tx, rx] = [worker([1, 9], busy, 0), worker([1, 9], busy, 1)];
