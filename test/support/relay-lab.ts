@@ -7,6 +7,7 @@ import { Relays } from '../../router/relay/relays.js';
 import type { RelayFx, RelaysFx } from '../../router/relay/shared.js';
 import type { Millis, PeerId, RelayRule, RelayWay } from '../../router/types.js';
 import { decodeRelay, encodeRelay, type RelayFrame } from '../../router/wire/relay.js';
+import { CoreTime } from './core-time.js';
 import { peerOf } from './peers.js';
 import { seededEntropy } from './session-pair.js';
 import { seededRandom } from './virtual-time.js';
@@ -78,11 +79,6 @@ export class RelayHost {
   }
 }
 
-interface Event {
-  readonly at: number;
-  readonly run: () => void;
-}
-
 export interface RelayLabOptions {
   readonly seed?: number;
   /** How long others' views lag behind, at most, ms. */
@@ -100,8 +96,7 @@ export class RelayLab {
   readonly #edges = new Set<string>();
   readonly #random: () => number;
   readonly #lagMs: number;
-  #now = 0;
-  #queue: Event[] = [];
+  readonly #time: CoreTime;
 
   constructor(
     count: number,
@@ -110,6 +105,12 @@ export class RelayLab {
   ) {
     this.hosts = Array.from({ length: count }, (_, n) => new RelayHost(n, seed));
     this.tables = new Map(this.hosts.map((h) => [h.id, h.table]));
+    this.#time = new CoreTime(
+      this.hosts.map(({ n, relays }) => ({
+        nextDeadline: () => relays.nextDeadline(),
+        tick: () => this.#perform(n, relays.handle({ kind: 'tick' }, this.now)),
+      })),
+    );
     this.#random = seededRandom(seed);
     this.#lagMs = lagMs;
     for (const [a, b] of edges) this.#edges.add(edgeKey(a, b));
@@ -117,7 +118,7 @@ export class RelayLab {
   }
 
   get now(): Millis {
-    return this.#now as Millis;
+    return this.#time.now;
   }
 
   neighbours(n: number): readonly PeerId[] {
@@ -172,28 +173,7 @@ export class RelayLab {
   }
 
   run(ms: number): void {
-    const end = this.#now + ms;
-    for (let steps = 0; ; steps++) {
-      assert.ok(steps < 1e6, 'livelock');
-      const next = this.#next();
-      if (next === undefined || next.at > end) break;
-      this.#queue = this.#queue.filter((e) => e !== next);
-      this.#now = Math.max(this.#now, next.at);
-      next.run();
-      this.check();
-    }
-    this.#now = end;
-  }
-
-  #next(): Event | undefined {
-    let first: Event | undefined;
-    for (const e of this.#queue) if (first === undefined || e.at < first.at) first = e;
-    for (const h of this.hosts) {
-      const at = h.relays.nextDeadline();
-      const run = (): void => this.#perform(h.n, h.relays.handle({ kind: 'tick' }, this.now));
-      if (at !== undefined && (first === undefined || at < first.at)) first = { at, run };
-    }
-    return first;
+    this.#time.run(ms, () => this.check());
   }
 
   #publish(...ends: readonly number[]): void {
@@ -201,17 +181,13 @@ export class RelayLab {
       const edges = this.neighbours(n);
       for (const h of this.hosts)
         if (h.n === n) this.#see(h, n, edges);
-        else this.#later(this.#lagMs * this.#random(), () => this.#see(h, n, this.neighbours(n)));
+        else this.#time.later(this.#lagMs * this.#random(), () => this.#see(h, n, this.neighbours(n)));
     }
   }
 
   #see(h: RelayHost, of: number, edges: readonly PeerId[]): void {
     h.topology.setEdges(relayPeer(of), edges);
     this.#perform(h.n, h.relays.handle({ kind: 'ways' }, this.now));
-  }
-
-  #later(ms: number, run: () => void): void {
-    this.#queue.push({ at: this.#now + ms, run });
   }
 
   #perform(n: number, list: readonly RelaysFx[]): void {
@@ -238,7 +214,7 @@ export class RelayLab {
     this.hosts[from]!.sent++;
     this.log.push({ from, to, frame });
     if (!isConnected() || this.loses(frame)) return;
-    this.#later(1, () => isConnected() && this.inject(from, to, frame));
+    this.#time.later(1, () => isConnected() && this.inject(from, to, frame));
   }
 }
 

@@ -6,6 +6,7 @@ import { Sessions, type SessionOptions } from '../../router/session/sessions.js'
 import type { Session, SessionFx, SideFx } from '../../router/session/side.js';
 import type { Millis, PeerId } from '../../router/types.js';
 import { decodeSession, encodeSession } from '../../router/wire/session.js';
+import { CoreTime } from './core-time.js';
 import { peerOf } from './peers.js';
 import { seededRandom } from './virtual-time.js';
 
@@ -56,24 +57,24 @@ export class SessionHost {
   }
 }
 
-interface Event {
-  readonly at: number;
-  readonly run: () => void;
-}
-
 export class SessionLab {
   readonly hosts: readonly SessionHost[];
   wire: Wire;
-  #now = 0;
-  #queue: Event[] = [];
+  readonly #time: CoreTime;
 
   constructor(hosts: readonly SessionHost[], wire: Wire = PERFECT) {
     this.hosts = hosts;
     this.wire = wire;
+    this.#time = new CoreTime(
+      hosts.map((host) => ({
+        nextDeadline: () => host.sessions.nextDeadline(),
+        tick: () => this.perform(host, host.sessions.handle({ kind: 'tick' }, this.now)),
+      })),
+    );
   }
 
   get now(): Millis {
-    return this.#now as Millis;
+    return this.#time.now;
   }
 
   /** All of the hosts want sessions with all, or no longer. */
@@ -110,32 +111,14 @@ export class SessionLab {
   }
 
   run(ms: number): void {
-    const end = this.#now + ms;
-    for (let steps = 0; steps < 1e6; steps++) {
-      const next = this.#next();
-      if (next === undefined || next.at > end) break;
-      this.#queue = this.#queue.filter((e) => e !== next);
-      this.#now = Math.max(this.#now, next.at);
-      next.run();
-    }
-    this.#now = end;
-  }
-
-  #next(): Event | undefined {
-    const ticks = this.hosts.flatMap((host): Event[] => {
-      const at = host.sessions.nextDeadline();
-      const run = (): void => this.perform(host, host.sessions.handle({ kind: 'tick' }, this.now));
-      return at === undefined ? [] : [{ at, run }];
-    });
-    return [...this.#queue, ...ticks].sort((a, b) => a.at - b.at)[0];
+    this.#time.run(ms);
   }
 
   #send(host: SessionHost, { type, to: dst, token, body }: SideFx & { kind: 'say' }): void {
     const bytes = encodeSession({ type, hops: 8, src: host.id, dst, token, body });
     host.sent++;
     host.sentBytes += bytes.length;
-    for (const copy of this.wire(bytes))
-      this.#queue.push({ at: this.#now + copy.afterMs, run: () => this.deliver(copy.bytes) });
+    for (const copy of this.wire(bytes)) this.#time.later(copy.afterMs, () => this.deliver(copy.bytes));
   }
 }
 

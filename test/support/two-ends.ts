@@ -5,6 +5,7 @@ import type { Ip, Millis, PeerId, SocketAddress } from '../../router/types.js';
 import type { Hello } from '../../router/wire/hello.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
 import { encodeFrame, FrameType } from '../../router/wire/stream.js';
+import { CoreTime } from './core-time.js';
 
 /** 0 has the lower id. */
 export type Side = 0 | 1;
@@ -39,13 +40,14 @@ interface End {
 }
 
 export class TwoEnds {
-  now = 0;
   /** By sender: does anything arrive, and after how long? */
   readonly reaches: [boolean, boolean] = [true, true];
   readonly lagMs: [number, number] = [1, 1];
   readonly streams: Stream[] = [];
   readonly ends: readonly [End, End];
-  #queue: { readonly at: number; readonly run: () => void }[] = [];
+  readonly #time = new CoreTime(
+    ([0, 1] as const).map((side) => ({ nextDeadline: () => this.#deadline(side), tick: () => this.#tick(side) })),
+  );
 
   /** @param dials who knows where the other one is */
   constructor(random: () => number, dials: readonly Side[]) {
@@ -60,19 +62,12 @@ export class TwoEnds {
     for (const side of dials) this.ends[side].dialer.addPeer(IDS[otherSide(side)], [REMOTE], at(side === 0 ? 0 : 500));
   }
 
+  get now(): Millis {
+    return this.#time.now;
+  }
+
   run(ms: number): void {
-    const until = this.now + ms;
-    for (let steps = 0; ; steps++) {
-      if (steps > 100_000) throw new Error(`livelock at ${this.now} ms`);
-      this.#queue.sort((a, b) => a.at - b.at); // stable: in the order of sending
-      const deadlines = [this.#deadline(0), this.#deadline(1)] as const;
-      const due = Math.min(this.#queue[0]?.at ?? Infinity, ...deadlines);
-      if (due > until) break;
-      this.now = Math.max(this.now, due);
-      if (this.#queue[0]?.at === due) this.#queue.shift()!.run();
-      else this.#tick(deadlines[0] === due ? 0 : 1);
-    }
-    this.now = until;
+    this.#time.run(ms);
   }
 
   connection(side: Side): Connection | undefined {
@@ -94,32 +89,32 @@ export class TwoEnds {
   reset(side: Side, s: Stream): void {
     if (!s.isOpen[side]) return;
     s.isOpen[side] = false;
-    this.#perform(side, this.ends[side].connections.closed(s.conns[side], 'reset', at(this.now)));
+    this.#perform(side, this.ends[side].connections.closed(s.conns[side], 'reset', this.now));
   }
 
   challenge(side: Side): void {
-    this.#perform(side, this.ends[side].connections.challenge(IDS[otherSide(side)], at(this.now)));
+    this.#perform(side, this.ends[side].connections.challenge(IDS[otherSide(side)], this.now));
   }
 
   hurry(side: Side): void {
-    this.ends[side].dialer.hurry(IDS[otherSide(side)], at(this.now));
+    this.ends[side].dialer.hurry(IDS[otherSide(side)], this.now);
   }
 
   /** An operator names the other one, by a name that no hello has told yet. */
   connect(side: Side, text: string): void {
-    this.ends[side].dialer.addTarget({ text, host: text, port: 6783 }, at(this.now));
+    this.ends[side].dialer.addTarget({ text, host: text, port: 6783 }, this.now);
   }
 
-  #deadline(side: Side): number {
+  #deadline(side: Side): Millis {
     const { connections, dialer } = this.ends[side];
     const dialAt = dialer.nextDeadline(() => this.connection(side) !== undefined);
-    return Math.min(connections.nextDeadline() ?? Infinity, dialAt ?? Infinity);
+    return at(Math.min(connections.nextDeadline() ?? Infinity, dialAt ?? Infinity));
   }
 
   #tick(side: Side): void {
     const { connections, dialer, dials } = this.ends[side];
-    this.#perform(side, connections.tick(at(this.now)));
-    for (const { conn } of dialer.tick(at(this.now), () => this.connection(side) !== undefined)) {
+    this.#perform(side, connections.tick(this.now));
+    for (const { conn } of dialer.tick(this.now, () => this.connection(side) !== undefined)) {
       dials.push({ at: this.now, job: dialer.targetOf(conn) ?? 'peer' });
       this.#dial(side, conn);
     }
@@ -136,11 +131,11 @@ export class TwoEnds {
       lastAt: [0, 0],
     };
     this.streams.push(s);
-    const fail = (): void => this.ends[side].dialer.failed(conn, 'timeout', false, at(this.now));
+    const fail = (): void => this.ends[side].dialer.failed(conn, 'timeout', false, this.now);
     // What follows on the stream arrives after what opened it.
     const handshake = (from: Side, done: () => void): void => {
       s.lastAt[from] = this.now + this.lagMs[from];
-      this.#later(this.lagMs[from], () => (this.reaches[from] ? done() : this.#later(DIAL_TIMEOUT_MS, fail)));
+      this.#time.later(this.lagMs[from], () => (this.reaches[from] ? done() : this.#time.later(DIAL_TIMEOUT_MS, fail)));
     };
     handshake(side, () => {
       handshake(other, () => this.#open(s, side, true));
@@ -150,7 +145,7 @@ export class TwoEnds {
 
   #open(s: Stream, side: Side, outbound: boolean): void {
     s.isOpen[side] = true;
-    this.#perform(side, this.ends[side].connections.opened(s.conns[side], REMOTE, outbound, at(this.now)));
+    this.#perform(side, this.ends[side].connections.opened(s.conns[side], REMOTE, outbound, this.now));
   }
 
   #perform(side: Side, list: readonly ConnectionFx[]): void {
@@ -170,10 +165,10 @@ export class TwoEnds {
           break;
         case 'down':
           this.ends[side].lost++;
-          dialer.ended(fx.connection.peer, fx.connection.upAt, at(this.now));
+          dialer.ended(fx.connection.peer, fx.connection.upAt, this.now);
           break;
         case 'refused':
-          dialer.failed(fx.conn, fx.reason, false, at(this.now));
+          dialer.failed(fx.conn, fx.reason, false, this.now);
           break;
         case 'frame':
         case 'drop':
@@ -188,7 +183,7 @@ export class TwoEnds {
   #send(s: Stream, side: Side, sent: Sent): void {
     if (!s.isOpen[side]) return;
     s.lastAt[side] = Math.max(s.lastAt[side], this.now + this.lagMs[side]);
-    this.#later(s.lastAt[side] - this.now, () => {
+    this.#time.later(s.lastAt[side] - this.now, () => {
       if (!this.reaches[side] || s.held[side].length > 0) s.held[side].push(sent);
       else this.#arrive(s, side, sent);
     });
@@ -199,17 +194,13 @@ export class TwoEnds {
     if (s.isLost) return;
     if (!s.isOpen[to]) {
       // As TCP: data for a socket that is no more is answered with a reset.
-      if (sent !== 'end' && this.reaches[to]) this.#later(this.lagMs[to], () => !s.isLost && this.reset(from, s));
+      if (sent !== 'end' && this.reaches[to]) this.#time.later(this.lagMs[to], () => !s.isLost && this.reset(from, s));
       return;
     }
     const { connections } = this.ends[to];
-    if (sent !== 'end') return this.#perform(to, connections.received(s.conns[to], sent, at(this.now)));
+    if (sent !== 'end') return this.#perform(to, connections.received(s.conns[to], sent, this.now));
     s.isOpen[to] = false;
-    this.#perform(to, connections.closed(s.conns[to], 'ended', at(this.now)));
-  }
-
-  #later(ms: number, run: () => void): void {
-    this.#queue.push({ at: this.now + ms, run });
+    this.#perform(to, connections.closed(s.conns[to], 'ended', this.now));
   }
 }
 
