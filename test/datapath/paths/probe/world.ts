@@ -2,20 +2,12 @@
 import { Prober, type ProberEffect, type ProberEvent } from '../../../../datapath/paths/probe/prober.js';
 import { decodeProbe, encodeProbe, setHeld } from '../../../../datapath/paths/probe/frame.js';
 import type { Millis, PeerId } from '../../../../router/types.js';
+import { CoreTime } from '../../../support/core-time.js';
 import { seededRandom } from '../../../support/virtual-time.js';
 
 export const OVERHEAD = 50;
 
-interface Flight {
-  readonly at: number;
-  readonly arrivedAt: number;
-  readonly seq: number;
-  readonly to: PeerId;
-  readonly bytes: Uint8Array;
-}
-
 export class ProbeWorld {
-  now = 0;
   /** One way in ms, the largest inner packet, and whether a frame from `a` to `b` is lost. */
   delayMs = 1;
   mtu = 1450;
@@ -29,14 +21,23 @@ export class ProbeWorld {
   readonly drops: string[] = [];
   readonly #probers = new Map<PeerId, Prober>();
   readonly #random: () => number;
-  #flights: Flight[] = [];
-  #seq = 0;
+  readonly #time: CoreTime;
 
   constructor(ids: readonly PeerId[], ceiling: number, seed: number) {
     this.#random = seededRandom(seed);
     for (const id of ids) this.#probers.set(id, new Prober(id, ceiling, this.#random));
+    this.#time = new CoreTime(
+      [...this.#probers].map(([id, prober]) => ({
+        nextDeadline: () => prober.nextDeadline(),
+        tick: () => this.tell(id, { kind: 'tick' }),
+      })),
+    );
     for (const a of ids)
       for (const b of ids) if (a !== b) this.tell(a, { kind: 'peer', peer: b, overheadBytes: OVERHEAD });
+  }
+
+  get now(): Millis {
+    return this.#time.now;
   }
 
   chance(): number {
@@ -48,40 +49,17 @@ export class ProbeWorld {
   }
 
   tell(who: PeerId, ev: ProberEvent): void {
-    for (const fx of this.#probers.get(who)!.handle(ev, this.now as Millis)) this.#perform(who, fx);
+    for (const fx of this.#probers.get(who)!.handle(ev, this.now)) this.#perform(who, fx);
   }
 
   run(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const flight = this.#flights.reduce<Flight | undefined>(
-        (a, f) => (a === undefined || f.at < a.at || (f.at === a.at && f.seq < a.seq) ? f : a),
-        undefined,
-      );
-      let at = flight?.at ?? Infinity;
-      let ticking: PeerId | undefined;
-      for (const [id, prober] of this.#probers) {
-        const due = prober.nextDeadline() ?? Infinity;
-        if (due < at) [at, ticking] = [due, id];
-      }
-      if (at > end) break;
-      this.now = Math.max(this.now, at);
-      if (ticking !== undefined) this.tell(ticking, { kind: 'tick' });
-      else this.#deliver(flight!);
-    }
-    this.now = end;
+    this.#time.run(ms);
   }
 
-  #deliver(flight: Flight): void {
-    this.#flights = this.#flights.filter((f) => f !== flight);
-    const frame = decodeProbe(flight.bytes);
+  #deliver(to: PeerId, bytes: Uint8Array, arrivedAt: Millis): void {
+    const frame = decodeProbe(bytes);
     if (typeof frame === 'string') this.drops.push(frame);
-    else
-      this.tell(flight.to, {
-        kind: 'frame',
-        frame,
-        arrivedAt: (this.hasTimestamps ? flight.arrivedAt : this.now) as Millis,
-      });
+    else this.tell(to, { kind: 'frame', frame, arrivedAt: this.hasTimestamps ? arrivedAt : this.now });
   }
 
   /** Everybody sees traffic with everybody, at two looks in a row. */
@@ -101,7 +79,7 @@ export class ProbeWorld {
     else this.tell(by, { kind: 'sent', peer: fx.to, nonce: fx.frame.nonce });
     this.sentBytes.set(by, (this.sentBytes.get(by) ?? 0) + bytes.length + OVERHEAD);
     if (this.loses(by, fx.to, bytes.length) || bytes.length - 14 > this.mtu) return;
-    const arrivedAt = this.now + this.delayMs;
-    this.#flights.push({ at: arrivedAt + this.stallMs(), arrivedAt, seq: this.#seq++, to: fx.to, bytes });
+    const arrivedAt = (this.now + this.delayMs) as Millis;
+    this.#time.later(this.delayMs + this.stallMs(), () => this.#deliver(fx.to, bytes, arrivedAt));
   }
 }
