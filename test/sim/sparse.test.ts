@@ -5,12 +5,11 @@ import { test } from 'node:test';
 import { Neighbours } from '../../router/connection/neighbours.js';
 import type { World } from './world.js';
 import { inWorld } from './world/in-world.js';
+import { deaths, deathsIn, hub, names } from './world/shapes.js';
 
 const FULL_MESH = 16;
 const options = { fullMesh: FULL_MESH };
 const MINUTE = 60_000;
-
-const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i}`);
 
 /** `n` routers, all but the first dialling the first; a few join at once. */
 function grow(world: World, n: number): void {
@@ -32,9 +31,6 @@ function arePair(world: World, a: string, b: string): boolean {
   for (const h of world.hosts.values()) view.add(h.id);
   return view.wants(world.host(b).id);
 }
-const falseDeaths = (world: World, since: readonly number[]): string[] =>
-  world.running().flatMap((h, i) => h.log.slice(since[i]).filter((line) => line.startsWith('peer-faulty')));
-const logLengths = (world: World): number[] => world.running().map((h) => h.log.length);
 
 test('forty routers keep a few connections each, not 39, and all see all', () => {
   inWorld(1, (world) => {
@@ -46,7 +42,7 @@ test('forty routers keep a few connections each, not 39, and all see all', () =>
     assert.ok(Math.min(...degrees) >= 5, `one has ${Math.min(...degrees)}`);
     assert.ok(mean(degrees) < 16, `${mean(degrees)} in the mean`);
     assert.ok(world.allSeeAll());
-    assert.deepEqual(falseDeaths(world, []), []);
+    assert.deepEqual(deaths(world), []);
   });
 });
 
@@ -69,27 +65,17 @@ test('a 60 s partition heals within 10 s, and all see all again', () => {
 
 test('a hub whose twenty spokes cannot reach each other stays whole, without a false death', () => {
   inWorld(3, (world) => {
-    const spokes = names(21).slice(1);
-    world.start('h0', [], options);
-    for (const s of spokes) world.start(s, [], options);
-    world.only(spokes.map((s) => ['h0', s]));
-    spokes.forEach((s) => world.connect(s, 'h0'));
+    hub(world, 20, options);
     world.until('hub and spokes see all', () => world.allSeeAll(), 10_000);
     world.run(20_000);
-    const before = logLengths(world);
-    world.run(5 * MINUTE);
-    assert.deepEqual(falseDeaths(world, before), []);
+    assert.deepEqual(deathsIn(world, 5 * MINUTE), []);
     assert.equal(world.host('h0').router.core.connections.count, 20);
   });
 });
 
 test('a spoke that remembers nothing but records finds the hub, though the two are no pair', () => {
   inWorld(3, (world) => {
-    const spokes = names(21).slice(1);
-    world.start('h0', [], options);
-    for (const s of spokes) world.start(s, [], options);
-    world.only(spokes.map((s) => ['h0', s]));
-    spokes.forEach((s) => world.connect(s, 'h0'));
+    const spokes = hub(world, 20, options);
     world.run(20_000);
     const strays = spokes.filter((s) => !arePair(world, 'h0', s)).slice(0, 3);
     for (const s of strays) {
@@ -131,9 +117,7 @@ test('a line of nine hosts stays whole, and finds itself again when one in the m
     line.slice(1).forEach((name, i) => world.connect(name, line[i]!));
     world.until('the line sees all', () => world.allSeeAll(), 10_000);
     world.run(20_000);
-    const before = logLengths(world);
-    world.run(5 * MINUTE);
-    assert.deepEqual(falseDeaths(world, before), []);
+    assert.deepEqual(deathsIn(world, 5 * MINUTE), []);
     const disk = world.kill('h4');
     world.run(20_000);
     world.start('h4', [], { fullMesh: 4, disk, founds: false });

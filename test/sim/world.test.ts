@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { World } from './world.js';
 import { inWorld } from './world/in-world.js';
+import { names } from './world/shapes.js';
 
 const MAC = '02:00:00:00:00:0a';
-const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `h${i}`);
 
 /** `n` routers that have met. */
 function grow(world: World, n: number): void {
