@@ -6,6 +6,7 @@ import { lowered, raised, stretched } from './local-health.js';
 import { Roster } from './roster.js';
 import { confirmationsWanted, faultyAt, type Suspicion } from './suspicion.js';
 import type { SwimTiming } from './timing.js';
+import { Turns } from './turns.js';
 
 /**
  *  - `member`: the claim in force about a peer, each time it changes; undefined when it is forgotten.
@@ -78,7 +79,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   /** Those of them that are suspected, with the suspicion: few, and looked at on every tick. */
   readonly #suspects = new Map<PeerId, Suspect>();
   readonly #probes = new Map<number, Probe>();
-  #turns: PeerId[] = [];
+  readonly #turns: Turns;
   #nextTurnAt: Millis | undefined;
   #seq = 0;
   #doubt = 0;
@@ -89,6 +90,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     this.#self = options.self;
     this.#timing = options.timing;
     this.#random = options.random;
+    this.#turns = new Turns(options.self, this.#roster, options.random);
     this.#heardAt = options.heardAt ?? (() => undefined);
   }
 
@@ -147,10 +149,11 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const first = this.#nextTurnAt === undefined;
     this.#nextTurnAt = (now + (first ? this.#random() : 1) * stretched(this.#doubt, probeIntervalMs)) as Millis;
     if (first) return [];
-    if (this.#turns.length === 0) this.#turns = this.#roster.sample(this.#roster.size, this.#random);
-    for (let peer = this.#turns.pop(); peer !== undefined; peer = this.#turns.pop())
-      if (this.#members.has(peer) && !this.#isProbed(peer)) return this.#probe(peer, now);
-    return [];
+    const target = this.#turns.next(
+      (peer) => this.#suspects.has(peer),
+      (peer) => this.#isProbed(peer),
+    );
+    return target === undefined ? [] : this.#probe(target, now);
   }
 
   #probe(target: PeerId, now: Millis, asked?: Probe['asked']): DetectorEffect[] {
@@ -241,7 +244,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
       return [];
     }
     const before = this.#members.get(peer);
-    if (before === undefined) this.#turns.splice(Math.floor(this.#random() * (this.#turns.length + 1)), 0, peer);
+    if (before === undefined) this.#turns.joined(peer);
     const { incarnation } = claim;
     const condemned = (before?.condemned ?? -1) >= incarnation ? before?.condemned : undefined;
     if (claim.status !== 'suspect') {

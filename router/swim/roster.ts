@@ -15,6 +15,11 @@ export class Roster {
     return this.#at.has(peer);
   }
 
+  /** In no order that means anything. */
+  [Symbol.iterator](): Iterator<PeerId> {
+    return this.#at.keys();
+  }
+
   add(peer: PeerId): void {
     if (this.#at.has(peer)) return;
     this.#at.set(peer, this.#peers.length);

@@ -23,7 +23,7 @@ export const confirmationsWanted = (members: number): number => Math.max(0, Math
  * Lifeguard: who has just heard from the suspect is not talked out of it, and waits in full for it to refute.
  */
 export function faultyAt(s: Suspicion, members: number, timing: SwimTiming): Millis {
-  const minMs = timing.suspicionMinMs * Math.max(1, (5 + Math.log10(members)) / 6);
+  const minMs = timing.suspicionMinMs * Math.max(1, (9 + Math.log10(members)) / 10);
   const maxMs = minMs * timing.suspicionMaxFactor;
   const wanted = confirmationsWanted(members);
   const confirmed = Math.min(wanted, s.accusers.size - 1);

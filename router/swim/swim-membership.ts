@@ -51,8 +51,10 @@ class SwimMembership implements Membership {
   #busy = false;
   #state: 'new' | 'running' | 'leaving' | 'closed' = 'new';
   #incarnation: number;
-  #cancelTimer: (() => void) | undefined;
+  #armed: { readonly at: number; readonly cancel: () => void } | undefined;
   #cancelNews: (() => void) | undefined;
+  #newsAt = Infinity;
+  #newsSentAt = -Infinity;
 
   constructor(options: SwimOptions) {
     this.#self = options.self;
@@ -170,7 +172,7 @@ class SwimMembership implements Membership {
 
   /** The library has a new claim in force. */
   #updated(claim: SwimClaim): void {
-    this.#armNews();
+    this.#freshNews();
     if (claim.peer === this.#self) {
       if (claim.incarnation <= this.#incarnation) return;
       this.#incarnation = claim.incarnation;
@@ -224,7 +226,7 @@ class SwimMembership implements Membership {
         return this.#library.apply(fx.claim);
       case 'spread':
         this.#library.spread(fx.claim);
-        return this.#armNews();
+        return this.#freshNews();
     }
   }
 
@@ -252,31 +254,40 @@ class SwimMembership implements Membership {
   }
 
   #rearm(): void {
-    this.#cancelTimer?.();
-    if (this.#state !== 'running') return;
     const cores = [this.#detector, this.#healing, this.#rumours];
     const at = Math.min(...cores.map((core) => core.nextDeadline() ?? Infinity));
-    if (at === Infinity) return;
+    if (at === this.#armed?.at) return; // one that is due must not be put off by each datagram that comes before it
+    this.#armed?.cancel();
+    this.#armed = undefined;
+    if (this.#state !== 'running' || at === Infinity) return;
     const waitMs = Math.min(Math.max(0, at - this.#clock.now()), MAX_TIMEOUT_MS);
-    this.#cancelTimer = this.#clock.after(waitMs, () => this.#onTimer());
+    this.#armed = { at, cancel: this.#clock.after(waitMs, () => this.#onTimer()) };
   }
 
   #onTimer(): void {
+    this.#armed = undefined;
     this.#dispatch({ core: 'detector', event: { kind: 'tick' } });
     this.#dispatch({ core: 'healing', event: { kind: 'tick' } });
     this.#dispatch({ core: 'rumours', event: { kind: 'tick' } });
   }
 
-  /** News rides on probes; while there is some it also travels by itself, so that a quiet mesh learns as fast. */
-  #armNews(): void {
-    if (this.#cancelNews !== undefined || this.#state !== 'running') return;
-    this.#cancelNews = this.#clock.after(this.#timing.newsIntervalMs, () => this.#sendNews());
+  /** News rides on probes; while there is some it also travels by itself: what is new at once, then again and again. */
+  #freshNews(): void {
+    this.#armNews(Math.max(this.#clock.now(), this.#newsSentAt + this.#timing.freshNewsMs));
+  }
+
+  #armNews(at: number): void {
+    if (this.#newsAt <= at || this.#state !== 'running') return;
+    this.#cancelNews?.();
+    this.#newsAt = at;
+    this.#cancelNews = this.#clock.after(at - this.#clock.now(), () => this.#sendNews());
   }
 
   #sendNews(): void {
-    this.#cancelNews = undefined;
+    this.#newsAt = Infinity;
+    this.#newsSentAt = this.#clock.now();
     for (const peer of this.#library.randomPeers(this.#timing.newsPeers)) this.#library.sendNews(peer);
-    if (this.#library.hasNews) this.#armNews();
+    if (this.#library.hasNews) this.#armNews(this.#newsSentAt + this.#timing.newsIntervalMs);
   }
 
   #sayGoodbye(times: number): void {
@@ -298,7 +309,7 @@ class SwimMembership implements Membership {
   }
 
   #stopTimers(): void {
-    this.#cancelTimer?.();
+    this.#armed?.cancel();
     this.#cancelNews?.();
   }
 }

@@ -8,13 +8,15 @@ export interface SwimTiming {
   readonly probeTimeoutMs: number;
   /** How many peers are asked to probe for us. */
   readonly pingReqPeers: number;
-  /** How long a suspect has to refute, when enough peers agree; a third more with 1000 members. */
+  /** How long a suspect has to refute, when enough peers agree; a fifth more with 1000 members. */
   readonly suspicionMinMs: number;
   /** The same when nobody agrees, as a multiple. */
   readonly suspicionMaxFactor: number;
   /** How many peers are told the news per `newsIntervalMs`, while there is some. */
   readonly newsPeers: number;
   readonly newsIntervalMs: number;
+  /** What has only just become known is told at once, but so long after the last time. */
+  readonly freshNewsMs: number;
   /** How often each router passes on a piece of news: this times log10 of the members. */
   readonly disseminationFactor: number;
   /** Full state is exchanged with one live peer in this time, at random between half and one and a half of it; with more than 32 members less often. */
@@ -40,6 +42,7 @@ export const DEFAULT_TIMING: SwimTiming = {
   suspicionMaxFactor: 1.75,
   newsPeers: 2,
   newsIntervalMs: 200,
+  freshNewsMs: 50,
   disseminationFactor: 5,
   syncIntervalMs: 20_000,
   healIntervalMs: 10_000,

@@ -80,7 +80,7 @@ test('every member is probed in each round, also one that joins during it', () =
   bench.member(alive(peerNumber(8)));
   bench.runTo(20_000, () => true);
   const pings = bench.of('ping').map((fx) => fx.to);
-  for (let i = 8; i + 16 < pings.length; i++) assert.equal(new Set(pings.slice(i, i + 16)).size, 8);
+  for (let i = 8; i + 32 < pings.length; i++) assert.equal(new Set(pings.slice(i, i + 32)).size, 8);
 });
 
 test('one who does not answer is tried again and through others, then suspect, then faulty', () => {
@@ -143,9 +143,9 @@ test('an answer through a helper counts, from a stranger to the probe it does no
     for (const peer of [B, C]) bench.member(alive(peer));
     bench.handle({ kind: 'tick' });
     bench.runTo(2000, () => true);
-    while (bench.done.at(-1)?.kind !== 'ping' || (bench.done.at(-1) as { to: string }).to !== B)
-      bench.runTo(bench.now + 1, othersAnswer);
-    const seq = (bench.done.at(-1) as { seq: number }).seq;
+    const pings = (): number => bench.of('ping').filter((fx) => fx.to === B).length;
+    for (const before = pings(); pings() === before;) bench.runTo(bench.now + 1, othersAnswer);
+    const { seq } = bench.of('ping').findLast((fx) => fx.to === B)!;
     bench.runTo(bench.now + (early ? pingTimeoutMs - 1 : pingTimeoutMs), othersAnswer);
     bench.handle({ kind: 'ack', from, seq });
     bench.runTo(bench.now + probeTimeoutMs - pingTimeoutMs + 1, othersAnswer);
