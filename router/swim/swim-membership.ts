@@ -102,6 +102,7 @@ class SwimMembership implements Membership {
     for (const m of messages) this.#take(m, from);
     // Whoever thinks ill of us hears the answer first; gossip tells the others.
     if (messages.some((m) => isSlander(m, this.#self))) this.#sendNow(from, [this.#ownClaim()]);
+    if (messages.some((m) => m.kind === 'ping')) this.#correct(from, messages);
     this.#noteLife(from, messages);
   }
 
@@ -133,6 +134,16 @@ class SwimMembership implements Membership {
     this.#state = 'closed';
     this.#stopTimers();
     this.#library.stop();
+  }
+
+  /** Whoever pings, and thinks ill of one who has refuted it, hears so: nobody else may have told it. */
+  #correct(from: PeerId, messages: readonly SwimMessage[]): void {
+    for (const m of messages) {
+      if (m.kind !== 'update' || m.claim.status === 'alive' || m.claim.peer === this.#self) continue;
+      const claim = this.#library.claim(m.claim.peer);
+      if (claim !== undefined && claim.incarnation > m.claim.incarnation)
+        this.#library.send(from, { kind: 'update', claim });
+    }
   }
 
   #take(m: SwimMessage, from: PeerId): void {

@@ -4,6 +4,7 @@ import type { Clock } from '../../router/core.js';
 import type { Member, Membership, MembershipHooks, MemberStatus } from '../../router/swim/membership.js';
 import type { PeerId } from '../../router/types.js';
 import { DatagramNetwork, numberOfPeer, peerNumber, type NetworkOptions } from './datagram-network.js';
+import { Process } from '../sim/world/process.js';
 import { VirtualTime } from './virtual-time.js';
 
 export interface MembershipOptions {
@@ -11,6 +12,10 @@ export interface MembershipOptions {
   readonly incarnation: number;
   readonly hooks: MembershipHooks;
   readonly clock: Clock;
+}
+export interface SwarmOptions extends NetworkOptions {
+  /** How late a host comes to everything, ms; 0 by default. */
+  readonly lateMs?: (host: number) => number;
 }
 export type NewMembership = (options: MembershipOptions) => Membership;
 
@@ -28,11 +33,13 @@ export class Swarm {
   readonly #members: (Membership | undefined)[] = [];
   readonly #lives: number[] = [];
   readonly #newMembership: NewMembership;
+  readonly #lateMs: (host: number) => number;
 
-  constructor(newMembership: NewMembership, seed: number, options: NetworkOptions = {}) {
+  constructor(newMembership: NewMembership, seed: number, options: SwarmOptions = {}) {
     this.time = VirtualTime.install(seed);
     this.network = new DatagramNetwork(options, OVERHEAD_BYTES);
     this.#newMembership = newMembership;
+    this.#lateMs = options.lateMs ?? (() => 0);
   }
 
   /** Starts hosts 0 .. n-1; each but the first begins with a sync with `seedOf` it. */
@@ -45,10 +52,11 @@ export class Swarm {
   launch(host: number): Membership {
     const incarnation = (this.#lives[host] ?? 0) + 1;
     this.#lives[host] = incarnation;
+    const process = this.#late(host);
     const member = this.#newMembership({
       self: peerNumber(host),
       incarnation,
-      clock: systemClock,
+      clock: process ?? systemClock,
       hooks: {
         send: (to, payload) => this.network.send(host, numberOfPeer(to), payload),
         onChange: (m) => this.changes.push({ at: this.time.now(), by: host, member: m }),
@@ -60,9 +68,20 @@ export class Swarm {
       },
     });
     this.#members[host] = member;
-    this.network.attach(host, (from, payload) => member.receive(from, payload));
+    this.network.attach(host, (from, payload) => {
+      if (process === undefined) member.receive(from, payload);
+      else process.hand(() => member.receive(from, payload), payload.length);
+    });
     member.start();
     return member;
+  }
+
+  #late(host: number): Process | undefined {
+    const ms = this.#lateMs(host);
+    if (ms === 0) return undefined;
+    const process = new Process(this.time);
+    process.slow(ms);
+    return process;
   }
 
   /** As kill -9: silence, nothing said. */

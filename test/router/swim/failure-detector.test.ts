@@ -117,8 +117,7 @@ test('a wait that is over because we cease to doubt ourselves is over, and we ar
   assert.ok(!bench.verdicts().includes('faulty 2'), 'it doubts itself');
   const probe = bench.of('ping').findLast((fx) => fx.to === C)!;
   bench.handle({ kind: 'ack', from: C, seq: probe.seq });
-  bench.now++;
-  bench.handle({ kind: 'tick' });
+  bench.runTo(bench.now + 1 + pingTimeoutMs); // it still asks others
   assert.ok(bench.verdicts().includes('faulty 2'), bench.verdicts().join());
 });
 
@@ -179,6 +178,51 @@ test('a suspect that others have buried is faulty at the short deadline', () => 
   bench.handle({ kind: 'heard', claim: { peer: B, status: 'faulty', incarnation: 1 } });
   bench.runTo(suspicionMinMs, othersAnswer);
   assert.deepEqual(bench.verdicts(), ['faulty 2']);
+});
+
+const asked = (bench: Bench): string[] =>
+  bench.of('ping').flatMap((fx) => (fx.to !== B && fx.tell?.peer === B ? [fx.to] : []));
+
+test('before a burial five others are asked, in time for their answer', () => {
+  const bench = suspectedBench();
+  bench.handle({ kind: 'ping', from: B, seq: 1 });
+  const deadline = suspicionMinMs * suspicionMaxFactor;
+  bench.runTo(deadline - pingTimeoutMs - 1, othersAnswer);
+  assert.deepEqual(asked(bench), []);
+  bench.runTo(deadline - pingTimeoutMs, othersAnswer);
+  assert.equal(new Set(asked(bench)).size, 5);
+  bench.member(alive(B, 2)); // one of them knew better
+  bench.runTo(60_000, () => true);
+  assert.deepEqual(bench.verdicts(), []);
+  assert.equal(asked(bench).length, 5, 'asked once');
+});
+
+test('nobody is buried before others could answer, however late accusers come', () => {
+  const bench = suspectedBench();
+  bench.runTo(suspicionMinMs - 100, othersAnswer);
+  for (const accuser of [D, peerNumber(4)]) bench.handle({ kind: 'heard', claim: suspectedBy(accuser) });
+  bench.handle({ kind: 'tick' });
+  assert.equal(asked(bench).length, 5);
+  bench.runTo(bench.now + pingTimeoutMs - 1, othersAnswer);
+  assert.deepEqual(bench.verdicts(), []);
+  bench.runTo(bench.now + 1, othersAnswer);
+  assert.deepEqual(bench.verdicts(), ['faulty 2']);
+});
+
+test('a router that is always late believes others who have given up a suspect', () => {
+  const verdicts = (isCondemned: boolean): string[] => {
+    const bench = suspectedBench();
+    if (isCondemned) bench.handle({ kind: 'heard', claim: { peer: B, status: 'faulty', incarnation: 1 } });
+    for (let i = 0; i < 20; i++) {
+      bench.now += 2_000; // each tick is as late as that
+      bench.handle({ kind: 'tick' });
+      for (const fx of bench.of('ping'))
+        if (othersAnswer(fx.to)) bench.handle({ kind: 'ack', from: fx.to, seq: fx.seq });
+    }
+    return bench.verdicts();
+  };
+  assert.ok(verdicts(true).includes('faulty 2'), verdicts(true).join());
+  assert.ok(!verdicts(false).includes('faulty 2'), 'by itself it cannot tell');
 });
 
 test('who has heard from a suspect is not talked into burying it early', () => {

@@ -4,14 +4,14 @@ import { createSwimMembership } from '../../../router/swim/swim-membership.js';
 import type { PeerId } from '../../../router/types.js';
 import { decodeSwim, encodeSwim, type SwimMessage } from '../../../router/wire/swim.js';
 import { membershipContract } from '../../contract/membership.js';
-import { peerNumber, type NetworkOptions } from '../../support/datagram-network.js';
-import { Swarm } from '../../support/swarm.js';
+import { peerNumber } from '../../support/datagram-network.js';
+import { Swarm, type SwarmOptions } from '../../support/swarm.js';
 import { seededRandom } from '../../support/virtual-time.js';
 
 membershipContract('swim', createSwimMembership);
 
 /** Runs `measure` on a swarm for each seed. */
-const overSeeds = (seeds: number, measure: (s: Swarm) => number, options: NetworkOptions = {}): number[] =>
+const overSeeds = (seeds: number, measure: (s: Swarm) => number, options: SwarmOptions = {}): number[] =>
   Array.from({ length: seeds }, (_, i) => {
     const s = new Swarm(createSwimMembership, i + 1, options);
     try {
@@ -51,6 +51,63 @@ test('a suspicion is known to all of thirty within 450 ms, for seeds 1 to 10', (
     return Math.max(...times) - Math.min(...times);
   });
   assert.ok(Math.max(...spread) <= 450, spread.join(' '));
+});
+
+const LATE: SwarmOptions = { loss: 0.05, lateMs: (host) => (host < 2 ? 2_000 : 0) };
+
+test('of thirty, two of which come to everything two seconds late, nobody is buried at 5 % loss', () => {
+  const deaths = overSeeds(
+    3,
+    (s) => {
+      s.grow(30);
+      s.time.run(120_000);
+      return s.faultyReports();
+    },
+    LATE,
+  );
+  assert.deepEqual(deaths, [0, 0, 0]);
+});
+
+test('who comes to everything two seconds late probes all the same, and learns within twenty seconds that one has died', () => {
+  const [took] = overSeeds(
+    1,
+    (s) => {
+      s.grow(10);
+      s.time.run(20_000);
+      const heard = listen(s);
+      s.time.run(20_000);
+      const pings = heard.filter(({ message }) => message.kind === 'ping').length;
+      assert.ok(pings >= 3, `${pings} pings`);
+      s.kill(9);
+      return s.until(() => s.agree([9], 'faulty'), 60_000);
+    },
+    LATE,
+  );
+  assert.ok(took! <= 20_000, `${took} ms`);
+});
+
+test('who pings and thinks ill of one that has refuted it is corrected, though the news is old', () => {
+  const s = new Swarm(createSwimMembership, 1);
+  try {
+    s.grow(4);
+    s.time.run(3000);
+    const [asker, peer] = [peerNumber(1), peerNumber(2)];
+    const claim = { peer, status: 'suspect', incarnation: 1, accuser: asker } as const;
+    s.at(2).receive(asker, encodeSwim([{ kind: 'update', claim }]));
+    s.time.run(5000);
+    const heard = listen(s);
+    const gossip: SwimMessage = { kind: 'update', claim };
+    s.at(0).receive(asker, encodeSwim([{ kind: 'ping', seq: 1 }, gossip]));
+    const answer = { kind: 'update', claim: { peer, status: 'alive', incarnation: 2 } };
+    assert.deepEqual(heard, [
+      { to: 1, message: { kind: 'ack', seq: 1 } },
+      { to: 1, message: answer },
+    ]);
+    s.at(0).receive(asker, encodeSwim([gossip]));
+    assert.equal(heard.length, 2, 'who only passes on news is not answered');
+  } finally {
+    s.end();
+  }
 });
 
 test('an idle member of ten sends at most 450 bytes per second, headers and envelope included', () => {
