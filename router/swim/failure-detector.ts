@@ -4,7 +4,7 @@ import type { Millis, PeerId } from '../types.js';
 import type { SwimClaim } from '../wire/swim.js';
 import { lowered, raised, stretched } from './local-health.js';
 import { Roster } from './roster.js';
-import { confirmationsWanted, faultyAt, type Suspicion } from './suspicion.js';
+import { Suspects } from './suspects.js';
 import type { SwimTiming } from './timing.js';
 import { Turns } from './turns.js';
 
@@ -34,14 +34,6 @@ export type DetectorEffect =
   | { readonly kind: 'ack'; readonly to: PeerId; readonly seq: number }
   | { readonly kind: 'claim'; readonly claim: SwimClaim }
   | { readonly kind: 'spread'; readonly claim: SwimClaim };
-
-interface Suspect extends Suspicion {
-  readonly accuser: PeerId;
-  /** When we look for ourselves, and tell it; undefined when that is left to others. */
-  readonly lookAt: Millis | undefined;
-  /** When others were asked if they know better; undefined before that. */
-  readonly askedAt: Millis | undefined;
-}
 
 interface Probed {
   readonly incarnation: number;
@@ -81,8 +73,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   readonly #members = new Map<PeerId, Probed>();
   /** The same peers, to draw from. */
   readonly #roster = new Roster();
-  /** Those of them that are suspected, with the suspicion: few, and looked at on every tick. */
-  readonly #suspects = new Map<PeerId, Suspect>();
+  readonly #suspects: Suspects;
   readonly #probes = new Map<number, Probe>();
   readonly #turns: Turns;
   #nextTurnAt: Millis | undefined;
@@ -95,6 +86,11 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     this.#self = options.self;
     this.#timing = options.timing;
     this.#random = options.random;
+    this.#suspects = new Suspects({
+      timing: options.timing,
+      members: () => this.#members.size + 1,
+      stretched: (ms) => stretched(this.#doubt, ms),
+    });
     this.#turns = new Turns(options.self, this.#roster, options.random);
     this.#heardAt = options.heardAt ?? (() => undefined);
   }
@@ -108,12 +104,12 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
       case 'heard':
         return this.#heard(ev.claim, now);
       case 'ping':
-        this.#answered(ev.from);
+        this.#suspects.answered(ev.from);
         return [{ kind: 'ack', to: ev.from, seq: ev.seq }];
       case 'pingReq':
         return this.#probe(ev.target, now, { by: ev.from, seq: ev.seq });
       case 'ack':
-        this.#answered(ev.from);
+        this.#suspects.answered(ev.from);
         return this.#acked(ev.from, ev.seq, now);
       case 'refuted':
         this.#doubt = raised(this.#doubt);
@@ -122,10 +118,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   nextDeadline(): Millis | undefined {
-    let at: number = this.#nextTurnAt ?? Infinity;
+    let at = Math.min(this.#nextTurnAt ?? Infinity, this.#suspects.nextDeadline());
     for (const probe of this.#probes.values()) at = Math.min(at, probe.askAt ?? probe.failedAt);
-    for (const suspect of this.#suspects.values())
-      at = Math.min(at, this.#askAt(suspect), this.#buryAt(suspect), suspect.lookAt ?? Infinity);
     return at === Infinity ? undefined : (at as Millis);
   }
 
@@ -144,9 +138,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
       const later = (at: Millis): Millis => (at + Math.min(ms, now - p.startedAt)) as Millis;
       this.#probes.set(seq, { ...p, askAt: p.askAt && later(p.askAt), failedAt: later(p.failedAt) });
     }
-    for (const [peer, s] of this.#suspects)
-      if (!s.condemned)
-        this.#suspects.set(peer, { ...s, startedAt: Math.min(s.startedAt + ms, now) as Millis, askedAt: undefined });
+    this.#suspects.postpone(ms, now);
   }
 
   #turn(now: Millis): DetectorEffect[] {
@@ -198,23 +190,21 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   #suspectsDue(now: Millis): DetectorEffect[] {
-    const effects: DetectorEffect[] = [];
-    for (const [peer, suspect] of this.#suspects) {
-      if (now >= this.#buryAt(suspect)) effects.push(...this.#bury(peer, suspect, now));
-      else if (now >= this.#askAt(suspect)) {
-        this.#suspects.set(peer, { ...suspect, askedAt: now });
-        effects.push(...this.#askOthers(peer));
-      } else if (suspect.lookAt !== undefined && now >= suspect.lookAt) {
-        this.#suspects.set(peer, { ...suspect, lookAt: this.#in(this.#timing.pingTimeoutMs, now) });
-        effects.push(...this.#bearWitness(peer, now));
+    return this.#suspects.due(now).flatMap(({ peer, what }) => {
+      switch (what) {
+        case 'look':
+          return this.#bearWitness(peer, now);
+        case 'ask':
+          return this.#askOthers(peer);
+        case 'bury':
+          return this.#bury(peer, now);
       }
-    }
-    return effects;
+    });
   }
 
-  #bury(peer: PeerId, suspect: Suspect, now: Millis): DetectorEffect[] {
+  #bury(peer: PeerId, now: Millis): DetectorEffect[] {
     if ((this.#heardAt(peer) ?? -Infinity) >= now - this.#timing.probeTimeoutMs) {
-      this.#suspects.set(peer, { ...suspect, startedAt: now, askedAt: undefined });
+      this.#suspects.restart(peer, now);
       return [];
     }
     const { incarnation } = this.#members.get(peer)!;
@@ -229,12 +219,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   #askOthers(suspect: PeerId): DetectorEffect[] {
     const tell = this.#said(suspect);
     const asked = this.#roster.sample(ASKED, this.#random, (peer) => !this.#suspects.has(peer));
-    return asked.map((to) => ({
-      kind: 'ping',
-      to,
-      seq: this.#newSeq(),
-      tell,
-    }));
+    return asked.map((to) => ({ kind: 'ping', to, seq: this.#newSeq(), tell }));
   }
 
   /** `accuser` got no answer from `peer`. A suspicion begins when the claim comes back as `member`. */
@@ -242,12 +227,8 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const m = this.#members.get(peer);
     if (m === undefined) return [];
     const claim: SwimClaim = { peer, status: 'suspect', incarnation: m.incarnation, accuser };
-    const suspect = this.#suspects.get(peer);
-    if (suspect === undefined) return accuser === this.#self ? [{ kind: 'claim', claim }] : [];
-    const { accusers } = suspect;
-    if (accusers.has(accuser) || accusers.size > confirmationsWanted(this.#members.size + 1)) return [];
-    this.#suspects.set(peer, { ...suspect, accusers: new Set([...accusers, accuser]) });
-    return [{ kind: 'spread', claim }];
+    if (!this.#suspects.has(peer)) return accuser === this.#self ? [{ kind: 'claim', claim }] : [];
+    return this.#suspects.accuse(peer, accuser) ? [{ kind: 'spread', claim }] : [];
   }
 
   #heard(claim: SwimClaim, now: Millis): DetectorEffect[] {
@@ -256,11 +237,10 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (claim.status === 'suspect' && claim.incarnation === m.incarnation)
       return this.#accuse(claim.peer, claim.accuser);
     if (claim.status !== 'faulty') return [];
-    const suspect = this.#suspects.get(claim.peer);
-    if (suspect) this.#suspects.set(claim.peer, { ...suspect, condemned: true });
+    this.#suspects.condemn(claim.peer);
     this.#members.set(claim.peer, { ...m, condemned: claim.incarnation });
     // The other side of a partition that just healed says so of all of ours: some of us ask them, and they will refute.
-    const isAsked = suspect !== undefined || this.#isProbed(claim.peer) || !this.#isWitness();
+    const isAsked = this.#suspects.has(claim.peer) || this.#isProbed(claim.peer) || !this.#isWitness();
     return isAsked ? [] : this.#probe(claim.peer, now);
   }
 
@@ -275,24 +255,16 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const condemned = (before?.condemned ?? -1) >= incarnation ? before?.condemned : undefined;
     if (claim.status !== 'suspect') {
       this.#endProbes(peer); // a refutation is as good as an answer
-      this.#suspects.delete(peer);
-    } else this.#suspects.set(peer, this.#suspicion(claim.accuser, condemned !== undefined, now));
+      this.#suspects.end(peer);
+    } else this.#suspect(peer, claim.accuser, condemned !== undefined, now);
     this.#members.set(peer, { incarnation, condemned });
     this.#roster.add(peer);
     return [];
   }
 
-  #suspicion(accuser: PeerId, condemned: boolean, now: Millis): Suspect {
-    const lookAt = accuser === this.#self || this.#isWitness() ? now : undefined; // the next tick, which is at once
-    return {
-      startedAt: now,
-      accusers: new Set([accuser]),
-      condemned,
-      accuser,
-      answered: false,
-      lookAt,
-      askedAt: undefined,
-    };
+  #suspect(peer: PeerId, accuser: PeerId, condemned: boolean, now: Millis): void {
+    const looks = accuser === this.#self || this.#isWitness();
+    this.#suspects.begin(peer, { accuser, condemned, looks }, now);
   }
 
   /** By chance, so that about WITNESSES of all are. */
@@ -303,7 +275,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   #forget(peer: PeerId): void {
     this.#members.delete(peer);
     this.#roster.delete(peer);
-    this.#suspects.delete(peer);
+    this.#suspects.end(peer);
   }
 
   /** A probe in a hurry: directly and through others at once. */
@@ -332,17 +304,12 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     this.#doubt = lowered(this.#doubt);
   }
 
-  #answered(peer: PeerId): void {
-    const suspect = this.#suspects.get(peer);
-    if (suspect?.answered === false) this.#suspects.set(peer, { ...suspect, answered: true });
-  }
-
   /** What is said about `peer` that it ought to know. */
   #said(peer: PeerId): SwimClaim | undefined {
     const m = this.#members.get(peer);
     if (m === undefined) return undefined;
-    const suspect = this.#suspects.get(peer);
-    if (suspect) return { peer, status: 'suspect', incarnation: m.incarnation, accuser: suspect.accuser };
+    const accuser = this.#suspects.accuserOf(peer);
+    if (accuser !== undefined) return { peer, status: 'suspect', incarnation: m.incarnation, accuser };
     return m.condemned === undefined ? undefined : { peer, status: 'faulty', incarnation: m.condemned };
   }
 
@@ -359,22 +326,6 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     const seq = this.#seq;
     this.#seq = (this.#seq + 1) % 2 ** 32;
     return seq;
-  }
-
-  /** Whom another has given up, who may well be on time, does not gain from our being late. */
-  #faultyAt(s: Suspicion): Millis {
-    const at = faultyAt(s, this.#members.size + 1, this.#timing);
-    return s.condemned ? at : this.#in(at - s.startedAt, s.startedAt);
-  }
-
-  /** So early that who is asked can answer by the end; later only when accusers brought the end nearer. */
-  #askAt(s: Suspect): number {
-    return s.askedAt === undefined ? this.#faultyAt(s) - stretched(this.#doubt, this.#timing.pingTimeoutMs) : Infinity;
-  }
-
-  #buryAt(s: Suspect): number {
-    if (s.askedAt === undefined) return Infinity;
-    return Math.max(this.#faultyAt(s), this.#in(this.#timing.pingTimeoutMs, s.askedAt));
   }
 
   #in(ms: number, from: Millis): Millis {
