@@ -16,8 +16,12 @@ import { streamKey, type StreamName } from './wire/vector.js';
 const VECTOR_INTERVAL_MS = 300; // per neighbour: a difference that one answer did not mend is asked about again after this
 const SILENCE_MS = 1_000;
 const ANSWER_MS = 2_000; // what an answer brought may come by a push so much later
-/** Who gets more blocks in one answer does not push them on: its neighbours are told by digest, and most know them. */
+/**
+ * Who gets more blocks in one answer does not push them on: its neighbours are told by digest, and most know them. More by a part
+ * of the owners, for so many blocks are always on their way while all write: else word of each answer asks for the next.
+ */
 const BULK_BLOCKS = 16;
+const BULK_SHARE = 1 / 8;
 
 interface Asked {
   readonly peer: PeerId;
@@ -89,7 +93,7 @@ export class Asking {
 
   /** Is what comes from it now part of so large an answer that it is not pushed on? */
   isBulk(from: PeerId): boolean {
-    return this.#asked?.peer === from && this.#asked.news > BULK_BLOCKS;
+    return this.#asked?.peer === from && this.#asked.news > this.#bulkBlocks();
   }
 
   /** Once after a large answer: who gave it. The other neighbours may lack what it brought. */
@@ -137,8 +141,12 @@ export class Asking {
     return ((this.#askedAt.get(peer) ?? -Infinity) + VECTOR_INTERVAL_MS) as Millis;
   }
 
+  #bulkBlocks(): number {
+    return BULK_BLOCKS + this.#store.ownerCount * BULK_SHARE;
+  }
+
   #end(): void {
-    if (this.#asked !== undefined && this.#asked.news > BULK_BLOCKS) this.#bulkFrom = this.#asked.peer;
+    if (this.#asked !== undefined && this.#asked.news > this.#bulkBlocks()) this.#bulkFrom = this.#asked.peer;
     this.#asked = undefined;
   }
 }

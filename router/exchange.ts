@@ -91,7 +91,7 @@ export class Exchange {
       case FrameType.block:
         return this.#block(from, body, neighbours, now);
       case FrameType.prune:
-        this.#tree.pruned(from);
+        this.#tree.pruned(from, now);
         return NOTHING;
       case FrameType.have:
         return this.#decoded('have', body, (vector) => {
@@ -153,7 +153,7 @@ export class Exchange {
         this.#asking.learnt(from, got, now);
         return { ...NOTHING, out: this.#relay(from, got, neighbours), changes: got.changes };
       case 'known':
-        return { ...NOTHING, out: this.#known(from, body, now) };
+        return { ...NOTHING, out: this.#known(from, body, neighbours, now) };
       case 'gap':
         return { ...NOTHING, out: this.#gap(from, body, got.partial, now) };
       case 'mine-ahead':
@@ -187,9 +187,9 @@ export class Exchange {
   }
 
   /** In a sparse mesh. What was asked for tells nothing of the tree: neither when it is known, nor when a push comes behind it. */
-  #known(from: PeerId, body: Uint8Array, now: Millis): readonly FrameOut[] {
+  #known(from: PeerId, body: Uint8Array, neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
     if (!this.#isSparse() || this.#asking.mayHaveAsked(from, peekBlock(body)!, now)) return [];
-    return this.#tree.wasKnown(from);
+    return this.#tree.wasKnown(from, neighbours, now);
   }
 
   #decoded(kind: string, body: Uint8Array, take: (vector: Vector) => Exchanged): Exchanged {

@@ -3,12 +3,17 @@
 //
 //   event                              what follows
 //   a neighbour comes                   its branch is open: blocks are pushed
-//   a block from N that was news        N's branch is open
-//   a block from N that we had          N's branch is closed, and N told so: prune
+//   a block from N that was news        N's branch is open, unless it was closed just now
+//   a block from N that we had          N's branch is closed, and N told so: prune. While few are open not at once, but when
+//                                       it happens again up to a second later; of a closed branch again after a second
 //   prune from N                        N's branch is closed
 //   a stream moved                      100 ms later some with closed branches are told how far it came: have
-//   have from N, further than we are    if it did not come by itself within 300 ms, N's branch is opened and N asked: graft
+//   have from N, further than we are    if it did not come by itself within 300 to 600 ms, N's branch is opened and N asked for
+//                                       all that it told of: graft
 //   graft from N                        N's branch is open, and what it lacks is sent
+//
+// Blocks of several owners meet on a circle at several places. Were it cut at each of them at once, a part of the mesh would be
+// cut off, and were all of that part to ask at once, it would be full of circles again, and so on for as long as blocks come.
 import type { FrameOut } from './exchange.js';
 import type { Random } from './core.js';
 import type { RecordStore } from './gossip/store.js';
@@ -34,6 +39,15 @@ interface Promised {
 /** A push goes through a thousand routers in less: who has the block by then is not asked for anything. */
 const HAVE_AFTER_MS = 100;
 const GRAFT_AFTER_MS = 300;
+/** As much longer by chance, so that one asks first, and what it gets goes along the tree to the others that lack it. */
+const GRAFT_WITHIN_MS = 300;
+/** With more open branches there are circles enough: they are cut at once. With fewer, each by one router that chance picks. */
+const FEW_OPEN = 4;
+const PRUNE_WITHIN_MS = 1_000;
+/** After this a doubt is forgotten. */
+const DOUBT_MS = 10_000;
+/** What was sent before its sender heard that the branch is closed comes within this. */
+const IN_FLIGHT_MS = 1_000;
 /** Streams times neighbours told at once: of one change all are told, of very many a few each, for those tell others. */
 const HAVE_ENTRIES = 64;
 const HAVE_LEAST = 3;
@@ -44,12 +58,17 @@ const MAX_PROMISED = 4_096;
 export class PushTree {
   readonly #store: RecordStore;
   readonly #random: Random;
-  readonly #closed = new Set<PeerId>();
+  /** Since when. */
+  readonly #closed = new Map<PeerId, Millis>();
+  /** Of open branches that bring what we have: from when on they are closed for it. */
+  readonly #doubted = new Map<PeerId, Millis>();
   readonly #moved = new Map<string, StreamName>();
   readonly #promised = new Map<string, Promised>();
   #haveAt: Millis | undefined;
   /** Nothing that is promised is due before. */
   #graftAt: Millis | undefined;
+  /** How long that is waited for; drawn when something is promised after nothing was. */
+  #patienceMs = GRAFT_AFTER_MS;
 
   constructor(store: RecordStore, random: Random) {
     this.#store = store;
@@ -63,21 +82,22 @@ export class PushTree {
 
   /** A stream has come further: by our own doing, or by a block `from` a neighbour. */
   moved(stream: StreamName, from: PeerId | undefined, now: Millis): void {
-    if (from !== undefined) this.#closed.delete(from);
+    if (from !== undefined && !this.#mayBeInFlight(from, now)) this.#closed.delete(from);
     this.#promised.delete(streamKey(stream));
     this.#moved.set(streamKey(stream), stream);
     this.#haveAt ??= (now + HAVE_AFTER_MS) as Millis;
   }
 
   /** A neighbour pushed what we had: one push of each block is enough. */
-  wasKnown(from: PeerId): readonly FrameOut[] {
-    if (this.#closed.has(from)) return [];
-    this.#closed.add(from);
+  wasKnown(from: PeerId, neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
+    const mayClose = this.#closed.has(from) ? !this.#mayBeInFlight(from, now) : this.#mayPrune(from, neighbours, now);
+    if (!mayClose) return [];
+    this.#close(from, now);
     return [{ to: from, type: FrameType.prune, body: EMPTY }];
   }
 
-  pruned(from: PeerId): void {
-    this.#closed.add(from);
+  pruned(from: PeerId, now: Millis): void {
+    this.#close(from, now);
   }
 
   had(from: PeerId, vector: Vector, now: Millis): void {
@@ -92,6 +112,7 @@ export class PushTree {
 
   down(neighbour: PeerId): void {
     this.#closed.delete(neighbour);
+    this.#doubted.delete(neighbour);
   }
 
   tick(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
@@ -103,14 +124,35 @@ export class PushTree {
     return Math.min(this.#haveAt, this.#graftAt) as Millis;
   }
 
+  /** While many are open at once; then after a while that is up to chance, if that is still so. */
+  #mayPrune(from: PeerId, neighbours: readonly PeerId[], now: Millis): boolean {
+    if (this.open(neighbours).length > FEW_OPEN) return true;
+    const at = this.#doubted.get(from);
+    if (at !== undefined && now < at) return false;
+    if (at !== undefined && now < at + DOUBT_MS) return true;
+    this.#doubted.set(from, (now + PRUNE_WITHIN_MS * this.#random()) as Millis);
+    return false;
+  }
+
+  /** What it sent before it heard that the branch is closed. */
+  #mayBeInFlight(from: PeerId, now: Millis): boolean {
+    return now < (this.#closed.get(from) ?? -Infinity) + IN_FLIGHT_MS;
+  }
+
+  #close(neighbour: PeerId, now: Millis): void {
+    this.#closed.set(neighbour, now);
+    this.#doubted.delete(neighbour);
+  }
+
   #promise({ owner, topic }: VectorEntry, by: PeerId, now: Millis): void {
     const key = streamKey({ owner, topic });
     const known = this.#promised.get(key);
     if (known?.by.includes(by) === false) known.by.push(by);
     if (known !== undefined || this.#promised.size >= MAX_PROMISED) return;
-    const dueAt = (now + GRAFT_AFTER_MS) as Millis;
+    if (this.#promised.size === 0) this.#patienceMs = GRAFT_AFTER_MS + GRAFT_WITHIN_MS * this.#random();
+    const dueAt = (now + this.#patienceMs) as Millis;
     this.#promised.set(key, { stream: { owner, topic }, by: [by], dueAt });
-    this.#graftAt ??= dueAt;
+    if (this.#graftAt === undefined || dueAt < this.#graftAt) this.#graftAt = dueAt;
   }
 
   #haves(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
@@ -123,21 +165,32 @@ export class PushTree {
     return told.map((to) => ({ to, type: FrameType.have, body }));
   }
 
-  /** What did not come by itself. Each is asked of one who has it after the other. */
+  /** What did not come by itself. Who has it is asked for all that it has, and the others in turn for the rest. */
   #grafts(neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
     if (this.#graftAt === undefined || now < this.#graftAt) return [];
-    const streams = new Map<PeerId, StreamName[]>();
+    const grafts = new Map<PeerId, StreamName[]>();
     for (const [key, p] of this.#promised) {
       if (now < p.dueAt) continue;
-      const by = p.by.shift();
+      const by = p.by.find((n) => neighbours.includes(n));
       if (by === undefined) this.#promised.delete(key);
-      else streams.set(by, [...(streams.get(by) ?? []), p.stream]);
-      p.dueAt = (now + GRAFT_AFTER_MS) as Millis;
+      else grafts.set(by, this.#takePromised(by, now));
     }
     this.#graftAt = earliest(this.#promised.values());
-    const grafts = [...streams].filter(([to]) => neighbours.includes(to));
-    for (const [to] of grafts) this.#closed.delete(to);
-    return grafts.map(([to, list]) => ({ to, type: FrameType.graft, body: this.#heads(list) }));
+    for (const to of grafts.keys()) this.#closed.delete(to);
+    return [...grafts].map(([to, list]) => ({ to, type: FrameType.graft, body: this.#heads(list) }));
+  }
+
+  /** All that it promised, and as late as that may be it is not asked again. */
+  #takePromised(by: PeerId, now: Millis): StreamName[] {
+    const streams: StreamName[] = [];
+    for (const p of this.#promised.values()) {
+      const at = p.by.indexOf(by);
+      if (at < 0) continue;
+      p.by.splice(at, 1);
+      p.dueAt = (now + this.#patienceMs) as Millis;
+      streams.push(p.stream);
+    }
+    return streams;
   }
 
   /** How far we have come in some streams. */

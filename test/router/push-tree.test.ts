@@ -28,6 +28,8 @@ class Mesh {
   #now = 0;
   /** Block frames that arrived. */
   blocks = 0;
+  /** Frames that asked for what the tree did not bring. */
+  grafts = 0;
   loses: (from: PeerId, to: PeerId, type: number) => boolean = () => false;
 
   constructor(size: number, degree: number, seed: number) {
@@ -77,6 +79,7 @@ class Mesh {
       const { from, frame } = next;
       if (this.loses(from, frame.to, frame.type)) continue;
       if (frame.type === FrameType.block) this.blocks++;
+      if (frame.type === FrameType.graft) this.grafts++;
       const to = this.nodes.get(frame.to)!;
       const { out, changes } = to.exchange.frame(from, frame.type, frame.body, to.neighbours, next.at as Millis);
       void [...changes];
@@ -129,6 +132,24 @@ test('in a sparse mesh each router gets each block about once, whoever wrote it'
   assert.ok(copies < 1.2, `${copies} copies`);
 });
 
+test('blocks of many owners that are on their way at once leave the tree in one piece', () => {
+  const mesh = new Mesh(50, 10, 3);
+  const ids = [...mesh.nodes.keys()];
+  const write = (times: number): void => {
+    for (let i = 0; i < times; i++) {
+      mesh.put(mesh.pick(ids), i);
+      mesh.run(STEP_MS);
+    }
+  };
+  write(1_000);
+  mesh.blocks = mesh.grafts = 0;
+  write(500);
+  mesh.run(100);
+  const copies = mesh.blocks / 500 / (ids.length - 1);
+  assert.ok(copies < 1.4, `${copies} copies`);
+  assert.ok(mesh.grafts < 1_000, `${mesh.grafts} grafts`);
+});
+
 test('what the tree loses is asked of those who said that they have it, and the tree grows anew', () => {
   const mesh = new Mesh(50, 10, 2);
   const ids = [...mesh.nodes.keys()];
@@ -147,37 +168,48 @@ test('what the tree loses is asked of those who said that they have it, and the 
   }
 });
 
-test('a branch is closed once, and what is told instead is asked for when it does not come', () => {
-  const [A, B, C] = [peerOf(1), peerOf(2), peerOf(3)];
+const at = (ms: number): Millis => ms as Millis;
+const make = (n: number): Exchange =>
+  new Exchange(
+    newStore(n),
+    () => 0.5,
+    () => false,
+    at(0),
+    () => true,
+  );
+
+function firstBlock(): Uint8Array {
   const owner = newStore(9);
   owner.put('core', 'x', bytes(1));
-  const [block] = owner.flush();
-  const at = (ms: number): Millis => ms as Millis;
-  const make = (n: number): Exchange =>
-    new Exchange(
-      newStore(n),
-      () => 0.5,
-      () => false,
-      at(0),
-      () => true,
-    );
-  const [a, b] = [make(1), make(2)];
-  assert.deepEqual(
-    a.frame(peerOf(9), FrameType.block, block!, [peerOf(9), B, C], at(0)).out.map((f) => f.to),
-    [B, C],
-  );
-  const prune = a.frame(B, FrameType.block, block!, [B, C], at(10)).out;
+  return owner.flush()[0]!;
+}
+
+test('a branch is closed once, and what is told instead is asked for when it does not come', () => {
+  const [a, b, block] = [make(1), make(2), firstBlock()];
+  const [A, B, ...others] = [1, 2, 3, 4, 5, 6].map(peerOf) as [PeerId, PeerId, ...PeerId[]];
+  const news = a.frame(peerOf(9), FrameType.block, block, [peerOf(9), B, ...others], at(0)).out;
+  assert.deepEqual(news.map((f) => f.to), [B, ...others]); // prettier-ignore
+  const prune = a.frame(B, FrameType.block, block, [B, ...others], at(10)).out;
   assert.deepEqual(prune, [{ to: B, type: FrameType.prune, body: bytes() }]);
-  assert.deepEqual(a.frame(B, FrameType.block, block!, [B, C], at(11)).out, [], 'it was told');
-  const [have] = a.tick([B, C], at(100));
+  assert.deepEqual(a.frame(B, FrameType.block, block, [B, ...others], at(11)).out, [], 'it was told');
+  const [have] = a.tick([B, ...others], at(100));
   assert.deepEqual([have!.to, have!.type], [B, FrameType.have]);
   assert.deepEqual(b.frame(A, have!.type, have!.body, [A], at(101)).out, []);
-  assert.equal(b.nextDeadline(), 401);
-  const [graft] = b.tick([A], at(401));
+  assert.equal(b.nextDeadline(), 101 + 300 + 150);
+  const [graft] = b.tick([A], at(551));
   assert.deepEqual([graft!.to, graft!.type], [A, FrameType.graft]);
-  assert.deepEqual(a.frame(B, graft!.type, graft!.body, [B, C], at(402)).out, [
-    { to: B, type: FrameType.block, body: block! },
+  assert.deepEqual(a.frame(B, graft!.type, graft!.body, [B, ...others], at(552)).out, [
+    { to: B, type: FrameType.block, body: block },
   ]);
+});
+
+test('one of a few open branches is closed when it brings what is known for a while, and again when its end did not hear', () => {
+  const [a, block] = [make(1), firstBlock()];
+  const neighbours = [2, 3].map(peerOf);
+  const repeat = (ms: number): number => a.frame(peerOf(2), FrameType.block, block, neighbours, at(ms)).out.length;
+  a.frame(peerOf(9), FrameType.block, block, neighbours, at(0));
+  assert.deepEqual([10, 509, 510].map(repeat), [0, 0, 1], 'half a second, by chance');
+  assert.deepEqual([511, 1_509, 1_510].map(repeat), [0, 0, 1], 'what was on its way is not answered');
 });
 
 test('garbage in the frames of the tree is a counted drop', () => {
