@@ -79,6 +79,11 @@ export class Replicas {
     return this.#pendingBytes;
   }
 
+  /** Of whom blocks wait; one with several streams may come several times. */
+  *waiting(): Iterable<PeerId> {
+    for (const { chain } of this.#waiting.keys()) yield chain.owner;
+  }
+
   receive(kept: KeptBlock): ReplicaOutcome {
     const { block } = kept;
     this.#receipts++;

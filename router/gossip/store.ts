@@ -276,6 +276,11 @@ export class RecordStore {
     return encodeSnapshot({ self: this.#options.self, blocks: chains.flatMap((c) => [...c.blocksAfter(0)]) });
   }
 
+  /** Of whom blocks wait for others that have not come. */
+  waitingOf(): ReadonlySet<PeerId> {
+    return new Set(this.#replicas.waiting());
+  }
+
   stats(): StoreStats {
     const chains = this.#chains();
     return {

@@ -142,4 +142,27 @@ export const FOUND: readonly Found[] = [
       { at: 468, kind: 'forget', host: 'h2', peer: 'h1' },
     ]),
   },
+  {
+    what: 'of a life that was cut off and then set back, the middle may wait for ever for its beginning',
+    scenario: script(
+      50_845,
+      6_761,
+      [
+        { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+        { at: 93, kind: 'join', host: 'h2', dial: ['h0'], founds: false },
+        { at: 93, kind: 'wires', spec: { loss: 0.05 } },
+        { at: 99, kind: 'attach', host: 'h0', id: 'e6', ip: '10.32.0.3', mac: '02:00:00:00:00:15' },
+        { at: 99, kind: 'attach', host: 'h0', id: 'e8', ip: '10.32.0.1', mac: '02:00:00:00:00:17' },
+        { at: 699, kind: 'attach', host: 'h0', id: 'e15', ip: '10.32.0.2', mac: '02:00:00:00:00:1e' },
+        { at: 699, kind: 'attach', host: 'h0', id: 'e17', ip: '10.32.0.6', mac: '02:00:00:00:00:20' },
+        { at: 946, kind: 'crash', host: 'h2' },
+        { at: 1_050, kind: 'wires', spec: { duplicates: 0.5 } },
+        { at: 5_091, kind: 'wires', spec: { loss: 0.5, duplicates: 0.5 } },
+        { at: 5_973, kind: 'restart', host: 'h2', disk: 'kept' },
+        { at: 6_761, kind: 'crash', host: 'h2' },
+        { at: 6_761, kind: 'restart', host: 'h2', disk: 'old' },
+      ],
+      true,
+    ),
+  },
 ];

@@ -60,6 +60,11 @@ export class Life {
     return this.world.isRunning(name) && !this.#ending.has(this.world.host(name));
   }
 
+  /** Its disk was, to a backup or by some writes, at least once. */
+  wasSetBack(name: HostName): boolean {
+    return this.#setBack.has(name);
+  }
+
   advanceTo(at: number): void {
     if (at > this.now) this.world.run(at - this.now);
   }

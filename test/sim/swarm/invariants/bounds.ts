@@ -15,16 +15,19 @@ export const requestsEnd: Invariant = {
   },
 };
 
-/** Of a peer that is gone nobody may have what came before its last word. */
+/**
+ * Of a peer that is gone nobody may have what came before its last word; nor of one whose disk was set back, of which the life
+ * between may have been cut off in the middle, and nobody can say that it does not go on.
+ */
 export const nothingIsPending: Invariant = {
   name: 'no block waits for another when all is quiet',
   withinMs: 30_000,
   broken: (life) => {
-    const here = new Set(life.running().map((h) => h.id));
+    const whole = new Set(life.running().flatMap((h) => (life.wasSetBack(h.name) ? [] : [h.id])));
     return firstOf(life.running(), ({ name, router }) => {
       const { store } = router.core.options;
+      if (![...store.waitingOf()].some((owner) => whole.has(owner))) return undefined;
       const { pendingBytes, heldBlocks } = store.stats();
-      if (pendingBytes + heldBlocks === 0 || store.owners().some((owner) => !here.has(owner))) return undefined;
       return `${name} holds ${heldBlocks} blocks, ${pendingBytes} B, in wait`;
     });
   },
