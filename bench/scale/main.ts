@@ -1,6 +1,6 @@
 // `make scale`: whole meshes in virtual time, each size in a process of its own.
 //
-//   ROUTERS=10,100   only these sizes   SEED=7   PARTS=join,attach,idle,churn,crash,partition,deaths
+//   ROUTERS=10,100   only these sizes   SEED=7   PARTS=join,attach,idle,crash,partition,churn,deaths
 //   ROUTERS=real     instead one real router among 1,000 peers
 //   ROUTERS=day      instead 24 virtual hours of ten routers under churn
 // Writes bench/out/scale-N.json, scale-router.json and scale-day.json; `make scale-docs` makes table and plots of them.

@@ -1,6 +1,5 @@
 // Whole routers in virtual time, N of them with 20 endpoints each, and what can be asked of all of them at once.
 import type { Ip, Mac, PeerId } from '../../router/types.js';
-import { encodeSnapshot } from '../../router/wire/snapshot.js';
 import { World, type WorldHost } from '../../test/sim/world.js';
 import { seededRandom } from '../../test/support/virtual-time.js';
 import { Meter } from './meter.js';
@@ -53,37 +52,20 @@ export class ScaleMesh {
   }
 
   /**
-   * `n` routers that have been a mesh: all streams are on every disk, and all begin again at once. Cheaper than to grow one where
-   * n is large, and sparse from the first moment. Waits until all know all.
+   * `n` routers that hold all streams of all, as if each had been told while it could not speak; then they begin to, all at once.
+   * Cheaper than to grow one where n is large, and sparse from the first moment. Waits until all know all.
    */
-  growFromDisks(n: number, limitMs = 300_000): void {
-    const names = Array.from({ length: n }, (_, i) => `r${i}`);
-    const blocks = names.flatMap((name) => this.#lifeBefore(name));
-    for (const name of names) {
-      const { id } = this.world.host(name);
-      const host = this.world.launch(name, { founds: false, disk: encodeSnapshot({ self: id, blocks }) });
-      this.meter.watch(name, host.router.network);
-      for (const { host: at, ip, mac } of this.endpoints) if (at === name) this.world.attachAgain(name, ip, mac);
-    }
-    for (const { router } of this.hosts) router.start(() => router.core.options.addresses);
+  growFromRecords(n: number, limitMs = 300_000): void {
+    const hosts = Array.from({ length: n }, (_, i) => this.#launch(`r${i}`, i === 0));
+    const blocks = hosts.map(({ router }) => router.core.options.store.flush());
+    hosts.forEach((host, i) => tell(host, blocks.toSpliced(i, 1).flat()));
+    for (const { router } of hosts) router.start(() => router.core.options.addresses);
     this.untilAgreed(limitMs, 1_000);
-  }
-
-  /** @returns the blocks that a router with its endpoints writes; it has ended */
-  #lifeBefore(name: string): readonly Uint8Array[] {
-    const { router } = this.world.launch(name, { founds: this.endpoints.length === 0 });
-    for (let i = 0; i < ENDPOINTS_EACH; i++) this.attach(name);
-    const { store } = router.core.options;
-    store.flush();
-    this.world.kill(name);
-    return [...store.missingFor([])];
   }
 
   /** With its endpoints, which it has before its first word. */
   join(name: string, dial: readonly string[]): WorldHost {
-    const host = this.world.launch(name, { founds: dial.length === 0 });
-    this.meter.watch(name, host.router.network);
-    for (let i = 0; i < ENDPOINTS_EACH; i++) this.attach(name);
+    const host = this.#launch(name, dial.length === 0);
     host.router.start(() => host.router.core.options.addresses);
     for (const to of dial) this.world.connect(name, to);
     return host;
@@ -170,6 +152,23 @@ export class ScaleMesh {
   close(): void {
     this.world.close();
   }
+
+  #launch(name: string, founds: boolean): WorldHost {
+    const host = this.world.launch(name, { founds });
+    this.meter.watch(name, host.router.network);
+    for (let i = 0; i < ENDPOINTS_EACH; i++) this.attach(name);
+    return host;
+  }
+}
+
+/** Puts blocks into a router's store, and lets it learn from them. */
+function tell({ router }: WorldHost, blocks: readonly Uint8Array[]): void {
+  const { options, ledger } = router.core;
+  for (const bytes of blocks) {
+    const got = options.store.receive(bytes);
+    if (got.kind === 'news') ledger.hear(got.changes);
+  }
+  while (!ledger.isCaughtUp) router.dispatch({ kind: 'tick' });
 }
 
 const isAllAlive = (h: WorldHost, ids: readonly PeerId[]): boolean =>

@@ -1,6 +1,6 @@
 // One size of mesh, in a process of its own: everything that is measured of it, in order, as bench/out/scale-N.json.
 //   node --expose-gc --max-old-space-size=MB size.js N SEED [PARTS]
-// PARTS: of join,attach,idle,churn,crash,partition,deaths; all without it.
+// PARTS: of join,attach,idle,crash,partition,churn,deaths; all without it.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { load, machine } from '../support/machine.js';
 import { attaches, crashes, joins, partition } from './moments.js';
@@ -16,15 +16,15 @@ const SHORT_REST_MS = 60_000;
 const MEBIBYTE = 2 ** 20;
 
 const [size, seed] = [Number(process.argv[2]), Number(process.argv[3])];
-const parts = new Set((process.argv[4] ?? 'join,attach,idle,churn,crash,partition,deaths').split(','));
+const parts = new Set((process.argv[4] ?? 'join,attach,idle,crash,partition,churn,deaths').split(','));
 /** Fewer of each where each has very many observers. */
 const events = size >= 1_000 ? 10 : size >= 300 ? 20 : 50;
 const newcomers = size >= 1_000 ? 3 : Math.min(5, Math.ceil(size / 4));
 
 /** Larger ones do not grow from nothing: N newcomers at once are N * N answers. */
-const fromDisks = size > 100;
+const fromRecords = size > 100;
 
-const figures: Record<string, unknown> = { size, seed, loss: LOSS, fromDisks, machine: machine() };
+const figures: Record<string, unknown> = { size, seed, loss: LOSS, fromRecords, machine: machine() };
 const startedAt = process.hrtime.bigint();
 const seconds = (): number => Number(process.hrtime.bigint() - startedAt) / 1e9;
 
@@ -45,7 +45,7 @@ function measure(part: string, run: () => unknown): void {
 const baseline = heapBytes();
 const mesh = new ScaleMesh(seed);
 mesh.lose(LOSS);
-if (fromDisks) mesh.growFromDisks(size - newcomers);
+if (fromRecords) mesh.growFromRecords(size - newcomers);
 else mesh.grow(size - newcomers);
 console.error(`${size} routers: grown in ${seconds().toFixed(1)} s, ${mesh.world.time.now()} virtual ms`);
 measure('join', () =>
@@ -57,12 +57,12 @@ measure('join', () =>
 mesh.untilAgreed(60_000);
 mesh.logged('');
 measure('attach', () => attaches(mesh, events));
-mesh.world.run(fromDisks ? SHORT_REST_MS : REST_MS);
+mesh.world.run(fromRecords ? SHORT_REST_MS : REST_MS);
 figures.heapMiB = heapPerRouter(mesh, baseline) / MEBIBYTE;
 measure('idle', () => idle(mesh, 60));
-measure('churn', () => churn(mesh, size >= 1_000 ? 10 : 30));
 measure('crash', () => crashes(mesh, size >= 300 ? 3 : Math.min(5, Math.ceil(size / 10) + 1)));
 measure('partition', () => partition(mesh));
+measure('churn', () => churn(mesh, size >= 1_000 ? 10 : 30));
 mesh.lose(HIGH_LOSS);
 measure('deaths', () => falseDeaths(mesh, 20));
 // Not closed: a crash writes each router's cache to its disk, and the process ends anyway.
