@@ -134,6 +134,7 @@ export class Traffic {
 
   #add(have: ReadonlyMap<Element, Count>): readonly PeerId[] {
     const last = this.#last;
+    this.#last = have; // at once: what comes next may be refused, and this is counted already
     if (last === undefined) return []; // an earlier router's counters: where we begin
     const moved: PeerId[] = [];
     for (const [peer, p] of this.#peers) {

@@ -162,6 +162,22 @@ test('a kernel without nf_tables is said, and so is a change that it refuses', a
   assert.deepEqual(t.carried(B), { tx: NOTHING, rx: NOTHING });
 });
 
+test('what was counted before a change is refused is not counted again', async () => {
+  const { t, nft } = traffic();
+  t.setPeer(A, at('10.9.0.2'));
+  await t.read();
+  nft.count(...IN_A, 1_000);
+  const change = nft.change.bind(nft);
+  nft.change = () => {
+    throw new KernelError('change', 'ENOBUFS');
+  };
+  t.setPeer(B, at('10.9.0.3'));
+  await t.read();
+  nft.change = change;
+  await t.read();
+  assert.deepEqual(t.carried(A), { tx: NOTHING, rx: { frames: 1, bytes: 1_000 } });
+});
+
 test('whatever nft prints is our table or not', () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => void isOurTable(text)));
   fc.assert(fc.property(fc.json(), (text) => void isOurTable(`{"nftables":[{"set":${text}},{"rule":${text}}]}`)));
