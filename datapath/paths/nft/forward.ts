@@ -144,7 +144,10 @@ export class Forward {
   }
 
   #commit(script: string): Promise<ToolResult> {
-    return this.#ruleset.commit(() => this.#run('nft', ['-f', '-'], script));
+    return this.#ruleset.commit(
+      () => this.#run('nft', ['-f', '-'], script),
+      ({ ok }) => ok,
+    );
   }
 }
 

@@ -18,13 +18,17 @@ export class Ruleset {
     return now === undefined ? undefined : this.#edition;
   }
 
-  /** Does what makes one commit of ours, or none: the edition stays unless somebody else made one meanwhile. */
-  async commit<T>(work: () => T | Promise<T>): Promise<T> {
+  /**
+   * Does what makes one commit of ours, or none if it is refused: the edition stays unless somebody else made one meanwhile.
+   * @param isDone was it made?
+   */
+  async commit<T>(work: () => T | Promise<T>, isDone: (result: T) => boolean = () => true): Promise<T> {
     this.edition();
     const before = this.#generation;
     const result = await work();
     const after = this.#kernel.generation();
-    if (before !== undefined && after === before + 1) this.#generation = after;
+    // One commit when ours was refused is another's.
+    if (before !== undefined && after === before + 1 && isDone(result)) this.#generation = after;
     return result;
   }
 }

@@ -2,7 +2,7 @@
 import type { PeerId, SocketAddress } from '../../../router/types.js';
 import { KernelError } from '../../kernel.js';
 import type { Count, ElementOp, NftKernel } from '../../nft-kernel.js';
-import type { RunTool } from '../run-tool.js';
+import type { RunTool, ToolResult } from '../run-tool.js';
 import type { Ruleset } from './ruleset.js';
 import {
   elementOp,
@@ -106,7 +106,8 @@ export class Traffic {
     const moved = have === undefined ? [] : this.#add(have);
     if (have === undefined) {
       if (this.#last !== undefined) this.#count('nft-repaired');
-      const done = await this.#nft.ruleset.commit(() => this.#nft.run('nft', ['-f', '-'], loadScript(this.#port)));
+      const load = (): Promise<ToolResult> => this.#nft.run('nft', ['-f', '-'], loadScript(this.#port));
+      const done = await this.#nft.ruleset.commit(load, ({ ok }) => ok);
       if (!done.ok) return this.#refused(done);
     }
     const want = new Set<Element>([...this.#peers.values()].flatMap((p) => [p.in, p.out]));
