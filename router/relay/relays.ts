@@ -1,6 +1,9 @@
 // The relay's control plane: ways through others' sleeves to the peers that the datapath wants one to, and the labels by which
 // this router is part of others' ways. Events in, effects out. Nothing is held for a peer that nobody wants a way to.
 //
+// Of a way that is said to be ready and that we do not have, we say that it ends: over a new connection the end of a way may come
+// before the setup that is still in the old one, and then the rest of it would stand for 90 s, for nobody.
+//
 // A neighbour may ask for 512 ways at once and 64 a second; of what it asked for, 4,096 are held, and 16,384 in all.
 import type { Core, Entropy, Random } from '../core.js';
 import { Indices } from '../indices.js';
@@ -95,7 +98,7 @@ export class Relays implements Core<RelaysEvent, RelaysFx> {
     if (this.#transits.has(token))
       return frame.kind === 'ready' ? this.#transits.ready(from, frame) : this.#transits.end(from, frame);
     const peer = this.#ofToken(token);
-    if (peer === undefined) return [drop('token')];
+    if (peer === undefined) return frame.kind === 'ready' ? unwanted(from, token) : [drop('token')];
     return this.#of(peer, (ways) =>
       frame.kind === 'ready' ? ways.ready(from, frame, now) : ways.end(from, frame, now),
     );
@@ -138,3 +141,8 @@ export class Relays implements Core<RelaysEvent, RelaysFx> {
     return [...this.#peers.keys()].flatMap((peer) => this.#of(peer, step));
   }
 }
+
+const unwanted = (to: PeerId, token: RelayToken): readonly RelaysFx[] => [
+  drop('token'),
+  { kind: 'say', to, frame: { kind: 'end', token, reason: 'unwanted', culprit: undefined } },
+];

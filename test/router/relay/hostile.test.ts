@@ -128,13 +128,31 @@ test('frames for a way from a neighbour that is not on it, or for a way that is 
     [P, ready()],
     [C, ready({ label: 5 })],
     [C, end()],
-    [N, ready({ token: token(2) })],
     [N, end({ token: token(2) })],
   ] as const)
     // prettier-ignore
     assert.deepEqual(r.hear(from, frame), [], JSON.stringify([from, frame]));
-  assert.deepEqual(r.drops, Array(8).fill('relay-token'));
+  assert.deepEqual(r.drops, Array(7).fill('relay-token'));
   assert.deepEqual([r.relays.held, [...r.table.rules]], before);
+});
+
+test('who says that a way is ready that is not is told to end it, and nothing else comes of it', () => {
+  const r = relaying();
+  const before = [r.relays.held, [...r.table.rules]];
+  const answer = { ...end({ token: token(2), reason: 'unwanted', culprit: undefined }), to: N };
+  assert.deepEqual(r.hear(N, ready({ token: token(2) })), [answer]);
+  assert.deepEqual(r.drops, ['relay-token']);
+  assert.deepEqual([r.relays.held, [...r.table.rules]], before);
+});
+
+test('a setup that comes after its end leaves nothing behind, and does not take the place of the way that stands', () => {
+  const r = new Router();
+  r.hear(P, setup({ destination: SELF, label: 1 }));
+  r.hear(P, end({ token: token(2), reason: 'unwanted', culprit: undefined })); // it overtook the setup
+  r.hear(P, setup({ destination: SELF, token: token(2), label: 2 }));
+  r.hear(P, end({ token: token(2), reason: 'unwanted', culprit: undefined })); // for our ready
+  assert.deepEqual(r.table.ways.get(A), { via: P, label: 1, relays: 1 });
+  assert.equal(r.relays.held.seats, 1);
 });
 
 test('a ready that says more relays than may be is dropped', () => {

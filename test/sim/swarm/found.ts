@@ -165,4 +165,30 @@ export const FOUND: readonly Found[] = [
       true,
     ),
   },
+  {
+    what: 'a way that its source has given up, whose setup comes after its end, does not take the place of one that stands',
+    scenario: {
+      ...script(60_400, 10_273, [
+        { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+        { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+        { at: 0, kind: 'join', host: 'h3', dial: ['h1'], founds: false },
+        { at: 0, kind: 'join', host: 'h5', dial: ['h3', 'h1'], founds: false },
+        { at: 261, kind: 'partition', sides: [['h1', 'h3'], ['h0', 'h5'], []] },
+        { at: 261, kind: 'clock', host: 'h0', ms: 60_000 },
+        { at: 3_756, kind: 'relay', host: 'h3', to: 'h1', wanted: true },
+        {
+          at: 4_501,
+          kind: 'partition',
+          sides: [
+            ['h0', 'h3'],
+            ['h1', 'h5'],
+          ],
+        },
+        { at: 4_632, kind: 'clock', host: 'h0', ms: 500 },
+        { at: 4_634, kind: 'partition', sides: [['h3'], ['h0', 'h1'], ['h5']] },
+        { at: 9_304, kind: 'relay', host: 'h1', to: 'h3', wanted: true },
+      ]),
+      sleeve: true,
+    },
+  },
 ];
