@@ -191,4 +191,22 @@ export const FOUND: readonly Found[] = [
       sleeve: true,
     },
   },
+  {
+    what: 'of a peer that was forgotten, came back and left at once, a block may wait, but nothing old is kept',
+    scenario: script(
+      71_175,
+      3_835,
+      [
+        { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+        { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+        { at: 63, kind: 'join', host: 'h4', dial: ['h1', 'h3'], founds: false },
+        { at: 3_457, kind: 'powerOff', host: 'h1' },
+        { at: 3_457, kind: 'forget', host: 'h0', peer: 'h1' },
+        { at: 3_457, kind: 'wires', spec: { loss: 0.2, jitterMs: 30 } },
+        { at: 3_611, kind: 'restart', host: 'h1', disk: 'kept' },
+        { at: 3_835, kind: 'leave', host: 'h1' },
+      ],
+      true,
+    ),
+  },
 ];
