@@ -18,7 +18,10 @@ export interface ElementOp {
 
 /** Speaks of tables of the family inet. */
 export interface NftKernel {
-  /** One more after each commit of anybody: net/netfilter/nf_tables_api.c. @returns undefined: the kernel has no nf_tables */
+  /**
+   * One more after each commit of anybody that changes something: net/netfilter/nf_tables_api.c.
+   * @returns undefined: the kernel has no nf_tables
+   */
   generation(): number | undefined;
   /** @returns undefined: there is no such table or set. @throws KernelError */
   elements(table: string, set: string): ReadonlyMap<ElementKey, Count> | undefined;

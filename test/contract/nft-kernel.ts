@@ -44,8 +44,10 @@ export function nftKernelContract(name: string, newHost: () => NftHost): void {
       frame(1_000);
       frame(100);
       assert.deepEqual(kernel.elements('t', 'a'), new Map([[LOOPBACK, { frames: 2, bytes: 1_100 }]]));
+      const before = kernel.generation();
       kernel.change('t', [{ op: 'add', set: 'a', key: LOOPBACK }]);
       assert.equal(kernel.elements('t', 'a')!.get(LOOPBACK)!.frames, 2);
+      assert.equal(kernel.generation(), before);
       kernel.change('t', [{ op: 'delete', set: 'a', key: LOOPBACK }]);
       assert.deepEqual(kernel.elements('t', 'a'), new Map());
     });

@@ -54,12 +54,15 @@ export class FakeNft implements NftKernel {
 
   change(table: string, ops: readonly ElementOp[]): void {
     const after: Sets = new Map([...(this.sets ?? [])].map(([name, set]) => [name, new Map(set)]));
+    let isChanged = false;
     for (const { op, set, key } of ops) {
       const at = table === this.#table ? after.get(set) : undefined;
       if (at === undefined || (op === 'delete' && !at.delete(key))) throw new KernelError('change', 'ENOENT');
-      if (op === 'add' && !at.has(key)) at.set(key, { frames: 0, bytes: 0 });
+      const isThere = op === 'add' && at.has(key);
+      if (op === 'add' && !isThere) at.set(key, { frames: 0, bytes: 0 });
+      isChanged ||= !isThere;
     }
-    this.disturb(() => (this.sets = after));
+    if (isChanged) this.disturb(() => (this.sets = after));
   }
 
   close(): void {}
