@@ -105,10 +105,10 @@ export class Traffic {
     if (have !== undefined && edition !== this.#edition && !(await this.#isWhole())) have = undefined;
     const moved = have === undefined ? [] : this.#add(have);
     if (have === undefined) {
-      if (this.#last !== undefined) this.#count('nft-repaired');
       const load = (): Promise<ToolResult> => this.#nft.run('nft', ['-f', '-'], loadScript(this.#port));
       const done = await this.#nft.ruleset.commit(load, ({ ok }) => ok);
       if (!done.ok) return this.#refused(done);
+      if (this.#last !== undefined) this.#count('nft-repaired');
     }
     const want = new Set<Element>([...this.#peers.values()].flatMap((p) => [p.in, p.out]));
     await this.#change(want, have ?? new Map<Element, Count>());

@@ -93,6 +93,19 @@ test('a flushed table is loaded again and no byte is counted twice', async () =>
   assert.equal(counters.get('nft-repaired'), 3);
 });
 
+test('a table that cannot be loaded again is not repaired', async () => {
+  const { t, nft, counters } = traffic();
+  t.setPeer(A, at('10.9.0.2'));
+  await t.read();
+  nft.disturb(() => (nft.sets = undefined));
+  nft.missing = true;
+  for (let i = 0; i < 100; i++) await t.read();
+  assert.equal(counters.get('nft-repaired'), undefined);
+  nft.missing = false;
+  for (let i = 0; i < 100; i++) await t.read();
+  assert.equal(counters.get('nft-repaired'), 1);
+});
+
 test('a counter that somebody reset goes on from there', async () => {
   const { t, nft } = traffic();
   t.setPeer(A, at('10.9.0.2'));
