@@ -27,7 +27,7 @@ fast() {
   local dir status=0
   dir=$(mktemp -d)
   find "$PWD/dist/test" -name '*.test.js' -not -path '*/test/netns/*' -not -path '*/test/sim/*' | sort |
-    awk -v dir="$dir" '{ print "import " q $0 q ";" > (dir "/fast-" NR % 4 ".mjs") }' q="'"
+    awk -v dir="$dir" '{ print "import " q $0 q ";" > (dir "/fast-" NR % 6 ".mjs") }' q="'"
   # The runner leaves one processor free unless told not to: on two of them that would be one process after another.
   run fast '' --test-concurrency="$(nproc)" < <(find "$dir" -name '*.mjs' | sort) || status=$?
   rm -rf "$dir"
