@@ -2,6 +2,7 @@
 import type { Core, Random } from '../core.js';
 import type { Millis, PeerId } from '../types.js';
 import type { SwimClaim } from '../wire/swim.js';
+import { AnswerTimes } from './answer-times.js';
 import { lowered, raised, stretched } from './local-health.js';
 import { Roster } from './roster.js';
 import { Suspects } from './suspects.js';
@@ -76,6 +77,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   readonly #suspects: Suspects;
   readonly #probes = new Map<number, Probe>();
   readonly #turns: Turns;
+  readonly #answerTimes = new AnswerTimes();
   #nextTurnAt: Millis | undefined;
   #seq = 0;
   #doubt = 0;
@@ -158,8 +160,9 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (this.#probes.size >= MAX_PROBES) return [];
     const seq = this.#newSeq();
     const { pingTimeoutMs, probeTimeoutMs } = this.#timing;
+    const lateMs = this.#answerTimes.lateMs(target);
     const askAt = asked ? undefined : this.#in(pingTimeoutMs, now);
-    this.#probes.set(seq, { target, startedAt: now, askAt, failedAt: this.#in(probeTimeoutMs, now), asked });
+    this.#probes.set(seq, { target, startedAt: now, askAt, failedAt: this.#in(probeTimeoutMs + lateMs, now), asked });
     return [{ kind: 'ping', to: target, seq, tell: this.#said(target) }];
   }
 
@@ -168,7 +171,10 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     for (const [seq, probe] of this.#probes) {
       if (now >= probe.failedAt) {
         this.#probes.delete(seq);
-        if (!probe.asked) effects.push(...this.#unanswered(probe));
+        if (!probe.asked) {
+          this.#answerTimes.gaveUp(seq, probe);
+          effects.push(...this.#unanswered(probe));
+        }
       } else if (probe.askAt !== undefined && now >= probe.askAt) {
         this.#probes.set(seq, { ...probe, askAt: undefined });
         effects.push(...this.#ask(seq, probe.target));
@@ -274,6 +280,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   #forget(peer: PeerId): void {
     this.#members.delete(peer);
+    this.#answerTimes.forget(peer);
     this.#roster.delete(peer);
     this.#suspects.end(peer);
   }
@@ -283,16 +290,19 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (this.#isProbed(target)) return [];
     const seq = this.#seq;
     if (this.#probe(target, now).length === 0) return [];
-    const failedAt = this.#in(this.#timing.probeTimeoutMs - this.#timing.pingTimeoutMs, now);
+    const { pingTimeoutMs, probeTimeoutMs } = this.#timing;
+    const failedAt = this.#in(probeTimeoutMs - pingTimeoutMs + this.#answerTimes.lateMs(target), now);
     this.#probes.set(seq, { target, startedAt: now, askAt: undefined, failedAt, asked: undefined });
     return this.#ask(seq, target);
   }
 
   #acked(from: PeerId, seq: number, now: Millis): DetectorEffect[] {
     const probe = this.#probes.get(seq);
+    if (probe === undefined) this.#answerTimes.late(from, seq, now);
     // Before others are asked only the target can answer; afterwards a helper may.
     if (probe === undefined || (from !== probe.target && (probe.asked || probe.askAt !== undefined))) return [];
     this.#probes.delete(seq);
+    if (from === probe.target) this.#answerTimes.answered(from, now - probe.startedAt, this.#timing.probeTimeoutMs);
     if (probe.asked) return [{ kind: 'ack', to: probe.asked.by, seq: probe.asked.seq }];
     this.#trust(now);
     return [];
@@ -314,7 +324,11 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   #endProbes(peer: PeerId): void {
-    for (const [seq, probe] of this.#probes) if (probe.target === peer && !probe.asked) this.#probes.delete(seq);
+    for (const [seq, probe] of this.#probes)
+      if (probe.target === peer && !probe.asked) {
+        this.#probes.delete(seq);
+        this.#answerTimes.gaveUp(seq, probe);
+      }
   }
 
   #isProbed(peer: PeerId): boolean {

@@ -133,6 +133,31 @@ test('a suspicion that begins when we wake is not put off by how long we slept',
   assert.ok(bench.verdicts().includes('faulty 2'), bench.verdicts().join());
 });
 
+test('who answered late is waited for as long the next time, until it answers in time', () => {
+  const bench = new Bench();
+  for (const peer of [B, C]) bench.member(alive(peer));
+  bench.handle({ kind: 'tick' });
+  const nextPing = (): { readonly seq: number; readonly at: number } => {
+    const pings = (): number => bench.of('ping').filter((fx) => fx.to === B).length;
+    for (const before = pings(); pings() === before;) bench.runTo(bench.now + 1, othersAnswer);
+    return { seq: bench.of('ping').findLast((fx) => fx.to === B)!.seq, at: bench.now };
+  };
+  const accusations = (): number => bench.verdicts().filter((verdict) => verdict === 'suspect 2').length;
+  const first = nextPing();
+  bench.runTo(first.at + 2_000, othersAnswer);
+  assert.equal(accusations(), 1);
+  bench.member(alive(B, 2));
+  bench.handle({ kind: 'ack', from: B, seq: first.seq });
+  const second = nextPing();
+  bench.runTo(second.at + 2_000, othersAnswer);
+  bench.handle({ kind: 'ack', from: B, seq: second.seq });
+  assert.equal(accusations(), 1, 'it is used to that');
+  bench.handle({ kind: 'ack', from: B, seq: nextPing().seq });
+  const last = nextPing();
+  bench.runTo(last.at + probeTimeoutMs, othersAnswer);
+  assert.equal(accusations(), 2, 'no longer');
+});
+
 test('an answer through a helper counts, from a stranger to the probe it does not', () => {
   for (const [from, early, accused] of [
     [C, false, false],
