@@ -40,7 +40,7 @@ export const crowdPart: Part = {
         const { cpuS, rssBytes } = usageOf(router.pid);
         const cpu = ((cpuS - before) / seconds) * 100;
         return {
-          columns: [],
+          columns: ['value'],
           figures: [
             atMost('processor', cpu, MAX_CPU_PERCENT, '% of one'),
             { what: 'resident memory', cells: [`${short(rssBytes / 2 ** 20)} MiB`] },
