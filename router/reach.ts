@@ -20,6 +20,8 @@ const NOBODY: ReadonlySet<PeerId> = new Set();
 
 export class Reach implements Ways {
   readonly #parts: ReachParts;
+  /** Where datagrams of a peer that we are connected to come from, where that is another port than its own. */
+  readonly #outside = new Map<PeerId, SocketAddress>();
 
   constructor(parts: ReachParts) {
     this.#parts = parts;
@@ -38,7 +40,22 @@ export class Reach implements Ways {
     const { connections, ledger } = this.#parts;
     const via = this.hop(to);
     const hop = via && connections.of(via);
-    return hop === undefined ? ledger.book.controlAddresses(to)[0] : { ip: hop.remote.ip, port: hop.hello.port };
+    if (hop === undefined) return ledger.book.controlAddresses(to)[0];
+    const outside = this.#outside.get(hop.peer);
+    return outside?.ip === hop.remote.ip ? outside : { ip: hop.remote.ip, port: hop.hello.port };
+  }
+
+  /** A NAT may give what its host sends another port, and lets in only what goes there. The address has to be the connection's. */
+  cameFrom(peer: PeerId, from: SocketAddress): void {
+    const c = this.#parts.connections.of(peer);
+    if (c?.remote.ip !== from.ip) return;
+    if (from.port === c.hello.port) this.#outside.delete(peer);
+    else this.#outside.set(peer, from);
+  }
+
+  /** The connection to it ended. */
+  down(peer: PeerId): void {
+    this.#outside.delete(peer);
   }
 
   straight(to: PeerId): readonly SocketAddress[] {

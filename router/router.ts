@@ -135,7 +135,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'dialFailed':
         return this.#out.pushAll(this.contacts.dialFailed(ev.conn, ev.reason, ev.unresolvable, now));
       case 'datagram':
-        return this.#out.pushAll(this.#swim.receive(ev.bytes, this.#reach, (reason) => this.countDrop(reason)));
+        return this.#out.pushAll(this.#swim.receive(ev.bytes, ev.from, this.#reach, (why) => this.countDrop(why)));
       case 'swimSend':
         return this.#out.pushAll(this.#swim.send(ev.to, ev.payload, this.#reach, now));
       case 'member':
@@ -237,6 +237,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onDown(c: Connection, reason: string, now: Millis): void {
     this.#exchange.down(c.peer);
+    this.#reach.down(c.peer);
     this.ledger.topology.setSelf(this.#neighbours());
     this.planes.down(c.peer, now);
     this.ledger.publisher.connection(c.peer, false);

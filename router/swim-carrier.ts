@@ -18,6 +18,8 @@ export interface Ways {
   over(to: PeerId): SocketAddress | undefined;
   /** Where a peer says that it is that needs no connection; empty for all others. Never where a datagram claims to be from. */
   straight(to: PeerId): readonly SocketAddress[];
+  /** A datagram came from the peer itself, and from there, it seems. */
+  cameFrom(peer: PeerId, from: SocketAddress): void;
 }
 
 /** What is known of the straight way to a peer: a few numbers for each, until it is forgotten. */
@@ -64,10 +66,11 @@ export class SwimCarrier {
   }
 
   /** @param drop is told why a datagram went no further */
-  receive(bytes: Uint8Array, ways: Ways, drop: (reason: string) => void): RouterEffect[] {
+  receive(bytes: Uint8Array, from: SocketAddress, ways: Ways, drop: (reason: string) => void): RouterEffect[] {
     const d = decodeDatagram(bytes);
     if (typeof d === 'string') return this.#dropped(drop, `datagram-${d}`);
     if (d.src === this.#self) return this.#dropped(drop, 'datagram-own');
+    if (d.hops === MAX_HOPS) ways.cameFrom(d.src, from);
     if (d.dst === this.#self) {
       this.#came(d.src, d.hops === MAX_HOPS, ways);
       return [{ kind: 'swimReceive', from: d.src, payload: d.payload }];

@@ -10,19 +10,32 @@ const [A, B, C] = ['a', 'b', 'c'].map((c) => c.repeat(32) as PeerId) as [PeerId,
 const to = (peer: PeerId): SocketAddress => ({ ip: `10.0.0.${parseInt(peer[0]!, 16)}` as Ip, port: 6783 });
 const at = (ms: number): Millis => ms as Millis;
 /** Over others everything is known, and nobody is to be reached straight. */
-const OVER: Ways = { over: to, straight: () => [] };
-const NO_WAY: Ways = { over: () => undefined, straight: () => [] };
+const OVER: Ways = { over: to, straight: () => [], cameFrom: () => undefined };
+const SEEN_AT: SocketAddress = { ip: '203.0.113.1' as Ip, port: 40_000 };
+const NO_WAY: Ways = { ...OVER, over: () => undefined };
 
 const from = (src: PeerId, dst: PeerId, hops = MAX_HOPS): Uint8Array =>
   encodeDatagram({ kind: 'swim', hops, src, dst, payload: Uint8Array.of(7) });
 
 test('what is for us goes to membership, under its source', () => {
-  const [fx] = new SwimCarrier(A).receive(from(C, A), OVER, assert.fail);
+  const [fx] = new SwimCarrier(A).receive(from(C, A), SEEN_AT, OVER, assert.fail);
   assert.deepEqual(fx, { kind: 'swimReceive', from: C, payload: Uint8Array.of(7) });
 });
 
+test('where a datagram came from is told of the peer that sent it, not of one whose it passes on', () => {
+  const told: unknown[] = [];
+  const ways: Ways = { ...OVER, cameFrom: (...seen) => void told.push(seen) };
+  new SwimCarrier(A).receive(from(C, A), SEEN_AT, ways, assert.fail);
+  new SwimCarrier(A).receive(from(B, C), SEEN_AT, ways, assert.fail);
+  new SwimCarrier(A).receive(from(B, A, MAX_HOPS - 1), SEEN_AT, ways, assert.fail);
+  assert.deepEqual(told, [
+    [C, SEEN_AT],
+    [B, SEEN_AT],
+  ]);
+});
+
 test('what is for another goes on with one hop less, the rest untouched', () => {
-  const [fx] = new SwimCarrier(B).receive(from(A, C, 5), OVER, assert.fail);
+  const [fx] = new SwimCarrier(B).receive(from(A, C, 5), SEEN_AT, OVER, assert.fail);
   assert.ok(fx?.kind === 'sendDatagram');
   assert.deepEqual(fx.to, to(C));
   assert.deepEqual(decodeDatagram(fx.bytes), { kind: 'swim', hops: 4, src: A, dst: C, payload: Uint8Array.of(7) });
@@ -31,9 +44,9 @@ test('what is for another goes on with one hop less, the rest untouched', () => 
 test('a loop ends, what came from us is not taken, and a peer without a way gets nothing: each counted', () => {
   const drops: string[] = [];
   const count = (reason: string): void => void drops.push(reason);
-  assert.deepEqual(new SwimCarrier(B).receive(from(A, C, 1), OVER, count), []);
-  assert.deepEqual(new SwimCarrier(A).receive(from(A, A), OVER, count), []);
-  assert.deepEqual(new SwimCarrier(B).receive(from(A, C), NO_WAY, count), []);
+  assert.deepEqual(new SwimCarrier(B).receive(from(A, C, 1), SEEN_AT, OVER, count), []);
+  assert.deepEqual(new SwimCarrier(A).receive(from(A, A), SEEN_AT, OVER, count), []);
+  assert.deepEqual(new SwimCarrier(B).receive(from(A, C), SEEN_AT, NO_WAY, count), []);
   assert.deepEqual(drops, ['datagram-hops', 'datagram-own', 'datagram-no-way']);
 });
 
@@ -47,7 +60,7 @@ test('any bytes are a counted drop or a datagram, never more than one', () => {
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 1500 }), fc.constant(from(C, A))), (bytes) => {
       let drops = 0;
-      const fx = new SwimCarrier(A).receive(bytes, OVER, () => drops++);
+      const fx = new SwimCarrier(A).receive(bytes, SEEN_AT, OVER, () => drops++);
       assert.equal(fx.length + drops, 1);
     }),
   );
@@ -55,7 +68,7 @@ test('any bytes are a counted drop or a datagram, never more than one', () => {
 
 /** B and C need no connection; straight they are elsewhere than over others. */
 const straightTo = (peer: PeerId): SocketAddress => ({ ip: `10.1.0.${parseInt(peer[0]!, 16)}` as Ip, port: 6783 });
-const SPARSE: Ways = { over: to, straight: (peer) => (peer === B || peer === C ? [straightTo(peer)] : []) };
+const SPARSE: Ways = { ...OVER, straight: (peer) => (peer === B || peer === C ? [straightTo(peer)] : []) };
 const PING = encodeSwim([{ kind: 'ping', seq: 1 }]);
 const ACK = encodeSwim([{ kind: 'ack', seq: 1 }]);
 
@@ -70,7 +83,7 @@ test('a peer that needs no connection is asked straight, as long as it answers s
   const carrier = new SwimCarrier(A);
   for (let now = 0; now < 100_000; now += 5_000) {
     assert.equal(way(carrier, B, PING, now), 'straight');
-    carrier.receive(from(B, A), SPARSE, assert.fail);
+    carrier.receive(from(B, A), SEEN_AT, SPARSE, assert.fail);
     assert.equal(way(carrier, B, ACK, now + 10), 'straight');
   }
 });
@@ -79,19 +92,19 @@ test('a ping that is not answered straight is sent again over others, and so is 
   const carrier = new SwimCarrier(A);
   assert.equal(way(carrier, B, PING, 0), 'straight');
   assert.equal(way(carrier, B, PING, 300), 'over', 'in the same probe');
-  carrier.receive(from(B, A, MAX_HOPS - 1), SPARSE, assert.fail);
+  carrier.receive(from(B, A, MAX_HOPS - 1), SEEN_AT, SPARSE, assert.fail);
   assert.equal(way(carrier, B, ACK, 500), 'over', 'as it came');
   const pings = Array.from({ length: 12 }, (_, i) => way(carrier, B, PING, 5_000 * (i + 1)));
   const straights = pings.flatMap((how, i) => (how === 'straight' ? [i] : []));
   assert.deepEqual(straights, [1, 5], 'less and less often');
-  carrier.receive(from(B, A), SPARSE, assert.fail);
+  carrier.receive(from(B, A), SEEN_AT, SPARSE, assert.fail);
   assert.equal(way(carrier, B, PING, 60_500), 'over', 'too late to be the answer');
 });
 
 test('where first pings go in vain, the first to others seldom goes straight', () => {
   const carrier = new SwimCarrier(A);
   const peers = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(32, '0') as PeerId);
-  const ways: Ways = { over: to, straight: (peer) => [straightTo(peer)] };
+  const ways: Ways = { ...OVER, straight: (peer) => [straightTo(peer)] };
   const straight = peers.filter((peer, i) => {
     const [fx] = carrier.send(peer, PING, ways, at(2_000 * i));
     return fx?.kind === 'sendDatagram' && fx.to.ip.startsWith('10.1.');
@@ -102,6 +115,6 @@ test('where first pings go in vain, the first to others seldom goes straight', (
 test('of a stranger nothing is kept, and nothing is sent to where it claims to be', () => {
   const carrier = new SwimCarrier(A);
   const strange = 'd'.repeat(32) as PeerId;
-  carrier.receive(from(strange, A), SPARSE, assert.fail);
+  carrier.receive(from(strange, A), SEEN_AT, SPARSE, assert.fail);
   assert.deepEqual(carrier.send(strange, ACK, { ...SPARSE, over: () => undefined }, at(0)), []);
 });

@@ -81,6 +81,12 @@ scenario(
     world.until('it came in', () => remote() === '203.0.0.1' && world.allSeeAll(), 2_000);
     world.nat('h1');
     world.until('it came in again', () => remote() === '203.0.0.2', 60_000);
+    world.run(60_000);
+    assert.ok(world.allSeeAll(), 'also where the NAT gives its datagrams another port');
+    world.unNat('h1');
+    world.until('it is where it says that it is', () => remote() === world.host('h1').ip, 60_000);
+    world.run(60_000);
+    assert.ok(world.allSeeAll());
   },
 );
 

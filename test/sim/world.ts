@@ -202,9 +202,14 @@ export class World {
     this.links.setAll(spec);
   }
 
-  /** How the link from the one to the other is, in this direction. What is left out stays, `heal` ends it. */
+  /** How the link from the one to the other is, in this direction. What is left out stays, `rewire` and `heal` end it. */
   wire(from: string, to: string, spec: Partial<LinkSpec>): void {
     this.links.set(this.#machines.at(from).ip, this.#machines.at(to).ip, spec);
+  }
+
+  /** The link from the one to the other is as all are again. */
+  rewire(from: string, to: string): void {
+    this.links.unset(this.#machines.at(from).ip, this.#machines.at(to).ip);
   }
 
   /** Only these sides reach one another; a host in none reaches nobody. */
@@ -227,6 +232,15 @@ export class World {
   nat(name: string): void {
     const n = ++this.#outsides;
     this.underlay.nat.put(this.#machines.at(name).ip, `203.0.${n >> 8}.${n & 255}` as Ip);
+  }
+
+  /** Others can call it again, at its own address; what it had open is lost. */
+  unNat(name: string): void {
+    this.underlay.nat.remove(this.#machines.at(name).ip);
+  }
+
+  isBehindNat(name: string): boolean {
+    return this.underlay.nat.hides(this.#machines.at(name).ip);
   }
 
   // Hosts.

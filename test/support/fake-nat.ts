@@ -7,8 +7,9 @@ const OPEN_MS = 120_000;
 const FIRST_MAPPED_PORT = 40_000;
 
 interface Box {
-  outside: Ip;
-  epoch: number;
+  /** Undefined: there is no NAT any more. */
+  readonly outside: Ip | undefined;
+  readonly epoch: number;
   /** Of datagrams: outside port → inside port, and back. */
   readonly ports: Map<number, number>;
   /** Who was last spoken to when. */
@@ -26,15 +27,18 @@ export class FakeNat {
 
   /** From now on others see `outside` of the host at `inside`. Again: another mapping, and what went by the old one is lost. */
   put(inside: Ip, outside: Ip): void {
-    const before = this.#boxes.get(inside);
-    if (before !== undefined) this.#inside.delete(before.outside);
+    this.#change(inside, outside);
     this.#inside.set(outside, inside);
-    this.#boxes.set(inside, { outside, epoch: (before?.epoch ?? 0) + 1, ports: new Map(), spokenTo: new Map() });
+  }
+
+  /** The host is where others can call it, at its own address. What went by the NAT is lost. */
+  remove(inside: Ip): void {
+    if (this.hides(inside)) this.#change(inside, undefined);
   }
 
   /** Has the host's address a meaning only behind its NAT? */
   hides(ip: Ip): boolean {
-    return this.#boxes.has(ip);
+    return this.#boxes.get(ip)?.outside !== undefined;
   }
 
   /** Is it a NAT's own address? Nobody listens there. */
@@ -42,7 +46,7 @@ export class FakeNat {
     return this.#inside.has(ip);
   }
 
-  /** Which mapping of the host's is in force; 0 where there is no NAT. */
+  /** Which mapping of the host's is in force, or which came to an end; 0 where there never was a NAT. */
   epoch(ip: Ip): number {
     return this.#boxes.get(ip)?.epoch ?? 0;
   }
@@ -50,13 +54,13 @@ export class FakeNat {
   /** What `to` sees of a connection from `from`. */
   seen(from: SocketAddress): SocketAddress {
     const box = this.#boxes.get(from.ip);
-    return box === undefined ? from : { ip: box.outside, port: from.port };
+    return box?.outside === undefined ? from : { ip: box.outside, port: from.port };
   }
 
   /** What `to` sees of a datagram from `from`, which may now answer. */
   leave(from: SocketAddress, to: Ip): SocketAddress {
     const box = this.#boxes.get(from.ip);
-    if (box === undefined) return from;
+    if (box?.outside === undefined) return from;
     box.spokenTo.set(to, this.#now());
     for (const [outside, inside] of box.ports) if (inside === from.port) return { ip: box.outside, port: outside };
     const port = box.epoch === 1 ? from.port : FIRST_MAPPED_PORT + box.epoch;
@@ -72,5 +76,11 @@ export class FakeNat {
     const port = box.ports.get(to.port);
     const spokenAt = box.spokenTo.get(from) ?? -Infinity;
     return port === undefined || this.#now() - spokenAt > OPEN_MS ? undefined : { ip: inside, port };
+  }
+
+  #change(inside: Ip, outside: Ip | undefined): void {
+    const before = this.#boxes.get(inside);
+    if (before?.outside !== undefined) this.#inside.delete(before.outside);
+    this.#boxes.set(inside, { outside, epoch: (before?.epoch ?? 0) + 1, ports: new Map(), spokenTo: new Map() });
   }
 }

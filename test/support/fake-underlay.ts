@@ -68,7 +68,7 @@ export class FakeUnderlay implements StreamWorld {
   passage({ from, to, far, epochs }: Stream): Passage {
     if (far.isDeaf || !this.connects(from, to)) return 'cut';
     if (epochs === this.epochs(from, to)) return 'open';
-    return this.nat.hides(from) ? 'lost' : 'cut';
+    return this.nat.epoch(from) > 0 ? 'lost' : 'cut'; // its own NAT says so, or, where that is gone, the far end's kernel
   }
 
   epochs(from: Ip, to: Ip): number {

@@ -32,6 +32,12 @@ export class Links implements Wire {
     this.#links.get(from)?.delete(to);
   }
 
+  /** The link from the one to the other is as all are again. */
+  unset(from: Ip, to: Ip): void {
+    this.#own.get(from)?.delete(to);
+    this.#links.get(from)?.delete(to);
+  }
+
   /** Every link is as all are again. */
   reset(): void {
     this.#own.clear();
