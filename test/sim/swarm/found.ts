@@ -209,4 +209,13 @@ export const FOUND: readonly Found[] = [
       true,
     ),
   },
+  {
+    what: 'behind a NAT that gives datagrams another port a router is alive to others and they to it',
+    scenario: script(500_015, 0, [
+      { at: 0, kind: 'join', host: 'h8', dial: [], founds: false },
+      { at: 0, kind: 'join', host: 'h15', dial: [], founds: false },
+      { at: 0, kind: 'nat', host: 'h8' },
+      { at: 0, kind: 'nat', host: 'h8' },
+    ]),
+  },
 ];

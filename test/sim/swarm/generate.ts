@@ -5,6 +5,10 @@ import type { LinkSpec } from '../network/link.js';
 import type { Action, Disk, HostName, Scenario, Step } from './scenario.js';
 
 type Draw = () => number;
+interface Way {
+  readonly from: HostName;
+  readonly to: HostName;
+}
 interface Attached {
   readonly host: HostName;
   readonly id: string;
@@ -19,6 +23,11 @@ const MANY_HOSTS = 16;
 const SHORTEST_MS = 5_000;
 const LONGEST_MS = 60_000;
 const LONGEST_PAUSE_MS = 8_000;
+/** Of thin lines, bits a second and bytes. */
+const RATES = [128e3, 1e6, 10e6];
+const QUEUES = [8_192, 262_144];
+/** From what all IPv4 hosts take in (RFC 1122 §3.3.2) to what a tunnel leaves of 1,500. */
+const MTUS = [576, 1_280, 1_420];
 
 /** @returns the same for the same seed */
 export function generate(seed: number): Scenario {
@@ -36,7 +45,9 @@ class Generator {
   readonly #fullMesh: number | undefined;
   readonly #steps: Step[] = [];
   readonly #down = new Set<HostName>();
-  readonly #cuts: { from: HostName; to: HostName }[] = [];
+  readonly #cuts: Way[] = [];
+  readonly #wired: Way[] = [];
+  readonly #natted = new Set<HostName>();
   readonly #ips: number;
   #attached: Attached[] = [];
   #ids = 0;
@@ -106,6 +117,9 @@ class Generator {
       () => this.#oneWay(),
       () => this.#wires(),
       () => this.#wire(),
+      () => this.#thinLine(),
+      () => this.#narrowPath(),
+      () => this.#nat(),
       () => this.#do({ kind: 'slow', host: this.#pick(this.#hosts), ms: this.#pick([0, 20, 300, 1_500]) }),
       () => this.#do({ kind: 'freeze', host: this.#pick(this.#hosts), ms: 100 + this.#below(6_000) }),
       () => this.#do({ kind: 'clock', host: this.#pick(this.#hosts), ms: this.#pick([500, 5_000, 60_000, 3_600_000]) }),
@@ -215,6 +229,8 @@ class Generator {
   #heal(): void {
     this.#do({ kind: 'heal' });
     for (const cut of this.#cuts.splice(0)) if (this.#chance(0.7)) this.#do({ kind: 'mend', ...cut });
+    for (const way of this.#wired.splice(0)) if (this.#chance(0.7)) this.#do({ kind: 'rewire', ...way });
+    for (const host of this.#natted) if (this.#chance(0.3)) this.#unNat(host);
   }
 
   #flap(): void {
@@ -240,10 +256,49 @@ class Generator {
 
   #wire(): void {
     const [from, to] = this.#some(this.#hosts, 2) as [HostName, HostName];
-    this.#do({ kind: 'wire', from, to, spec: this.#bad() });
+    this.#worsen({ from, to }, this.#bad());
   }
 
-  /** A link that loses, delays, reorders, doubles or spoils what it carries. */
+  /** All that a host sends, or all that is sent to it, waits for a line that carries little. */
+  #thinLine(): void {
+    const host = this.#pick(this.#hosts);
+    const spec = { bitsPerS: this.#pick(RATES), queueBytes: this.#pick(QUEUES) };
+    const isUplink = this.#chance(0.5);
+    for (const other of this.#hosts)
+      if (other !== host) this.#worsen(isUplink ? { from: host, to: other } : { from: other, to: host }, spec);
+  }
+
+  /** Large datagrams vanish on the way, there, back, or both: between two, or between one and all others. */
+  #narrowPath(): void {
+    const spec = { mtu: this.#pick(MTUS) };
+    const [host, one] = this.#some(this.#hosts, 2) as [HostName, HostName];
+    const others = this.#chance(0.5) ? [one] : this.#hosts.filter((h) => h !== host);
+    const direction = this.#below(3);
+    for (const other of others) {
+      if (direction !== 1) this.#worsen({ from: host, to: other }, spec);
+      if (direction !== 0) this.#worsen({ from: other, to: host }, spec);
+    }
+  }
+
+  #worsen(way: Way, spec: Partial<LinkSpec>): void {
+    this.#wired.push(way);
+    this.#do({ kind: 'wire', ...way, spec });
+  }
+
+  /** Behind a NAT, behind another one, or out from behind it. */
+  #nat(): void {
+    const host = this.#natted.size > 0 && this.#chance(0.5) ? this.#pick([...this.#natted]) : this.#pick(this.#hosts);
+    if (this.#natted.has(host) && this.#chance(0.5)) return this.#unNat(host);
+    this.#natted.add(host);
+    this.#do({ kind: 'nat', host });
+  }
+
+  #unNat(host: HostName): void {
+    this.#natted.delete(host);
+    this.#do({ kind: 'unNat', host });
+  }
+
+  /** A link that loses, delays, reorders, doubles or spoils what it carries, or carries little of it or only what is small. */
   #bad(): Partial<LinkSpec> {
     return {
       ...(this.#chance(0.6) && { loss: this.#pick([0.01, 0.05, 0.2, 0.5]) }),
@@ -251,6 +306,8 @@ class Generator {
       ...(this.#chance(0.4) && { jitterMs: this.#pick([2, 30, 200]) }),
       ...(this.#chance(0.2) && { duplicates: this.#pick([0.02, 0.5]) }),
       ...(this.#chance(0.1) && { corrupts: this.#pick([0.001, 0.02]) }),
+      ...(this.#chance(0.1) && { bitsPerS: this.#pick(RATES), queueBytes: this.#pick(QUEUES) }),
+      ...(this.#chance(0.1) && { mtu: this.#pick(MTUS) }),
     };
   }
 

@@ -74,13 +74,15 @@ export class Life {
     if (this.#perform(action)) this.done.set(action.kind, (this.done.get(action.kind) ?? 0) + 1);
   }
 
-  /** The end of all trouble: every wire works, and whoever runs is told of the first that does. */
+  /** The end of all trouble: every wire works, and whoever runs is told of the first that does and can be called. */
   calm(): void {
     this.world.heal();
     this.world.wires(GOOD_LINK);
-    const [first, ...others] = this.running();
-    for (const { name } of this.running()) this.world.slow(name, 0);
-    for (const { name } of others) this.#connect(name, first!.name);
+    const first = this.#publicHost();
+    for (const { name } of this.running()) {
+      this.world.slow(name, 0);
+      if (name !== first) this.#connect(name, first!);
+    }
     this.calmAt = this.now;
   }
 
@@ -110,7 +112,11 @@ export class Life {
       case 'mend':
       case 'wires':
       case 'wire':
+      case 'rewire':
         return this.#wire(a);
+      case 'nat':
+      case 'unNat':
+        return this.#nat(a);
       case 'connect':
       case 'crash':
       case 'powerOff':
@@ -236,13 +242,16 @@ export class Life {
     return true;
   }
 
-  #wire(a: Do<'partition' | 'heal' | 'cut' | 'mend' | 'wires' | 'wire'>): boolean {
+  #wire(a: Do<'partition' | 'heal' | 'cut' | 'mend' | 'wires' | 'wire' | 'rewire'>): boolean {
     const { world, reach } = this;
     if (a.kind === 'partition') reach.partition(a.sides);
     else if (a.kind === 'heal') reach.heal();
-    else if (a.kind === 'wires') world.wires({ ...GOOD_LINK, ...a.spec });
-    else if (!world.hosts.has(a.from) || !world.hosts.has(a.to)) return false;
+    else if (a.kind === 'wires') {
+      world.links.reset();
+      world.wires({ ...GOOD_LINK, ...a.spec });
+    } else if (!world.hosts.has(a.from) || !world.hosts.has(a.to)) return false;
     else if (a.kind === 'wire') world.wire(a.from, a.to, a.spec);
+    else if (a.kind === 'rewire') world.rewire(a.from, a.to);
     else reach.cut(a.from, a.to, a.kind === 'cut');
     this.#reaches();
     return true;
@@ -251,6 +260,28 @@ export class Life {
   #reaches(): void {
     const names = new Map([...this.world.hosts.values()].map((h) => [h.ip, h.name]));
     this.world.links.setReach((a, b) => this.reach.reaches(names.get(a), names.get(b)));
+  }
+
+  /** Also of a host that does not run. */
+  #nat({ host: name, kind }: Do<'nat' | 'unNat'>): boolean {
+    const { world } = this;
+    if (!world.hosts.has(name) || (kind === 'unNat' && !world.isBehindNat(name))) return false;
+    if (kind === 'nat') world.nat(name);
+    else world.unNat(name);
+    return true;
+  }
+
+  /**
+   * The first that runs and can be called; where all are behind NATs one of them no longer is. With kernels none is: the fake
+   * ones send VXLAN, which no NAT lets in.
+   */
+  #publicHost(): HostName | undefined {
+    const { world } = this;
+    const names = this.running().map((h) => h.name);
+    const first = names.find((name) => !world.isBehindNat(name)) ?? names[0];
+    if (first !== undefined) world.unNat(first);
+    if (this.#scenario.kernels === true) for (const name of world.hosts.keys()) world.unNat(name);
+    return first;
   }
 
   #want(a: Do<'session' | 'relay'>): boolean {

@@ -12,7 +12,8 @@ export type HostName = string;
  *  - `stop`: goodbye, its kernel goes on. `leave`: goodbye for good. `crash`: kill -9. `powerOff`: its streams do not even break.
  *  - `save`: a backup, which a later restart may find as its `old` disk.
  *  - `cut`: what `from` sends does not reach `to`, until `mend`. `partition`: only these sides reach each other, until `heal`.
- *  - `wires`: how all links are; `wire`: one of them, in one direction, until `wires`.
+ *  - `wires`: how all links are; `wire`: one of them, in one direction, until `rewire` or `wires`.
+ *  - `nat`: behind a NAT, or another one, which ends what it had open; until `unNat`.
  *  - `slow`: comes to everything so much later. `freeze`: stands still for so long. `clock`: its clock jumps ahead.
  *  - `disturb`: another tool meddles with its kernel, if it has one.
  *  - `forget`: the operator at `host` says that `peer`, which does not run, will not come back.
@@ -20,7 +21,7 @@ export type HostName = string;
 export type Action =
   | { readonly kind: 'join'; readonly host: HostName; readonly dial: readonly HostName[]; readonly founds: boolean }
   | { readonly kind: 'connect'; readonly host: HostName; readonly to: HostName }
-  | Each<'stop' | 'leave' | 'crash' | 'powerOff' | 'save', { readonly host: HostName }>
+  | Each<'stop' | 'leave' | 'crash' | 'powerOff' | 'save' | 'nat' | 'unNat', { readonly host: HostName }>
   | Each<'slow' | 'freeze' | 'clock', { readonly host: HostName; readonly ms: number }>
   | { readonly kind: 'disturb'; readonly host: HostName; readonly how: Disturbance }
   | { readonly kind: 'restart'; readonly host: HostName; readonly disk: Disk }
@@ -29,7 +30,7 @@ export type Action =
   | { readonly kind: 'detach'; readonly host: HostName; readonly id: string }
   | { readonly kind: 'partition'; readonly sides: readonly (readonly HostName[])[] }
   | { readonly kind: 'heal' }
-  | Each<'cut' | 'mend', { readonly from: HostName; readonly to: HostName }>
+  | Each<'cut' | 'mend' | 'rewire', { readonly from: HostName; readonly to: HostName }>
   | { readonly kind: 'wires'; readonly spec: Partial<LinkSpec> }
   | { readonly kind: 'wire'; readonly from: HostName; readonly to: HostName; readonly spec: Partial<LinkSpec> }
   | Each<'session' | 'relay', { readonly host: HostName; readonly to: HostName; readonly wanted: boolean }>;
@@ -55,7 +56,7 @@ export interface Scenario {
   readonly kernels?: boolean;
   /** @see RouterOptions.fullMesh */
   readonly fullMesh?: number;
-  /** When the trouble ends: all that is cut is mended, and from then on it is quiet. */
+  /** When the trouble ends: all that is cut is mended, and from then on it is quiet. Who is behind a NAT stays there. */
   readonly endsAt: number;
   readonly steps: readonly Step[];
 }
@@ -74,6 +75,7 @@ export function hostsOf(step: Step): readonly HostName[] {
     case 'cut':
     case 'mend':
     case 'wire':
+    case 'rewire':
       return [step.from, step.to];
     case 'partition':
       return step.sides.flat();
@@ -91,6 +93,8 @@ export function hostsOf(step: Step): readonly HostName[] {
     case 'stop':
     case 'leave':
     case 'save':
+    case 'nat':
+    case 'unNat':
     case 'restart':
       return [step.host];
   }
