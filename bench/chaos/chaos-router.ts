@@ -40,6 +40,8 @@ export class ChaosRouter {
   #child: ChildProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #isWanted = false;
+  /** Its end is our doing. */
+  #isKilled = false;
   #isDiskFull = false;
 
   /** @param args of `mesh launch` */
@@ -58,28 +60,12 @@ export class ChaosRouter {
     this.#argv = [process.execPath, MESH, 'launch', ...own, ...args];
   }
 
-  /** Starts it; from now on it is started again whenever it ends, but for `kill`. */
+  /** Starts it, once the one before it has ended; from now on it is started again whenever it ends, but for `kill`. */
   launch(): void {
     this.#isWanted = true;
     clearTimeout(this.#restart);
-    const log = openSync(this.#log, 'a');
-    const child = this.host.netns.start(this.#argv, ['ignore', log, log]);
-    closeSync(log);
-    this.#child = child;
-    child.once('exit', (code, signal) => {
-      this.#child = undefined;
-      if (!this.#isWanted) return;
-      // What a full disk refuses at a launch is no crash: one sentence, exit 1.
-      if (this.#isDiskFull && code === 1) this.refusals++;
-      else
-        this.crashes.push({
-          host: this.host.name,
-          atMs: this.clock(),
-          how: signal ?? `exit ${code}`,
-          log: this.logTail(),
-        });
-      this.#restart = setTimeout(() => this.launch(), RESTART_MS);
-    });
+    // One that was killed may be late to die on a busy machine: two would fight for the state directory.
+    if (this.#child === undefined) this.#spawn();
   }
 
   /** Undefined while it does not run. */
@@ -91,6 +77,7 @@ export class ChaosRouter {
   kill(): void {
     this.#isWanted = false;
     clearTimeout(this.#restart);
+    this.#isKilled = this.#child !== undefined;
     this.#child?.kill('SIGKILL');
   }
 
@@ -148,6 +135,28 @@ export class ChaosRouter {
   close(): void {
     this.kill();
     execFileSync('umount', ['--lazy', this.#disk]);
+  }
+
+  #spawn(): void {
+    const log = openSync(this.#log, 'a');
+    this.#child = this.host.netns.start(this.#argv, ['ignore', log, log]);
+    closeSync(log);
+    this.#child.once('exit', (code, signal) => this.#ended(code, signal));
+  }
+
+  #ended(code: number | null, signal: string | null): void {
+    const wasKilled = this.#isKilled;
+    this.#child = undefined;
+    this.#isKilled = false;
+    if (!this.#isWanted) return;
+    if (wasKilled) return this.#spawn();
+    // What a full disk refuses at a launch is no crash: one sentence, exit 1.
+    if (this.#isDiskFull && code === 1) this.refusals++;
+    else {
+      const how = signal ?? `exit ${code}`;
+      this.crashes.push({ host: this.host.name, atMs: this.clock(), how, log: this.logTail() });
+    }
+    this.#restart = setTimeout(() => this.launch(), RESTART_MS);
   }
 
   get #ballast(): string {

@@ -35,17 +35,14 @@ export async function waitForQuiet(
 /** Each router sees each other alive. */
 async function membership(routers: readonly ChaosRouter[]): Promise<string[]> {
   const names = routers.map(({ host }) => host.name);
-  const wrong: string[] = [];
-  for (const { host, client } of routers) {
+  const looks = routers.map(async ({ host, client }) => {
     const doc = await client.status().catch((e: Error) => e.message);
-    if (typeof doc === 'string') wrong.push(`${host.name}: ${doc}`);
-    else {
-      const alive = new Set(doc.peers.filter((p) => p.status === 'alive').map((p) => p.name));
-      const missing = names.filter((name) => name !== host.name && !alive.has(name));
-      if (missing.length > 0) wrong.push(`${host.name} does not see ${missing.join(' ')} alive`);
-    }
-  }
-  return wrong;
+    if (typeof doc === 'string') return [`${host.name}: ${doc}`];
+    const alive = new Set(doc.peers.filter((p) => p.status === 'alive').map((p) => p.name));
+    const missing = names.filter((name) => name !== host.name && !alive.has(name));
+    return missing.length > 0 ? [`${host.name} does not see ${missing.join(' ')} alive`] : [];
+  });
+  return (await Promise.all(looks)).flat();
 }
 
 /** The kernel tables of each host are those that follow from where the containers are, with nothing beside. */
