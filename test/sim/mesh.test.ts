@@ -55,6 +55,20 @@ scenario('a killed router is faulty for all within 5 s, and what it announced st
   for (const h of mesh.running()) if (h.name !== 'h5') assert.equal(h.table.neighs.get('10.32.0.5'), MAC_B);
 });
 
+scenario('an answer that was on its way while our clock jumped makes nobody wait for the dead', (mesh) => {
+  fullMesh(mesh, 2);
+  mesh.wires({ latencyMs: 300 });
+  for (const waitMs of [0, 150, 300, 450, 600, 750]) {
+    mesh.run(10_000 + waitMs);
+    mesh.jumpClock('h0', 3_600_000);
+    mesh.run(800);
+    mesh.powerOff('h1');
+    mesh.until('faulty', () => mesh.seen('h1').join() === 'faulty', 12_000);
+    mesh.restart('h1');
+    mesh.until('back', () => mesh.allSeeAll(), 20_000);
+  }
+});
+
 scenario('a killed router that comes back is alive for all within 2 s', (mesh) => {
   fullMesh(mesh, 5);
   mesh.run(10_000);
