@@ -1,6 +1,7 @@
 // The control plane's public face. A router turns gossip into a forwarding table: it learns who exists (swim/), what each
 // peer owns (gossip/), whom to talk to (connection/), and hands the datapath what changed. RouterCore is pure; Router is
 // the shell that gives it sockets, time and a disk.
+export { ed25519, type Signatures } from './gossip/signatures.js';
 export { openStore } from './open-store.js';
 export type { Remotes } from './peer-book.js';
 export type { RelayFx } from './relay/shared.js';

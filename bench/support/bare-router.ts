@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import {
   systemClock,
   createSwimMembership,
+  ed25519,
   loadIdentity,
   nextIncarnation,
   openStore,
@@ -60,7 +61,10 @@ export async function bareRouter(
       launch: randomBytes(8),
       addresses: addresses(),
       random: Math.random,
-      ...openStore({ self: identity.id, incarnation }, undefined),
+      ...openStore(
+        { self: identity.id, incarnation, signatures: ed25519(identity.privateKey, identity.publicKey) },
+        undefined,
+      ),
       remotes: new Map(),
       network: { name: NETWORK, definition: { vni: 6785 as Vni, mtu: 1376 } },
       founds: false,

@@ -5,15 +5,16 @@ import { Connections, type ConnectionFx } from '../../router/connection/connecti
 import type { NetworkEvent } from '../../router/runtime/network.js';
 import { Sockets } from '../../router/runtime/sockets.js';
 import type { Ip, Millis, PeerId } from '../../router/types.js';
-import { peerIdOf } from '../../router/wire/peer-id.js';
 import { encodeFrame, FrameType } from '../../router/wire/stream.js';
 import { PORT } from './bare-router.js';
+import { newIdentity, type TestIdentity } from '../../test/support/identity.js';
 import { blocksOf, swimAnswer } from './played-peer.js';
 
 const TICK_MS = 1_000;
 
 export class IdlePeer {
   readonly id: PeerId;
+  readonly #identity: TestIdentity;
   readonly #n: number;
   readonly #ip: Ip;
   readonly #sockets: Sockets;
@@ -21,11 +22,12 @@ export class IdlePeer {
 
   /** @param n names it and its one endpoint. @param ip it listens there alone */
   constructor(n: number, ip: Ip) {
-    const publicKey = randomBytes(32);
-    this.id = peerIdOf(publicKey);
+    this.#identity = newIdentity();
+    this.id = this.#identity.id;
     this.#n = n;
     this.#ip = ip;
     this.#sockets = new Sockets({ port: PORT, host: ip, sink: (ev) => this.#onNetwork(ev) });
+    const { publicKey } = this.#identity.signatures;
     const hello = { id: this.id, publicKey, name: `p${n}`, incarnation: 1, port: PORT, launch: randomBytes(8) };
     this.#connections = new Connections(this.id, (dialled) => ({ ...hello, softwareVersion: 'bench', dialled }));
   }
@@ -65,7 +67,7 @@ export class IdlePeer {
 
   #blocks(neighbour: PeerId): readonly Uint8Array[] {
     const addresses = [{ ip: this.#ip, port: PORT }];
-    const about = { id: this.id, name: `p${this.#n}`, addresses, vxlanPort: PORT + 2 };
+    const about = { ...this.#identity, name: `p${this.#n}`, addresses, vxlanPort: PORT + 2 };
     return blocksOf({ ...about, connectedTo: [neighbour], endpoints: [this.#n] });
   }
 }

@@ -14,11 +14,11 @@ import {
   type PeerRecord,
 } from '../../router/wire/records.js';
 import { decodeSwim, encodeSwim, type SwimMessage } from '../../router/wire/swim.js';
+import type { TestIdentity } from '../../test/support/identity.js';
 import { NETWORK } from './bare-router.js';
 import { manyIp, manyMac } from './many.js';
 
-export interface PlayedPeer extends Pick<PeerRecord, 'name' | 'addresses' | 'vxlanPort'> {
-  readonly id: PeerId;
+export interface PlayedPeer extends Pick<PeerRecord, 'name' | 'addresses' | 'vxlanPort'>, TestIdentity {
   readonly connectedTo: readonly PeerId[];
   /** Numbers of `many.ts`. */
   readonly endpoints: Iterable<number>;
@@ -26,8 +26,8 @@ export interface PlayedPeer extends Pick<PeerRecord, 'name' | 'addresses' | 'vxl
 
 /** All its records, as blocks of its first launch. */
 export function blocksOf(peer: PlayedPeer): readonly Uint8Array[] {
-  const { id: self, name, addresses, vxlanPort } = peer;
-  const { store } = openStore({ self, incarnation: 1 }, undefined);
+  const { id: self, name, addresses, vxlanPort, signatures } = peer;
+  const { store } = openStore({ self, incarnation: 1, signatures }, undefined);
   store.put('core', PEER_KEY, encodePeer({ name, addresses, vxlanPort, state: 'running', version: 'bench' }));
   for (const to of peer.connectedTo)
     store.put('core', connKey(to), encodeConn({ overlay: 'vxlan', rttMs: 1, mtu: 1376 }));

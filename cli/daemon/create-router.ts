@@ -2,6 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import {
   createSwimMembership,
+  ed25519,
   Incarnation,
   openStore,
   Router,
@@ -48,8 +49,9 @@ export async function createRouter(
   const unsaved = (e: unknown): void => log.write('state-unsaved', { reason: (e as Error).message });
   const kept = new Incarnation(dir, unsaved);
   const incarnation = kept.inForce;
+  const signatures = ed25519(identity.privateKey, identity.publicKey);
   const { store, claims, problem } = openStore(
-    { self: identity.id, incarnation, salt: randomInt(2 ** 30) },
+    { self: identity.id, incarnation, salt: randomInt(2 ** 30), signatures },
     loadCache(dir, log),
   );
   if (problem !== undefined) log.write('cache-unread', { reason: problem });

@@ -1,6 +1,6 @@
 // What a router holds of one stream: its records, and the blocks that made them, ready to be handed on.
 import type { PeerId } from '../types.js';
-import type { BlockRecord, Topic } from '../wire/block.js';
+import { publicKeyIn, type BlockRecord, type Topic } from '../wire/block.js';
 import { sameBytes } from '../wire/bytes.js';
 import type { PartialBase } from '../wire/vector.js';
 
@@ -59,6 +59,11 @@ export class Chain {
 
   get logBytes(): number {
     return this.#logBytes;
+  }
+
+  /** The owner's, once there is a base. A view. */
+  get publicKey(): Uint8Array | undefined {
+    return this.#base[0] && publicKeyIn(this.#base[0]);
   }
 
   get records(): ReadonlyMap<string, BlockRecord> {

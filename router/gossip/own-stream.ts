@@ -7,11 +7,11 @@ import {
   recordBytes,
   recordRoom,
   type BlockRecord,
-  type Sign,
   type Topic,
 } from '../wire/block.js';
 import { Chain, type RecordChange } from './chain.js';
 import { recordsByKey } from './kept-block.js';
+import type { Signatures } from './signatures.js';
 
 const MAX_BLOCK_RECORDS = 0xffff;
 const COMPACT_RECORDS = 256;
@@ -23,16 +23,16 @@ export type MayDrop = (gone: RecordChange) => boolean;
 /** Owns what we publish under one topic. */
 export class OwnStream {
   readonly chain: Chain;
-  readonly #sign: Sign | undefined;
+  readonly #signatures: Signatures;
   readonly #dirty = new Set<string>();
   /** Which version of the stream a tombstone was published in. */
   readonly #buriedAt = new Map<string, number>();
   #previousFloor = 0;
   #needsBase = true;
 
-  constructor(owner: PeerId, topic: Topic, sign: Sign | undefined) {
+  constructor(owner: PeerId, topic: Topic, signatures: Signatures) {
     this.chain = new Chain(owner, topic);
-    this.#sign = sign;
+    this.#signatures = signatures;
   }
 
   /**
@@ -85,7 +85,10 @@ export class OwnStream {
       const prev = chain.head;
       const version = prev + group.length;
       const { owner, topic } = chain;
-      const bytes = encodeBlock({ kind: 'increment', owner, topic, version, prev, records: group }, this.#sign);
+      const bytes = encodeBlock(
+        { kind: 'increment', owner, topic, version, prev, records: group },
+        this.#signatures.sign,
+      );
       for (const r of group) this.#bury(r, version);
       chain.append(version, bytes);
       blocks.push(bytes);
@@ -102,9 +105,9 @@ export class OwnStream {
     const groups = groupsThatFit(chain.topic, records);
     if (groups.length > MAX_PARTS) throw new RangeError(`a base of ${groups.length} parts`);
     const { owner, topic } = chain;
-    const blocks = groups.map((group, part) =>
-      encodeBlock({ kind: 'base', owner, topic, version, part, parts: groups.length, records: group }, this.#sign),
-    );
+    const { publicKey, sign } = this.#signatures;
+    const head = { kind: 'base', owner, topic, version, parts: groups.length, publicKey } as const;
+    const blocks = groups.map((group, part) => encodeBlock({ ...head, part, records: group }, sign));
     this.#previousFloor = chain.floor;
     this.#dirty.clear();
     this.#needsBase = false;

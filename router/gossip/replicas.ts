@@ -1,7 +1,7 @@
 // The streams of all other routers, within bounds whatever they send.
 import type { PeerId } from '../types.js';
-import type { Block, Topic } from '../wire/block.js';
-import { streamKey } from '../wire/vector.js';
+import type { Block, BlockPeek, Topic } from '../wire/block.js';
+import { streamKey, type StreamName } from '../wire/vector.js';
 import { goneChange, type Chain, type RecordChange } from './chain.js';
 import type { KeptBlock } from './kept-block.js';
 import { Stream, type StreamRefusal } from './stream.js';
@@ -55,6 +55,11 @@ interface Owner {
   bytes: number;
 }
 
+interface Forgotten {
+  readonly head: number;
+  readonly publicKey: Uint8Array;
+}
+
 /** Owns the replicas, what waits in them, and the memory of the forgotten. */
 export class Replicas {
   readonly #limits: StoreLimits;
@@ -62,8 +67,8 @@ export class Replicas {
   readonly #owners = new Map<PeerId, Owner>();
   /** Streams with blocks that wait, least recently fed first, each with the count of receipts then. */
   readonly #waiting = new Map<Stream, number>();
-  /** Heads of forgotten streams: what is at or below comes only from those who have not forgotten yet. */
-  readonly #forgotten = new Map<string, number>();
+  /** Forgotten streams: what is at or below the head comes only from those who have not forgotten yet. */
+  readonly #forgotten = new Map<string, Forgotten>();
   #streamCount = 0;
   #records = 0;
   #bytes = 0;
@@ -106,6 +111,22 @@ export class Replicas {
     return this.#owners.get(owner)?.streams.get(topic)?.chain;
   }
 
+  /** By which an owner signs; undefined before a base of any of its streams came. A view. */
+  publicKeyOf({ owner, topic }: StreamName): Uint8Array | undefined {
+    for (const stream of this.#owners.get(owner)?.streams.values() ?? [])
+      if (stream.publicKey !== undefined) return stream.publicKey;
+    return this.#forgotten.get(streamKey({ owner, topic }))?.publicKey;
+  }
+
+  /** What receiving it would come to, where that is plain before it is decoded: most of what comes in a mesh that is well connected. */
+  seen(block: BlockPeek, bytes: Uint8Array): Extract<ReplicaOutcome, { kind: 'known' | 'gap' }> | undefined {
+    const { owner, topic, version, isBase } = block;
+    const stream = this.#owners.get(owner)?.streams.get(topic);
+    if (version <= (stream?.chain.head ?? this.forgottenHead(owner, topic))) return { kind: 'known' };
+    if (stream?.holds(block, bytes) !== true) return undefined;
+    return isBase ? { kind: 'known' } : { kind: 'gap', owner, topic, have: stream.chain.head, partial: false };
+  }
+
   owners(): Iterable<PeerId> {
     return this.#owners.keys();
   }
@@ -120,7 +141,7 @@ export class Replicas {
 
   /** How far a stream had come when it was forgotten, 0 if it was not. */
   forgottenHead(owner: PeerId, topic: Topic): number {
-    return this.#forgotten.get(streamKey({ owner, topic })) ?? 0;
+    return this.#forgotten.get(streamKey({ owner, topic }))?.head ?? 0;
   }
 
   /** Purges a peer's streams that are below a version. @returns their records, as gone */
@@ -130,7 +151,7 @@ export class Replicas {
       const { chain } = stream;
       if (chain.head >= below) continue;
       for (const record of chain.records.values()) changes.push(goneChange(chain, record));
-      if (chain.head > 0) this.#remember(streamKey(chain), chain.head);
+      if (chain.publicKey !== undefined) this.#remember(chain, chain.publicKey);
       this.#onMove(owner, chain.topic, chain.head, 0);
       this.#abandon(stream);
       this.#count(this.#owners.get(owner)!, -chain.records.size, -chain.bytes);
@@ -206,9 +227,10 @@ export class Replicas {
     if (owner.streams.size === 0) this.#owners.delete(chain.owner);
   }
 
-  #remember(key: string, head: number): void {
+  #remember(chain: Chain, publicKey: Uint8Array): void {
+    const key = streamKey(chain);
     this.#forgotten.delete(key);
-    this.#forgotten.set(key, head);
+    this.#forgotten.set(key, { head: chain.head, publicKey: publicKey.slice() });
     if (this.#forgotten.size <= this.#limits.streams) return;
     for (const oldest of this.#forgotten.keys()) return void this.#forgotten.delete(oldest);
   }

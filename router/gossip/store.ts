@@ -8,7 +8,6 @@ import {
   type Block,
   type BlockDrop,
   type BlockRecord,
-  type Sign,
   type Topic,
 } from '../wire/block.js';
 import { decodeSnapshot, encodeSnapshot, type SnapshotDrop } from '../wire/snapshot.js';
@@ -18,6 +17,7 @@ import { Digest } from './digest.js';
 import { keepBlock, type KeptBlock } from './kept-block.js';
 import { OwnStream, type MayDrop } from './own-stream.js';
 import { Replicas, type ReplicaOutcome, type StoreLimits } from './replicas.js';
+import type { Signatures } from './signatures.js';
 import type { Stream } from './stream.js';
 
 const DEFAULT_LIMITS: StoreLimits = {
@@ -46,10 +46,7 @@ export interface StoreOptions {
   readonly salt?: number;
   /** Copies and decodes what came. Stores of one process may share what one of them kept. `keepBlock` without it. */
   readonly keep?: (bytes: Uint8Array) => KeptBlock | BlockDrop;
-  /** Makes the signature of our own blocks; zeros without it. */
-  readonly sign?: Sign;
-  /** Is the signature of this block its owner's? All are taken without it. */
-  readonly verify?: (owner: PeerId, block: Uint8Array) => boolean;
+  readonly signatures: Signatures;
   /** Did this peer leave, or was it forgotten, after it wrote this version? What it wrote before is not taken any more. */
   readonly isGone?: (owner: PeerId, version: number) => boolean;
   /** Is this a record that any router may write and all keep a copy of? Those of ours outlive a restart by themselves. */
@@ -110,9 +107,10 @@ export class RecordStore {
 
   /** Fills a store from what `save` made. Our own earlier records are withdrawn unless put again before the first flush. */
   static load(options: StoreOptions, bytes: Uint8Array): RecordStore | SnapshotDrop | 'other-peer' {
-    const snapshot = decodeSnapshot(bytes);
+    const { self, signatures } = options;
+    const snapshot = decodeSnapshot(bytes, (signed) => signatures.verify(signed, self, signatures.publicKey));
     if (typeof snapshot === 'string') return snapshot;
-    if (snapshot.self !== options.self) return 'other-peer';
+    if (snapshot.self !== self) return 'other-peer';
     const store = new RecordStore(options);
     store.#restore(snapshot.blocks);
     return store;
@@ -156,12 +154,17 @@ export class RecordStore {
 
   /** Takes a block from another router. Never throws, whatever the bytes; keeps a copy of what it needs. */
   receive(bytes: Uint8Array): Received {
-    if (this.#isKnown(bytes)) return { kind: 'known' };
+    const seen = this.#seen(bytes);
+    if (seen !== undefined) return seen;
     const kept = this.#keep(bytes);
     if (typeof kept === 'string') return { kind: 'dropped', reason: kept };
-    const { block } = kept;
-    if (block.owner === this.#options.self) return this.#receiveOwn(block);
-    return this.#isGone(block.owner, block.version) ? { kind: 'known' } : this.#replicas.receive(kept);
+    const { owner, topic, version } = kept.block;
+    if (this.#isGone(owner, version)) return { kind: 'known' };
+    const publicKey = this.#keyFor(kept.block);
+    // Nothing of it can be believed before its base comes, which brings the key.
+    if (publicKey === undefined) return { kind: 'gap', owner, topic, have: 0, partial: false };
+    if (!this.#options.signatures.verify(kept.bytes, owner, publicKey)) return { kind: 'dropped', reason: 'signature' };
+    return owner === this.#options.self ? this.#receiveOwn(kept.block) : this.#replicas.receive(kept);
   }
 
   /** 16 bytes. Equal where all heads are equal. */
@@ -270,10 +273,11 @@ export class RecordStore {
     return this.#replicas.forget(owner, (incarnation + 1) * 2 ** 32);
   }
 
-  /** For the disk: all streams as blocks, checksummed. */
+  /** For the disk: all streams as blocks, signed by us as a whole. */
   save(): Uint8Array {
     const chains = this.#chains().sort(compareStreams);
-    return encodeSnapshot({ self: this.#options.self, blocks: chains.flatMap((c) => [...c.blocksAfter(0)]) });
+    const blocks = chains.flatMap((c) => [...c.blocksAfter(0)]);
+    return encodeSnapshot({ self: this.#options.self, blocks }, this.#options.signatures.sign);
   }
 
   /** Of whom blocks wait for others that have not come. */
@@ -293,18 +297,23 @@ export class RecordStore {
     };
   }
 
-  /** By its own words it is of a version that we have or have had: most of what comes in a mesh that is well connected. */
-  #isKnown(bytes: Uint8Array): boolean {
+  /** By its own words it is of a version that we have or have had, or it waits here. */
+  #seen(bytes: Uint8Array): Received | undefined {
     const head = peekBlock(bytes);
-    if (head === undefined || head.owner === this.#options.self) return false;
-    const chain = this.#replicas.chain(head.owner, head.topic);
-    return chain !== undefined && head.version <= chain.head;
+    if (head === undefined) return undefined;
+    if (head.owner !== this.#options.self) return this.#replicas.seen(head, bytes);
+    return head.version <= (this.#own.get(head.topic)?.chain.head ?? 0) ? { kind: 'known' } : undefined;
   }
 
-  #keep(bytes: Uint8Array): KeptBlock | BlockDrop | 'signature' {
-    const kept = (this.#options.keep ?? keepBlock)(bytes);
-    if (typeof kept === 'string') return kept;
-    return this.#options.verify?.(kept.block.owner, kept.bytes) === false ? 'signature' : kept;
+  #keep(bytes: Uint8Array): KeptBlock | BlockDrop {
+    return (this.#options.keep ?? keepBlock)(bytes);
+  }
+
+  /** By what the owner signs. A base brings it, and proves itself that it is the owner's. */
+  #keyFor(block: Block): Uint8Array | undefined {
+    if (block.kind === 'base') return block.publicKey;
+    const { self, signatures } = this.#options;
+    return block.owner === self ? signatures.publicKey : this.#replicas.publicKeyOf(block);
   }
 
   #receiveOwn(block: Block): Received {
@@ -319,7 +328,7 @@ export class RecordStore {
     return { kind: 'known' };
   }
 
-  /** Blocks of a cache. What an earlier run of ours wrote is put together apart, then inherited. */
+  /** Blocks of a cache, which we have signed. What an earlier run of ours wrote is put together apart, then inherited. */
   #restore(blocks: readonly Uint8Array[]): void {
     const earlier = new Replicas(this.#limits, () => {});
     for (const bytes of blocks) {
@@ -342,7 +351,7 @@ export class RecordStore {
   }
 
   #ownStream(topic: Topic): OwnStream {
-    const stream = this.#own.get(topic) ?? new OwnStream(this.#options.self, topic, this.#options.sign);
+    const stream = this.#own.get(topic) ?? new OwnStream(this.#options.self, topic, this.#options.signatures);
     this.#own.set(topic, stream);
     return stream;
   }

@@ -2,12 +2,15 @@
 import type { PeerId } from '../types.js';
 import {
   decodeBlock,
+  publicKeyIn,
   type BaseBlock,
   type Block,
+  type BlockPeek,
   type BlockRecord,
   type IncrementBlock,
   type Topic,
 } from '../wire/block.js';
+import { sameBytes } from '../wire/bytes.js';
 import type { PartialBase } from '../wire/vector.js';
 import { Chain, changeOf, goneChange, type RecordChange, type WholeBase } from './chain.js';
 import { recordsByKey, type KeptBlock } from './kept-block.js';
@@ -85,6 +88,19 @@ export class Stream {
     let parts = 0;
     while (base.parts.has(parts)) parts++;
     return { version: base.version, parts };
+  }
+
+  /** The owner's, by a base or a part of one. A view. */
+  get publicKey(): Uint8Array | undefined {
+    if (this.chain.publicKey !== undefined) return this.chain.publicKey;
+    for (const base of this.#bases?.values() ?? []) for (const part of base.parts.values()) return publicKeyIn(part);
+    return undefined;
+  }
+
+  /** Is it kept already, byte for byte, and waits? */
+  holds({ isBase, version, prev, part }: BlockPeek, bytes: Uint8Array): boolean {
+    const held = isBase ? this.#bases?.get(version)?.parts.get(part) : this.#held?.get(prev);
+    return held !== undefined && sameBytes(held, bytes);
   }
 
   apply(kept: KeptBlock, room: Room): StreamOutcome {

@@ -1,10 +1,10 @@
 // A block: what an owner publishes of one of its streams, signed once and relayed as its exact bytes (docs/protocol.md).
+// Nothing else that an owner's key signs may begin with a byte below 0x20: else it could be taken for a block.
 import { parseNetworkName } from '../address.js';
 import type { NetworkName, PeerId } from '../types.js';
 import { Reader, sameBytes, Writer } from './bytes.js';
-import { PEER_ID_BYTES } from './peer-id.js';
 
-export const BLOCK_FORMAT = 1;
+export const BLOCK_FORMAT = 2;
 export const MAX_BLOCK_BYTES = 65_536;
 export const MAX_KEY_BYTES = 128;
 export const MAX_VALUE_BYTES = 1_024;
@@ -12,10 +12,12 @@ export const MAX_TOPIC_BYTES = 32;
 export const MAX_PARTS = 4_096;
 /** Far below 2^53, so that one more than what a hostile peer claims can still be written down. */
 export const MAX_SEQ = 2 ** 48;
+export const PUBLIC_KEY_BYTES = 32; // Ed25519, RFC 8032 §5.1.5
 export const SIGNATURE_BYTES = 64; // Ed25519, RFC 8032 §5.1.6
 
 const FIXED_BYTES = 41; // offsets 0..40 of the table below
 const OWNER_AT = 2;
+const KIND_AT = 1;
 const TOPIC_AT = 40;
 const RECORD_FIXED_BYTES = 12;
 const KIND_INCREMENT = 1;
@@ -46,7 +48,13 @@ interface BlockHead {
 /** The changes `prev`+1 .. `version`, one record each. */
 export type IncrementBlock = BlockHead & { readonly kind: 'increment'; readonly prev: number };
 /** Part `part` of `parts` of everything the stream holds at `version`; all parts together replace the stream. */
-export type BaseBlock = BlockHead & { readonly kind: 'base'; readonly part: number; readonly parts: number };
+export type BaseBlock = BlockHead & {
+  readonly kind: 'base';
+  readonly part: number;
+  readonly parts: number;
+  /** The owner's, 32 bytes, so that who has a stream can check what follows. */
+  readonly publicKey: Uint8Array;
+};
 export type Block = IncrementBlock | BaseBlock;
 
 /** Why bytes are not a block. */
@@ -73,18 +81,24 @@ export const parseTopic = (text: string): Topic | undefined => (text === 'core' 
 export const recordBytes = (r: BlockRecord): number => RECORD_FIXED_BYTES + r.key.length + (r.value?.length ?? 0);
 
 /** Bytes left for records in a block of this topic. */
-export const recordRoom = (topic: Topic): number => MAX_BLOCK_BYTES - FIXED_BYTES - topic.length - SIGNATURE_BYTES;
+export const recordRoom = (topic: Topic): number =>
+  MAX_BLOCK_BYTES - FIXED_BYTES - topic.length - PUBLIC_KEY_BYTES - SIGNATURE_BYTES;
 
 /** What the signature covers: all before it. A view. */
 export const signedBytes = (block: Uint8Array): Uint8Array => block.subarray(0, block.length - SIGNATURE_BYTES);
 export const signatureOf = (block: Uint8Array): Uint8Array => block.subarray(block.length - SIGNATURE_BYTES);
+/** The key in the bytes of a base that was decoded before. A view. */
+export const publicKeyIn = (base: Uint8Array): Uint8Array => {
+  const at = TOPIC_AT + 1 + base[TOPIC_AT]!;
+  return base.subarray(at, at + PUBLIC_KEY_BYTES);
+};
 
-/** Makes the 64 bytes that stand behind a block. Zeros where signing is off. */
+/** Makes the 64 bytes that stand behind a block. Zeros without it, which nobody takes. */
 export type Sign = (signed: Uint8Array) => Uint8Array;
 
 /** Block, big-endian.
  *    off len field
- *      0   1  format    1
+ *      0   1  format    2
  *      1   1  kind      1 increment, 2 part of a base
  *      2  16  owner     peer id
  *     18   8  version   of the stream with this block in it, 1 .. 2^53-1
@@ -94,6 +108,7 @@ export type Sign = (signed: Uint8Array) => Uint8Array;
  *     38   2  count     records; in an increment version - prev
  *     40   1  topicLen  1 .. 32
  *     41   t  topic     `core` or the name of a network
+ *      .  32  key       base: the owner's, Ed25519; increment: absent
  *      .   .  records   count of them:
  *               0  1  flags     0x01 tombstone; other bits 0
  *               1  1  keyLen    1 .. 128
@@ -101,7 +116,7 @@ export type Sign = (signed: Uint8Array) => Uint8Array;
  *              10  2  valueLen  0 .. 1024; 0 in a tombstone
  *              12  k  key       printable ASCII without space
  *               .  v  value
- *    end-64 64 signature  Ed25519 by the owner over all before it; zeros while signing is off
+ *    end-64 64 signature  Ed25519 by the owner over all before it
  * @throws RangeError if a limit is broken: the caller must have checked */
 export function encodeBlock(block: Block, sign?: Sign): Uint8Array {
   const w = new Writer(MAX_BLOCK_BYTES);
@@ -116,6 +131,7 @@ export function encodeBlock(block: Block, sign?: Sign): Uint8Array {
   w.u16(block.records.length);
   w.u8(block.topic.length);
   w.text(block.topic);
+  if (base !== undefined) w.bytes(base.publicKey);
   for (const r of block.records) {
     w.u8(r.value === undefined ? FLAG_TOMBSTONE : 0);
     w.u8(r.key.length);
@@ -130,15 +146,27 @@ export function encodeBlock(block: Block, sign?: Sign): Uint8Array {
   return bytes;
 }
 
-/** Of which stream and version bytes say they are, for a look before they are decoded; undefined if they cannot be a block. */
-export function peekBlock(bytes: Uint8Array): Pick<BlockHead, 'owner' | 'topic' | 'version'> | undefined {
+/** What a block says of itself before anything about it is checked. */
+export interface BlockPeek {
+  readonly owner: PeerId;
+  readonly topic: Topic;
+  readonly version: number;
+  readonly isBase: boolean;
+  readonly prev: number;
+  readonly part: number;
+}
+
+/** For a look before bytes are decoded; undefined if they cannot be a block. */
+export function peekBlock(bytes: Uint8Array): BlockPeek | undefined {
   if (bytes.length < FIXED_BYTES + SIGNATURE_BYTES || bytes[0] !== BLOCK_FORMAT) return undefined;
   const r = new Reader(bytes);
   r.bytes(OWNER_AT);
-  const [owner, version] = [r.peerId(), r.u64()];
-  r.bytes(TOPIC_AT - OWNER_AT - PEER_ID_BYTES - 8);
-  const topic = r.text(r.u8());
-  return r.fault === undefined ? { owner, topic: topic as Topic, version } : undefined;
+  const [owner, version, prev, part] = [r.peerId(), r.u64(), r.u64(), r.u16()];
+  r.bytes(4); // parts and count
+  const topic = r.text(r.u8()) as Topic;
+  return r.fault === undefined
+    ? { owner, topic, version, isBase: bytes[KIND_AT] === KIND_BASE, prev, part }
+    : undefined;
 }
 
 /** The values of the result are views into `bytes`. The signature is not looked at. */
@@ -164,8 +192,11 @@ export function decodeBlock(bytes: Uint8Array): Block | BlockDrop {
   if (kind !== KIND_BASE) return 'kind';
   if (parts < 1 || parts > MAX_PARTS || part >= parts) return 'parts';
   if (prev !== 0) return 'version';
+  const publicKey = r.bytes(PUBLIC_KEY_BYTES);
   const records = decodeRecords(r, count);
-  return typeof records === 'string' ? records : { kind: 'base', owner, topic, version, part, parts, records };
+  return typeof records === 'string'
+    ? records
+    : { kind: 'base', owner, topic, version, part, parts, publicKey, records };
 }
 
 function decodeRecords(r: Reader, count: number): readonly BlockRecord[] | BlockDrop {

@@ -1,12 +1,13 @@
 // The disk cache of all streams, so that a restarted router knows the mesh before it meets it.
 import { createHash } from 'node:crypto';
 import type { PeerId } from '../types.js';
-import { MAX_BLOCK_BYTES } from './block.js';
+import { MAX_BLOCK_BYTES, SIGNATURE_BYTES, signatureOf, signedBytes, type Sign } from './block.js';
 import { Reader, Writer } from './bytes.js';
 
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;
 export const MAX_SNAPSHOT_BYTES = 1 << 30;
-const CHECK_BYTES = 16;
+/** What is signed is this and the file's hash, so that it is taken for nothing else that the key signs. */
+const PURPOSE = new TextEncoder().encode('mesh cache ');
 
 export interface Snapshot {
   readonly self: PeerId;
@@ -14,18 +15,19 @@ export interface Snapshot {
   readonly blocks: readonly Uint8Array[];
 }
 
-export type SnapshotDrop = 'oversize' | 'short' | 'range' | 'text' | 'format' | 'checksum' | 'block-size';
+export type SnapshotDrop = 'oversize' | 'short' | 'range' | 'text' | 'format' | 'signature' | 'block-size';
 
 /** Snapshot, big-endian.
  *    off len field
- *      0   1  format    1
+ *      0   1  format    2
  *      1  16  self      peer id of the router whose cache it is
  *     17   .  blocks    each:
  *               0  4  length  1 .. 65536
  *               4  n  block
- *    end-16 16 check    first 16 bytes of SHA-256 over all before it                    */
-export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
-  const size = snapshot.blocks.reduce((sum, b) => sum + 4 + b.length, 17 + CHECK_BYTES);
+ *    end-64 64 signature  by that router over `mesh cache ` and the SHA-256 of all before it
+ * Each block was verified when it came; one signature for all is a launch that does not do so again. */
+export function encodeSnapshot(snapshot: Snapshot, sign: Sign): Uint8Array {
+  const size = snapshot.blocks.reduce((sum, b) => sum + 4 + b.length, 17 + SIGNATURE_BYTES);
   const w = new Writer(MAX_SNAPSHOT_BYTES, size);
   w.u8(SNAPSHOT_FORMAT);
   w.peerId(snapshot.self);
@@ -33,19 +35,19 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
     w.u32(block.length);
     w.bytes(block);
   }
-  w.bytes(new Uint8Array(CHECK_BYTES));
+  w.bytes(new Uint8Array(SIGNATURE_BYTES));
   const bytes = w.finish();
-  bytes.set(check(bytes), bytes.length - CHECK_BYTES);
+  bytes.set(sign(signedOf(bytes)), bytes.length - SIGNATURE_BYTES);
   return bytes;
 }
 
-export function decodeSnapshot(bytes: Uint8Array): Snapshot | SnapshotDrop {
+/** @param isOurs is what the signature stands behind signed by the router whose state this is? */
+export function decodeSnapshot(bytes: Uint8Array, isOurs: (signed: Uint8Array) => boolean): Snapshot | SnapshotDrop {
   if (bytes.length > MAX_SNAPSHOT_BYTES) return 'oversize';
-  if (bytes.length < 17 + CHECK_BYTES) return 'short';
+  if (bytes.length < 17 + SIGNATURE_BYTES) return 'short';
   if (bytes[0] !== SNAPSHOT_FORMAT) return 'format';
-  const stored = bytes.subarray(bytes.length - CHECK_BYTES);
-  if (!check(bytes).every((b, i) => b === stored[i])) return 'checksum';
-  const r = new Reader(bytes.subarray(1, bytes.length - CHECK_BYTES));
+  if (!isOurs(Buffer.concat([signedOf(bytes), signatureOf(bytes)]))) return 'signature';
+  const r = new Reader(signedBytes(bytes).subarray(1));
   const self = r.peerId();
   const blocks: Uint8Array[] = [];
   while (r.remaining > 0) {
@@ -57,8 +59,5 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | SnapshotDrop {
   return { self, blocks };
 }
 
-const check = (bytes: Uint8Array): Uint8Array =>
-  createHash('sha256')
-    .update(bytes.subarray(0, bytes.length - CHECK_BYTES))
-    .digest()
-    .subarray(0, CHECK_BYTES);
+const signedOf = (bytes: Uint8Array): Uint8Array =>
+  Buffer.concat([PURPOSE, createHash('sha256').update(signedBytes(bytes)).digest()]);

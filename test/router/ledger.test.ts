@@ -6,7 +6,7 @@ import { openStore } from '../../router/open-store.js';
 import type { EndpointId, ForwardingDelta, Millis, PeerId, Vni } from '../../router/types.js';
 import { encodeGone, encodePeer, goneKey, macKey, PEER_KEY } from '../../router/wire/records.js';
 import { peerOf } from '../support/peers.js';
-import { blue, bytes, ip, mac, newStore, pull, vectorOf } from '../support/stores.js';
+import { blue, bytes, ip, mac, newStore, pull, vectorOf, trusting } from '../support/stores.js';
 
 const [A, B] = [peerOf(1), peerOf(2)];
 const NOW = 0 as Millis;
@@ -20,7 +20,7 @@ const RECALLED = {
 
 /** B's ledger, and what followed from what it was told. @param saved what its disk remembers */
 function ledgerOfB(saved?: Uint8Array) {
-  const { store, claims } = openStore({ self: B, incarnation: 1 }, saved);
+  const { store, claims } = openStore({ self: B, incarnation: 1, signatures: trusting }, saved);
   const [purged, deltas]: [PeerId[], ForwardingDelta[]] = [[], []];
   const nothing = (): void => undefined;
   const ledger = new Ledger(

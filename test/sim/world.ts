@@ -21,6 +21,7 @@ import { WorldHost, type Ground, type HostOptions } from './world/host.js';
 import { USUAL_FAULTS, type KernelFaults } from './world/kernel-loop.js';
 import { Machines } from './world/machines.js';
 import { SharedBlocks } from './world/shared-blocks.js';
+import { SharedSignatures } from './world/signatures.js';
 import { NETWORK } from './world/table.js';
 import { Trace } from './world/trace.js';
 
@@ -70,9 +71,20 @@ export class World {
     const nameOf = (id: PeerId): string => this.nameOf(id);
     const kernelFaults = options.kernels === true ? USUAL_FAULTS : (options.kernels ?? { refuses: 0, losesNews: 0 });
     const chance = seededRandom(seed ^ 0x6b65726e);
-    const blocks = new SharedBlocks();
+    const [blocks, signatures] = [new SharedBlocks(), new SharedSignatures()];
     const { watched } = options;
-    this.#ground = { time, underlay, trace, nameOf, random: Math.random, chance, kernelFaults, blocks, watched };
+    this.#ground = {
+      time,
+      underlay,
+      trace,
+      nameOf,
+      random: Math.random,
+      chance,
+      kernelFaults,
+      blocks,
+      signatures,
+      watched,
+    };
     this.#machines = new Machines(time, {
       slowDisks: options.slowDisks === true,
       kernels: options.kernels !== undefined,

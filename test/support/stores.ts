@@ -1,6 +1,7 @@
 // Record stores that talk to each other, and arbitraries for what they say.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { Signatures } from '../../router/gossip/signatures.js';
 import { RecordStore, type StoreOptions } from '../../router/gossip/store.js';
 import type { Ip, Mac, NetworkName, PeerId } from '../../router/types.js';
 import { encodeBlock, type Block, type BlockRecord, type Topic } from '../../router/wire/block.js';
@@ -13,8 +14,15 @@ export const bytes = (...b: number[]): Uint8Array => Uint8Array.from(b);
 export const mac = (n: number): Mac => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}` as Mac;
 export const ip = (n: number): Ip => `10.0.0.${n}` as Ip;
 
+/** Of peers whose ids are numbers, not hashes: what anybody signs is believed. */
+export const trusting: Signatures = {
+  publicKey: new Uint8Array(32),
+  sign: () => new Uint8Array(64),
+  verify: () => true,
+};
+
 export const newStore = (n: number, options: Partial<StoreOptions> = {}): RecordStore =>
-  new RecordStore({ self: peerOf(n), incarnation: 1, ...options });
+  new RecordStore({ self: peerOf(n), incarnation: 1, signatures: trusting, ...options });
 
 export function vectorOf(store: RecordStore): Vector {
   const vector = decodeVector(store.vector());
@@ -39,6 +47,7 @@ export const block = (over: Partial<Block> = {}): Uint8Array =>
     version: 1,
     part: 0,
     parts: 1,
+    publicKey: trusting.publicKey,
     records: [],
     ...over,
   } as Block);
@@ -76,6 +85,7 @@ export const anyBlock: fc.Arbitrary<Block> = fc.oneof(
         topic: anyTopic,
         version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
         parts: fc.integer({ min: 1, max: 4_096 }),
+        publicKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
         records: anyRecords,
       },
       plain,

@@ -37,6 +37,6 @@ test('what waited for a base is handed on once, behind it', () => {
   const store = newStore(1);
   const base = block({ version: 7, records: [record('x', 0, 1)] });
   const next = increment(7, record('y', 0, 2));
-  for (const bytes of [next, base]) store.receive(bytes);
+  for (const bytes of [block({ version: 3 }), next, base]) store.receive(bytes);
   assert.deepEqual([...store.missingFor([])], [base, next]);
 });

@@ -10,7 +10,18 @@ import type { Topic } from '../../../router/wire/block.js';
 import { sameBytes } from '../../../router/wire/bytes.js';
 import { ipKey } from '../../../router/wire/records.js';
 import { peerOf } from '../../support/peers.js';
-import { anyBlock, anyMutations, blue, bytes, contents, ip, mutated, newStore, pull } from '../../support/stores.js';
+import {
+  anyBlock,
+  anyMutations,
+  blue,
+  bytes,
+  contents,
+  ip,
+  mutated,
+  newStore,
+  pull,
+  trusting,
+} from '../../support/stores.js';
 import { encodeBlock } from '../../../router/wire/block.js';
 
 type Act =
@@ -51,7 +62,10 @@ function history(acts: readonly Act[]): {
       for (let i = 0; i < 150; i++) writer.put('core', `f${i}`, new Uint8Array(1_000).fill(incarnations[act.who]!));
     else if (act.kind === 'raise') writer.raise(++incarnations[act.who]!);
     else {
-      const next = RecordStore.load({ self: peerOf(act.who), incarnation: ++incarnations[act.who]! }, writer.save());
+      const next = RecordStore.load(
+        { self: peerOf(act.who), incarnation: ++incarnations[act.who]!, signatures: trusting },
+        writer.save(),
+      );
       assert.ok(next instanceof RecordStore);
       writers[act.who] = next;
     }
@@ -154,7 +168,7 @@ test('a store that was saved and loaded goes on as the one that was not', () => 
       const { writers, blocks } = history(acts);
       const a = newStore(8);
       deliver(a, blocks, before);
-      const b = RecordStore.load({ self: peerOf(8), incarnation: 1 }, a.save());
+      const b = RecordStore.load({ self: peerOf(8), incarnation: 1, signatures: trusting }, a.save());
       assert.ok(b instanceof RecordStore);
       assert.deepEqual(contents(b), contents(a));
       assert.deepEqual(b.digest(), a.digest());
@@ -245,7 +259,7 @@ test('moves of an address, lost, reordered and doubled, never bring an old owner
 
 test('an owner that is dead does not get an address back when its successor withdraws, restarts or compacts', () => {
   const claims = new Claims();
-  const options = { self: peerOf(2), mayDrop: (gone: RecordChange) => claims.release(gone) };
+  const options = { self: peerOf(2), signatures: trusting, mayDrop: (gone: RecordChange) => claims.release(gone) };
   const dead = newStore(1);
   dead.put(blue, key, bytes(1), 1);
   dead.flush();

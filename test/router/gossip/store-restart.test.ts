@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { incarnationOf, RecordStore } from '../../../router/gossip/store.js';
 import { peerOf } from '../../support/peers.js';
-import { blue, bytes, contents, newStore, pull, red, vectorOf } from '../../support/stores.js';
+import { blue, bytes, contents, newStore, pull, red, vectorOf, trusting } from '../../support/stores.js';
 
 const first = (incarnation: number): number => incarnation * 2 ** 32;
 
@@ -12,7 +12,7 @@ test('a restarted router withdraws nothing that it still has, not even for a mom
   a.put(blue, 'ip/10.0.0.2', bytes(2), 4);
   a.flush();
   pull(b, a);
-  const again = RecordStore.load({ self: peerOf(1), incarnation: 2 }, a.save());
+  const again = RecordStore.load({ self: peerOf(1), incarnation: 2, signatures: trusting }, a.save());
   assert.ok(again instanceof RecordStore);
   again.put(blue, 'ip/10.0.0.1', bytes(1), 1);
   const [base, ...rest] = again.flush();
@@ -51,7 +51,7 @@ test('a router restarted twice before it published takes back what it wrote firs
   pull(b, a);
   let again = a;
   for (const incarnation of [2, 3]) {
-    const loaded = RecordStore.load({ self: peerOf(1), incarnation }, again.save());
+    const loaded = RecordStore.load({ self: peerOf(1), incarnation, signatures: trusting }, again.save());
     assert.ok(loaded instanceof RecordStore);
     again = loaded;
   }
@@ -84,7 +84,7 @@ test('what is saved is loaded: records, digest, and blocks to hand on', () => {
   a.put('core', 'x', bytes(1));
   a.flush();
   pull(b, a);
-  const loaded = RecordStore.load({ self: peerOf(2), incarnation: 2 }, b.save());
+  const loaded = RecordStore.load({ self: peerOf(2), incarnation: 2, signatures: trusting }, b.save());
   assert.ok(loaded instanceof RecordStore);
   assert.deepEqual(loaded.digest(), b.digest());
   assert.deepEqual(contents(loaded), contents(b));

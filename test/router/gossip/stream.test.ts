@@ -8,6 +8,8 @@ import { decodeBlock, encodeBlock, type BlockRecord } from '../../../router/wire
 const OWNER = 'ab'.repeat(16) as PeerId;
 const ROOM: Room = { records: 1_000, bytes: 1 << 20 };
 
+const KEY = new Uint8Array(32);
+
 /** Some keys twice, within a part and in several: no honest owner does that, but all must make the same of it. */
 const anyParts = fc
   .array(
@@ -21,7 +23,16 @@ const anyParts = fc
 
 const encoded = (parts: readonly (readonly BlockRecord[])[]): Uint8Array[] =>
   parts.map((records, part) =>
-    encodeBlock({ kind: 'base', owner: OWNER, topic: 'core', version: 7, part, parts: parts.length, records }),
+    encodeBlock({
+      kind: 'base',
+      owner: OWNER,
+      publicKey: KEY,
+      topic: 'core',
+      version: 7,
+      part,
+      parts: parts.length,
+      records,
+    }),
   );
 
 function receive(stream: Stream, bytes: Uint8Array): ReturnType<Stream['apply']> {
@@ -54,6 +65,7 @@ test('a base tells what it changes, adds and takes away', () => {
   const bytes = encodeBlock({
     kind: 'base',
     owner: OWNER,
+    publicKey: KEY,
     topic: 'core',
     version: 8,
     part: 0,

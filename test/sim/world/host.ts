@@ -17,6 +17,7 @@ import { KernelLoop, type KernelFaults } from './kernel-loop.js';
 import type { Machine } from './machines.js';
 import { Process } from './process.js';
 import type { SharedBlocks } from './shared-blocks.js';
+import type { SharedSignatures } from './signatures.js';
 import { NETWORK, Table } from './table.js';
 import type { Trace } from './trace.js';
 
@@ -42,6 +43,7 @@ export interface Ground {
   readonly nameOf: (id: PeerId) => string;
   readonly kernelFaults: KernelFaults;
   readonly blocks: SharedBlocks;
+  readonly signatures: SharedSignatures;
   readonly watched: ReadonlySet<string> | undefined;
 }
 
@@ -136,9 +138,10 @@ export class WorldHost {
   #makeRouter(publicKey: Uint8Array, launch: number, cache: Uint8Array | undefined): Router {
     const { options, id, incarnation, process } = this;
     const { underlay, random, trace, blocks } = this.#ground;
+    const signatures = this.#ground.signatures.of(publicKey, seedOf(this.machine));
     const { content } = this.machine.disk;
     const salt = Math.floor(random() * 2 ** 30);
-    const { store, claims } = openStore({ self: id, incarnation, salt, keep: blocks.keep }, cache);
+    const { store, claims } = openStore({ self: id, incarnation, salt, keep: blocks.keep, signatures }, cache);
     return new Router(
       {
         self: id,
@@ -210,8 +213,9 @@ export class WorldHost {
 }
 
 /** A key for each name; a directory that was lost takes its key with it. */
-function keyOf({ name, disk }: Machine): Uint8Array {
+const keyOf = (machine: Machine): Uint8Array => new Uint8Array(createHash('sha256').update(seedOf(machine)).digest());
+
+function seedOf({ name, disk }: Machine): string {
   const { identity } = disk.content;
-  const text = identity === 0 ? `peer ${name}` : `peer ${name} ${identity}`;
-  return new Uint8Array(createHash('sha256').update(text).digest());
+  return identity === 0 ? `peer ${name}` : `peer ${name} ${identity}`;
 }
