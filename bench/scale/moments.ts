@@ -83,11 +83,16 @@ export function crashes(mesh: ScaleMesh, count: number): Moment {
   return momentOf(times);
 }
 
-/**
- * Halves by chance, apart for 60 s; meanwhile each side attaches and detaches.
- * @returns virtual ms from the heal until all hold the same records and each other for alive; -1: not in 120 s
- */
-export function partition(mesh: ScaleMesh): number {
+/** Virtual ms from the heal; -1: not in 120 s. */
+export interface Heal {
+  /** Until each router holds all others for alive and knows all that anybody had told before. */
+  readonly known: number;
+  /** Until all hold the same records: connections that are made again, for some seconds, are records, too. */
+  readonly agreed: number;
+}
+
+/** Halves by chance, apart for 60 s; meanwhile each side attaches. */
+export function partition(mesh: ScaleMesh): Heal {
   const names = [...mesh.names];
   const left = names.filter(() => mesh.random() < 0.5);
   const right = names.filter((name) => !left.includes(name));
@@ -96,10 +101,17 @@ export function partition(mesh: ScaleMesh): number {
     if (s % 10 === 5) for (const side of [left, right]) if (side.length > 0) mesh.attach(mesh.pick(side));
     mesh.world.run(1_000);
   }
+  const told = mesh.told();
   mesh.world.heal();
-  try {
-    return mesh.untilAgreed(HEAL_LIMIT_MS);
-  } catch {
-    return -1;
-  }
+  const healedAt = mesh.world.time.now();
+  const passed = (wait: () => number): number => {
+    try {
+      wait();
+      return mesh.world.time.now() - healedAt;
+    } catch {
+      return -1;
+    }
+  };
+  const known = passed(() => mesh.untilKnown(told, HEAL_LIMIT_MS));
+  return { known, agreed: passed(() => mesh.untilAgreed(HEAL_LIMIT_MS)) };
 }

@@ -49,7 +49,7 @@ const plots: Record<string, Plot> = {
       line('join', (f) => f.join?.known.p99),
       line('attach', (f) => f.attach?.p99),
       line('crash', (f) => f.crash?.p99),
-      line('partition healed', (f) => f.partition),
+      line('partition healed', (f) => f.healed),
       reference('Serf, simulated', SERF),
       reference('scalecube, measured', SCALECUBE),
     ],

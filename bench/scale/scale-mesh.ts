@@ -1,11 +1,13 @@
 // Whole routers in virtual time, N of them with 20 endpoints each, and what can be asked of all of them at once.
 import type { Ip, Mac, PeerId } from '../../router/types.js';
+import type { VectorEntry } from '../../router/wire/vector.js';
 import { World, type WorldHost } from '../../test/sim/world.js';
 import { seededRandom } from '../../test/support/virtual-time.js';
 import { Meter } from './meter.js';
 
 export const ENDPOINTS_EACH = 20;
 const POLL_MS = 5;
+const AGREE_STEP_MS = 50;
 /** One way 1 ms and on top, exponentially distributed, 2 in the mean: 1 to 5 ms mostly. */
 const WIRES = { latencyMs: 1, jitterMs: 2 };
 
@@ -135,8 +137,24 @@ export class ScaleMesh {
   }
 
   /** @returns virtual ms. @throws Error after `limitMs` */
-  untilAgreed(limitMs: number, stepMs = 50): number {
+  untilAgreed(limitMs: number, stepMs = AGREE_STEP_MS): number {
     return this.world.until('all agree', () => this.isAgreed(), limitMs, stepMs);
+  }
+
+  /** How far each router that runs has come in its own streams. */
+  told(): readonly VectorEntry[] {
+    return this.hosts.flatMap(({ id, router }) => {
+      const { store } = router.core.options;
+      return store.topics(id).map((topic) => ({ owner: id, topic, head: store.head(id, topic), partial: undefined }));
+    });
+  }
+
+  /** Until each has come as far in all of them, and holds all for alive. @returns virtual ms. @throws Error after `limitMs` */
+  untilKnown(told: readonly VectorEntry[], limitMs: number): number {
+    const ids = this.hosts.map((h) => h.id);
+    const knows = (h: WorldHost): boolean =>
+      h.router.core.ledger.isCaughtUp && isAllAlive(h, ids) && !h.router.core.options.store.wants(told);
+    return this.world.until('all know', () => this.hosts.every(knows), limitMs, AGREE_STEP_MS);
   }
 
   /** Forgets what the hosts logged. @returns how many lines began with `event` */

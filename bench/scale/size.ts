@@ -61,7 +61,11 @@ mesh.world.run(fromRecords ? SHORT_REST_MS : REST_MS);
 figures.heapMiB = heapPerRouter(mesh, baseline) / MEBIBYTE;
 measure('idle', () => idle(mesh, 60));
 measure('crash', () => crashes(mesh, size >= 300 ? 3 : Math.min(5, Math.ceil(size / 10) + 1)));
-measure('partition', () => partition(mesh));
+measure('partition', () => {
+  const { known, agreed } = partition(mesh);
+  figures.healed = known;
+  return agreed;
+});
 measure('churn', () => churn(mesh, size >= 1_000 ? 10 : 30));
 mesh.lose(HIGH_LOSS);
 measure('deaths', () => falseDeaths(mesh, 20));

@@ -12,6 +12,9 @@ export interface SizeFigures {
   readonly idle?: Cost;
   readonly churn?: Churn;
   readonly crash?: Moment;
+  /** @see Heal.known */
+  readonly healed?: number;
+  /** @see Heal.agreed */
   readonly partition?: number;
   readonly deaths?: { readonly asTheyAre: number; readonly withSlow: number };
 }
@@ -30,7 +33,8 @@ const ROWS: readonly (readonly [what: string, of: (f: SizeFigures) => string])[]
   ['join, newcomer knows all: p50 / p99 / max', (f) => moment(f.join?.complete)],
   ["attach, in another's table: p50 / p99 / max", (f) => moment(f.attach)],
   ['crash, faulty to another: p50 / p99 / max', (f) => moment(f.crash)],
-  ['60 s partition, all agree after the heal', (f) => ms(f.partition)],
+  ['60 s partition healed: all alive, all that was told known', (f) => ms(f.healed)],
+  ['the same, and all connections made again', (f) => ms(f.partition)],
   ['false deaths in 10 min, 5 % loss', (f) => String(f.deaths?.asTheyAre ?? '')],
   ['the same, 5 % of the routers 2 s late', (f) => String(f.deaths?.withSlow ?? '')],
   ['idle: sent by a router', (f) => rate(f.idle?.bytesPerS)],
