@@ -1,6 +1,6 @@
 // The operator's dial targets and those who wait to hear how a `mesh connect` went.
 import type { ConnId, RefusalKind } from './connection/connections.js';
-import { Dialer, type Target } from './connection/dialer.js';
+import { Dialer, type Hope, type Target } from './connection/dialer.js';
 import type { Random } from './core.js';
 import type { RouterEffect } from './router-events.js';
 import type { Millis, PeerId } from './types.js';
@@ -10,6 +10,16 @@ interface Waiting {
   readonly requests: readonly number[];
   readonly until: Millis;
 }
+
+const HOPES: Readonly<Record<RefusalKind, Hope>> = {
+  self: 'never',
+  'not-mesh': 'never',
+  version: 'late',
+  secret: 'late',
+  forged: 'late',
+  clone: 'late',
+  failed: 'soon',
+};
 
 const CONNECT_WAIT_MS = 4_000;
 const KEPT = 'it is dialled until it answers or is forgotten';
@@ -51,7 +61,7 @@ export class Contacts {
   /** A stream that never became a connection. */
   refused(conn: ConnId, reason: string, why: RefusalKind, now: Millis): RouterEffect[] {
     const target = this.dialer.targetOf(conn);
-    this.dialer.failed(conn, reason, why === 'self' || why === 'not-mesh', now);
+    this.dialer.failed(conn, reason, HOPES[why], now);
     if (target === undefined) return [];
     const log: RouterEffect = { kind: 'log', event: 'dial-refused', fields: { target, reason } };
     if (why === 'failed') return [log, ...this.#answer(target, { note: `${reason}; ${KEPT}` })];
@@ -60,7 +70,7 @@ export class Contacts {
 
   dialFailed(conn: ConnId, reason: string, unresolvable: boolean, now: Millis): RouterEffect[] {
     const target = this.dialer.targetOf(conn);
-    this.dialer.failed(conn, reason, false, now);
+    this.dialer.failed(conn, reason, 'soon', now);
     if (target === undefined) return [];
     return unresolvable ? this.#refuse(target, reason) : this.#answer(target, { note: `${reason}; ${KEPT}` });
   }

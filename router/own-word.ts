@@ -44,7 +44,8 @@ export class OwnWord {
   }
 
   hello(dialled: SocketAddress | undefined): Hello {
-    const { self: id, publicKey, name, port, launch, softwareVersion } = this.#options;
+    const { self: id, trust, name, port, launch, softwareVersion } = this.#options;
+    const { publicKey } = trust.signer;
     return { id, publicKey, name, incarnation: this.#incarnation, port, launch, softwareVersion, dialled };
   }
 

@@ -4,12 +4,13 @@ import type { Claims } from './gossip/claims.js';
 import type { RecordStore } from './gossip/store.js';
 import type { Remotes } from './peer-book.js';
 import type { NetworkName, PeerId, SocketAddress } from './types.js';
+import type { Trust } from './trust/trust.js';
 import type { NetRecord } from './wire/records.js';
 
 export interface RouterOptions {
   readonly self: PeerId;
-  /** Ed25519, 32 bytes. */
-  readonly publicKey: Uint8Array;
+  /** Who it is, and the keys of its mesh. */
+  readonly trust: Trust;
   readonly name: string;
   readonly incarnation: number;
   /** Control port. */

@@ -17,6 +17,8 @@ import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
 import { Settling } from './settling.js';
 import { SwimCarrier } from './swim-carrier.js';
+import { Strangers } from './trust/strangers.js';
+import type { Trust } from './trust/trust.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, Millis, PeerId } from './types.js';
 import type { GoneRecord } from './wire/records.js';
@@ -35,6 +37,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly neighbourhood: Neighbourhood;
   readonly drops = new Map<string, number>();
   readonly pathTimes = new PathTimes();
+  readonly strangers = new Strangers();
+  /** Who we are, and the keys of our mesh. */
+  readonly trust: Trust;
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
   readonly planes: Planes;
@@ -51,7 +56,12 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   constructor(options: RouterOptions, now: Millis) {
     this.self = options.self;
     this.options = options;
-    this.connections = new Connections(this.self, (dialled) => this.#own.hello(dialled));
+    this.trust = options.trust;
+    this.connections = new Connections(
+      this.self,
+      (dialled) => this.#own.hello(dialled),
+      () => this.trust,
+    );
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);
     this.#own = new OwnWord(options, this.ledger);
@@ -211,6 +221,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           break;
         case 'refused':
           this.#out.pushAll(this.contacts.refused(fx.conn, fx.reason, fx.why, now));
+          if (fx.caller !== undefined && fx.why !== 'failed')
+            this.#out.pushAll(this.strangers.refused(fx.caller, fx.reason, now));
           break;
         case 'frame':
           this.#onFrame(fx.peer, fx.type, fx.body, now);

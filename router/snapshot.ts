@@ -3,6 +3,7 @@ import { formatSocketAddress } from './address.js';
 import type { TargetState } from './connection/dialer.js';
 import type { PeerState } from './peer-book.js';
 import type { RouterCore } from './router.js';
+import type { Stranger } from './trust/strangers.js';
 import type { Ip, Mac, Millis, NetworkName, Overlay, PeerId } from './types.js';
 import { decodeConn, decodeIp, decodeNet, parseKey, type NetRecord } from './wire/records.js';
 
@@ -56,6 +57,8 @@ export interface RouterSnapshot {
     readonly reason: string;
   }[];
   readonly counters: Readonly<Record<string, number>>;
+  /** Who was not let in, the latest first. */
+  readonly strangers: readonly Stranger[];
 }
 
 const LEFT_IS_SHOWN_MS = 10 * 60_000;
@@ -72,6 +75,7 @@ export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
       state: targetState(core, t),
     })),
     counters: { ...Object.fromEntries(core.drops), records, recordBytes: bytes, streams, heldBlocks, relayedWays },
+    strangers: core.strangers.shown(now),
   };
 }
 

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 const MAY_IMPORT: readonly (readonly [from: RegExp, to: string])[] = [
   [/^router\/types\.ts/, '$^'],
   [/^router\/(core|address|deadlines)\.ts/, 'router/types'],
-  [/^router\/(wire|swim|gossip|connection)\//, '(OWN|router/(types|core|address|deadlines|wire/))'],
+  [/^router\/connection\//, '(OWN|router/(types|core|address|deadlines|wire/|trust/))'],
+  [/^router\/(wire|swim|gossip)\//, '(OWN|router/(types|core|address|deadlines|wire/))'],
   [/^router\/runtime\//, 'router/'],
   [/^router\/index\.ts/, 'router/'],
   [/^router\//, 'router/(?!runtime/|index)'],
@@ -24,7 +25,7 @@ const SHELL = [
   /^datapath\/syscalls\.ts/,
   /^datapath\/netlink\/(linux-kernel|socket|dump-worker|dump|row-writer-worker|row-writer)\.ts/,
   /^datapath\/(linux-datapath|clock|reconcile|apply|endpoints)\.ts/,
-  /^datapath\/paths\//,
+  /^datapath\/(paths\/|guard\/(create-guard|own-table)\.ts)/,
   /^datapath\/sleeve\/((native|worker)\/|(sleeve|supervisor|peer-book)\.ts)/,
   /^cli\//,
 ];

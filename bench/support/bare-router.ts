@@ -5,6 +5,7 @@ import {
   createSwimMembership,
   ed25519,
   loadIdentity,
+  loadTrust,
   nextIncarnation,
   openStore,
   Router,
@@ -52,7 +53,7 @@ export async function bareRouter(
   const router = new Router(
     {
       self: identity.id,
-      publicKey: identity.publicKey,
+      trust: await loadTrust(identity),
       name,
       incarnation,
       port,

@@ -11,6 +11,8 @@ import {
   probeMac,
 } from '../../datapath/paths/probe/frame.js';
 import { macFromBytes } from '../../router/address.js';
+import { newIdentity } from '../../router/runtime/identity.js';
+import { loadTrust } from '../../router/runtime/load-trust.js';
 import type { Ip, Mac, PeerId } from '../../router/types.js';
 import { IdlePeer } from './idle-peer.js';
 
@@ -38,7 +40,7 @@ function echo(): void {
 
 echo();
 for (const [n, ip] of addresses.entries()) {
-  const one = new IdlePeer(n, ip);
+  const one = new IdlePeer(n, ip, await loadTrust(newIdentity()));
   byMac.set(probeMac(one.id), one.id);
   await one.start(peer);
   await sleep(BETWEEN_MS);

@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { Connections, type ConnectionFx } from '../../router/connection/connections.js';
 import type { NetworkEvent } from '../../router/runtime/network.js';
 import { Sockets } from '../../router/runtime/sockets.js';
+import type { Trust } from '../../router/trust/trust.js';
 import type { Ip, Millis, PeerId } from '../../router/types.js';
+import { peerIdOf } from '../../router/wire/peer-id.js';
 import { encodeFrame, FrameType } from '../../router/wire/stream.js';
 import { PORT } from './bare-router.js';
-import { newIdentity, type TestIdentity } from '../../test/support/identity.js';
+import type { TestIdentity } from '../../test/support/identity.js';
 import { blocksOf, swimAnswer } from './played-peer.js';
 
 const TICK_MS = 1_000;
@@ -21,15 +23,22 @@ export class IdlePeer {
   readonly #connections: Connections;
 
   /** @param n names it and its one endpoint. @param ip it listens there alone */
-  constructor(n: number, ip: Ip) {
-    this.#identity = newIdentity();
+  constructor(n: number, ip: Ip, trust: Trust) {
+    const { signer } = trust;
+    const sign = (signed: Uint8Array): Uint8Array => signer.sign(signed);
+    const signatures = { publicKey: signer.publicKey, sign, verify: () => true };
+    this.#identity = { id: peerIdOf(signer.publicKey), signatures };
     this.id = this.#identity.id;
     this.#n = n;
     this.#ip = ip;
     this.#sockets = new Sockets({ port: PORT, host: ip, sink: (ev) => this.#onNetwork(ev) });
     const { publicKey } = this.#identity.signatures;
     const hello = { id: this.id, publicKey, name: `p${n}`, incarnation: 1, port: PORT, launch: randomBytes(8) };
-    this.#connections = new Connections(this.id, (dialled) => ({ ...hello, softwareVersion: 'bench', dialled }));
+    this.#connections = new Connections(
+      this.id,
+      (dialled) => ({ ...hello, softwareVersion: 'bench', dialled }),
+      () => trust,
+    );
   }
 
   /** Connects to a router. @throws CannotListen */

@@ -4,6 +4,7 @@ import {
   createSwimMembership,
   ed25519,
   Incarnation,
+  loadTrust,
   openStore,
   Router,
   systemClock,
@@ -88,7 +89,7 @@ async function routerOptions(
   const mtu = config.mtu ?? networkMtu((await underlayMtu(addresses().map((a) => a.ip))) ?? FALLBACK_UNDERLAY_MTU);
   return {
     self: identity.id,
-    publicKey: identity.publicKey,
+    trust: await loadTrust(identity),
     name: config.name,
     port: config.port,
     vxlanPort: config.port + 2,

@@ -11,7 +11,10 @@ export function createSessionRequests(router: Router, log: Log): (report: Sessio
   let ready: Promise<void> | undefined;
   const enable = async (): Promise<void> => {
     try {
-      router.dispatch({ kind: 'sessions', options: await loadSessionOptions(hasAes()) });
+      router.dispatch({
+        kind: 'sessions',
+        options: await loadSessionOptions(hasAes(), () => router.core.trust.keys.session),
+      });
     } catch (e) {
       log.write('sessions-refused', { reason: (e as Error).message });
     }

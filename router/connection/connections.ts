@@ -5,68 +5,46 @@
 // but keeps the others until the lower closes them or they do not answer: hellos that cross reach the two in unlike order.
 //
 //   state        event                        next         what is done
-//   (none)       opened                       greeting     send preamble and hello
-//   greeting     hello, version and id right  established  who dialled: pong; in use, an older one closed (lower id) or asked (higher)
+//   (none)       opened, we dialled           handshake    as trust/handshake.ts says
+//   (none)       opened, we accepted          handshake    nothing; too many of its source or in all: closed
+//   handshake    sealed                       greeting     send hello, signed, and all else from now on in records
+//   handshake    refused                      (closed)     refused: another secret, no mesh router, another version …
+//   greeting     hello, signature and id right established who dialled: pong; in use, an older one closed (lower id) or asked (higher)
 //                                             greeted      who was dialled: wait, for the other may have given up long ago
 //   greeted      frame                        established  as above
-//   greeting     hello of ourselves           (closed)     refused: own address
+//   greeting     hello of ourselves           (closed)     refused: own address, or another router has our key
 //   greeting     hello, id not of its key     (closed)     refused: counted
-//   greeting     bytes of another protocol    (closed)     refused: not a mesh router
+//   handshake    5 s, 10 s if we dialled      (closed)     refused: no greeting
 //   greet…       10 s                         (closed)     refused: no greeting
 //   established  frame                        established  hand it to the router
 //   established  20 s of silence              established  ping; 5 s without any byte: closed
 //   any          closed                       (none)       in use: another takes its place, or tell the router
-import type { Millis, PeerId, SocketAddress } from '../types.js';
-import { sameBytes } from '../wire/bytes.js';
-import { decodeHello, decodeRefuse, encodeHello, encodeRefuse, type Hello, type RefuseCode } from '../wire/hello.js';
-import { peerIdOf } from '../wire/peer-id.js';
-import {
-  commonVersion,
-  encodeFrame,
-  encodePreamble,
-  FrameType,
-  STREAM_VERSION,
-  StreamReader,
-  type StreamItem,
-} from '../wire/stream.js';
+import type { Ip, Millis, PeerId, SocketAddress } from '../types.js';
 import { Deadlines } from '../deadlines.js';
+import type { Connection, ConnectionFx, ConnId, RefusalKind } from './connection.js';
+import { Admission } from '../trust/admission.js';
+import { isOfKey, signHello } from '../trust/greeting.js';
+import { DIALLED_HANDSHAKE_MS, HANDSHAKE_MS } from '../trust/limits.js';
+import { SecureStream, type SecureItem } from '../trust/secure-stream.js';
+import type { Trust } from '../trust/trust.js';
+import { sameBytes } from '../wire/bytes.js';
+import {
+  decodeHello,
+  decodeRefuse,
+  decodeSignedHello,
+  encodeRefuse,
+  type Hello,
+  type RefuseCode,
+} from '../wire/hello.js';
+import { encodeFrame, FrameType, type Frame } from '../wire/stream.js';
 
-/** Names one TCP stream; drawn by the router for those it dials, by the shell (negative) for those it accepts. */
-export type ConnId = number;
-
-export interface Connection {
-  readonly conn: ConnId;
-  readonly peer: PeerId;
-  readonly remote: SocketAddress;
-  readonly outbound: boolean;
-  readonly hello: Hello;
-  readonly upAt: Millis;
-}
-
-export type ConnectionFx =
-  | { readonly kind: 'send'; readonly conn: ConnId; readonly bytes: Uint8Array }
-  | { readonly kind: 'close'; readonly conn: ConnId }
-  /** `isNew`: there was none; else it takes the place of an older stream to the same peer. */
-  | { readonly kind: 'up'; readonly connection: Connection; readonly isNew: boolean }
-  | { readonly kind: 'down'; readonly connection: Connection; readonly reason: string }
-  /** The stream never became a connection. */
-  | {
-      readonly kind: 'refused';
-      readonly conn: ConnId;
-      readonly reason: string;
-      readonly why: RefusalKind;
-    }
-  | { readonly kind: 'frame'; readonly peer: PeerId; readonly type: number; readonly body: Uint8Array }
-  | { readonly kind: 'drop'; readonly reason: string };
-
-/** `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `failed`: it may do better next time. */
-export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'failed';
+export type { Connection, ConnectionFx, ConnId, RefusalKind };
 
 interface Stream {
   readonly conn: ConnId;
   readonly remote: SocketAddress;
   readonly outbound: boolean;
-  readonly reader: StreamReader;
+  readonly secure: SecureStream;
   readonly openedAt: Millis;
   hello: Hello | undefined;
   established: Connection | undefined;
@@ -74,7 +52,6 @@ interface Stream {
   pingedAt: Millis | undefined;
 }
 
-const GREETING_MS = 10_000; // a starved router takes seconds to answer; who gives up sooner only makes it more work
 const SILENCE_MS = 20_000; // a ping and its pong cost 150 bytes on the wire: 7 B/s a connection
 /** Pings that are due within this go together: each time that the process wakes costs far more than a ping. */
 const TOGETHER_MS = 1_000;
@@ -86,6 +63,8 @@ const NOTHING = new Uint8Array(0);
 export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
   readonly #self: PeerId;
+  readonly #trust: () => Trust;
+  readonly #admission = new Admission();
   readonly #streams = new Map<ConnId, Stream>();
   /** When to look at each: that is never later than it is due, and put right when it comes first. */
   readonly #deadlines = new Deadlines<Stream>();
@@ -95,10 +74,11 @@ export class Connections {
   readonly #byPeer = new Map<PeerId, Stream>();
   #peers: readonly PeerId[] | undefined;
 
-  /** @param hello what we say of ourselves, made anew for each stream */
-  constructor(self: PeerId, hello: (dialled: SocketAddress | undefined) => Hello) {
+  /** @param hello what we say of ourselves, made anew for each stream. @param trust in force for streams that begin now */
+  constructor(self: PeerId, hello: (dialled: SocketAddress | undefined) => Hello, trust: () => Trust) {
     this.#self = self;
     this.#hello = hello;
+    this.#trust = trust;
   }
 
   of(peer: PeerId): Connection | undefined {
@@ -120,16 +100,17 @@ export class Connections {
   }
 
   opened(conn: ConnId, remote: SocketAddress, outbound: boolean, now: Millis): ConnectionFx[] {
-    if (!outbound && this.#streams.size >= MAX_STREAMS)
+    const turnedAway = outbound ? undefined : this.#turnAway(remote.ip, now);
+    if (turnedAway !== undefined)
       return [
         { kind: 'close', conn },
-        { kind: 'drop', reason: 'too-many-streams' },
+        { kind: 'drop', reason: turnedAway },
       ];
     const s: Stream = {
       conn,
       remote,
       outbound,
-      reader: new StreamReader(),
+      secure: new SecureStream(this.#trust()),
       openedAt: now,
       hello: undefined,
       established: undefined,
@@ -138,11 +119,11 @@ export class Connections {
     };
     this.#streams.set(conn, s);
     this.#deadlines.set(s, this.#dueAt(s));
-    const hello = encodeFrame(FrameType.hello, encodeHello(this.#hello(outbound ? remote : undefined)));
-    return [
-      { kind: 'send', conn, bytes: encodePreamble() },
-      { kind: 'send', conn, bytes: hello },
-    ];
+    return this.#items(s, s.secure.opened(outbound), now);
+  }
+
+  #turnAway(ip: Ip, now: Millis): string | undefined {
+    return this.#streams.size >= MAX_STREAMS ? 'too-many-streams' : this.#admission.admit(ip, now);
   }
 
   received(conn: ConnId, bytes: Uint8Array, now: Millis): ConnectionFx[] {
@@ -150,10 +131,14 @@ export class Connections {
     if (s === undefined) return [];
     s.heardAt = now;
     s.pingedAt = undefined;
+    return this.#items(s, s.secure.received(bytes), now);
+  }
+
+  #items(s: Stream, items: readonly SecureItem[], now: Millis): ConnectionFx[] {
     const fx: ConnectionFx[] = [];
-    for (const item of s.reader.push(bytes)) {
+    for (const item of items) {
       fx.push(...this.#item(s, item, now));
-      if (!this.#streams.has(conn)) break;
+      if (!this.#streams.has(s.conn)) break;
     }
     return fx;
   }
@@ -183,14 +168,19 @@ export class Connections {
   /** @param frame encoded; it may go to others as well */
   send(peer: PeerId, frame: Uint8Array): ConnectionFx[] {
     const s = this.#byPeer.get(peer);
-    return s === undefined ? [] : [{ kind: 'send', conn: s.conn, bytes: frame }];
+    return s === undefined ? [] : [this.#say(s, frame)];
+  }
+
+  /** @param frame encoded, of a stream whose handshake is done */
+  #say(s: Stream, frame: Uint8Array): ConnectionFx {
+    return { kind: 'send', conn: s.conn, bytes: s.secure.seal(frame) };
   }
 
   tick(now: Millis): ConnectionFx[] {
     const fx: ConnectionFx[] = [];
     for (let s = this.#firstDue(); s !== undefined && this.#dueAt(s) <= now; s = this.#firstDue()) {
       if (s.established === undefined)
-        fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it accepted and said nothing for 10 s', 'failed'));
+        fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it did not say who it is in time', 'failed'));
       else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
       else fx.push({ kind: 'close', conn: s.conn }, ...this.#end(s, 'no answer to a ping', now));
     }
@@ -220,7 +210,10 @@ export class Connections {
   }
 
   #dueAt(s: Stream): Millis {
-    if (s.established === undefined) return (s.openedAt + GREETING_MS) as Millis;
+    if (s.established === undefined) {
+      const isStranger = !s.secure.isSealed && !s.outbound;
+      return (s.openedAt + (isStranger ? HANDSHAKE_MS : DIALLED_HANDSHAKE_MS)) as Millis;
+    }
     return (s.pingedAt === undefined ? s.heardAt + SILENCE_MS : s.pingedAt + PONG_MS) as Millis;
   }
 
@@ -231,66 +224,77 @@ export class Connections {
   #ping(s: Stream, now: Millis): ConnectionFx[] {
     s.pingedAt = now;
     this.#deadlines.set(s, this.#dueAt(s));
-    return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.ping, NOTHING) }];
+    return [this.#say(s, encodeFrame(FrameType.ping, NOTHING))];
   }
 
-  #item(s: Stream, item: StreamItem, now: Millis): ConnectionFx[] {
+  #item(s: Stream, item: SecureItem, now: Millis): ConnectionFx[] {
+    const { conn } = s;
     switch (item.kind) {
-      case 'preamble':
-        return commonVersion(item) === undefined ? this.#abort(s, versionSentence(item.version), 'version', now) : [];
+      case 'say':
+        return [{ kind: 'send', conn, bytes: item.bytes }];
+      case 'refused':
+        return [
+          { kind: 'drop', reason: item.drop },
+          { kind: 'close', conn },
+          ...this.#refuse(s, item.reason, item.why),
+        ];
+      case 'sealed':
+        return [this.#sayHello(s)];
       case 'bad':
         return [
           { kind: 'drop', reason: `stream-${item.reason}` },
-          ...this.#abort(s, badSentence(item.reason), item.reason === 'not-mesh' ? 'not-mesh' : 'failed', now),
+          ...this.#abort(s, FAULTS[item.reason], 'failed', now),
         ];
       case 'frame':
-        if (s.hello === undefined) return this.#greet(s, item.type, item.body, now);
-        return [
-          ...(s.established === undefined ? this.#establish(s, s.hello, now) : []),
-          ...this.#frame(s, item.type, item.body),
-        ];
+        if (s.hello === undefined) return this.#greet(s, item, now);
+        return [...(s.established === undefined ? this.#establish(s, s.hello, now) : []), ...this.#frame(s, item)];
     }
   }
 
-  #frame(s: Stream, type: number, body: Uint8Array): ConnectionFx[] {
-    if (type === FrameType.ping) return [{ kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.pong, NOTHING) }];
+  #sayHello(s: Stream): ConnectionFx {
+    this.#admitted(s);
+    const hello = this.#hello(s.outbound ? s.remote : undefined);
+    const signed = signHello(this.#trust().signer, s.secure.hash!, s.outbound, hello);
+    return this.#say(s, encodeFrame(FrameType.hello, signed));
+  }
+
+  #frame(s: Stream, { type, body }: Frame): ConnectionFx[] {
+    if (type === FrameType.ping) return [this.#say(s, encodeFrame(FrameType.pong, NOTHING))];
     if (type === FrameType.pong || type === FrameType.hello) return [];
     return [{ kind: 'frame', peer: s.established!.peer, type, body }];
   }
 
-  #greet(s: Stream, type: number, body: Uint8Array, now: Millis): ConnectionFx[] {
-    if (type === FrameType.refuse) {
-      const refusal = decodeRefuse(body);
-      return this.#abort(
-        s,
-        typeof refusal === 'string' ? 'refused without a readable reason' : refusal.sentence,
-        'failed',
-        now,
-      );
-    }
-    if (type !== FrameType.hello)
-      return [
-        { kind: 'drop', reason: 'frame-before-hello' },
-        ...this.#abort(s, 'it sent a frame before its hello', 'failed', now),
-      ];
-    const hello = decodeHello(body);
-    if (typeof hello === 'string')
-      return [
-        { kind: 'drop', reason: `hello-${hello}` },
-        ...this.#abort(s, `its hello is malformed (${hello})`, 'failed', now),
-      ];
-    if (peerIdOf(hello.publicKey) !== hello.id)
-      return [
-        { kind: 'drop', reason: 'hello-id' },
-        ...this.#abort(s, 'its id is not the hash of its key', 'failed', now),
-      ];
-    if (hello.id === this.#self) return this.#abort(s, 'that is this router itself', 'self', now);
+  #greet(s: Stream, { type, body }: Frame, now: Millis): ConnectionFx[] {
+    if (type === FrameType.refuse) return this.#refused(s, body, now);
+    const drop = (reason: string, sentence: string): ConnectionFx[] => [
+      { kind: 'drop', reason },
+      ...this.#abort(s, sentence, 'failed', now),
+    ];
+    if (type !== FrameType.hello) return drop('frame-before-hello', 'it sent a frame before its hello');
+    const signed = decodeSignedHello(body);
+    const hello = signed === 'short' ? signed : decodeHello(signed.hello);
+    if (signed === 'short' || typeof hello === 'string')
+      return drop(`hello-${hello as string}`, `its hello is malformed (${hello as string})`);
+    const fault = isOfKey(this.#trust(), s.secure.hash!, !s.outbound, hello, signed);
+    if (fault !== undefined) return drop(`hello-${fault}`, FAULTS[fault]);
+    if (hello.id === this.#self) return this.#ourself(s, hello, now);
     s.hello = hello;
     if (!s.outbound) return [];
-    return [
-      { kind: 'send', conn: s.conn, bytes: encodeFrame(FrameType.pong, NOTHING) },
-      ...this.#establish(s, hello, now),
-    ];
+    return [this.#say(s, encodeFrame(FrameType.pong, NOTHING)), ...this.#establish(s, hello, now)];
+  }
+
+  /** We dialled our own address; or somebody has a copy of our key. */
+  #ourself(s: Stream, { launch, name }: Hello, now: Millis): ConnectionFx[] {
+    if (sameBytes(launch, this.#hello(undefined).launch))
+      return this.#abort(s, 'that is this router itself', 'self', now);
+    const sentence = `"${name}" has the same key as this router: one is a copy of the other`;
+    return [{ kind: 'drop', reason: 'hello-clone' }, ...this.#abort(s, sentence, 'clone', now)];
+  }
+
+  #refused(s: Stream, body: Uint8Array, now: Millis): ConnectionFx[] {
+    const refusal = decodeRefuse(body);
+    const sentence = typeof refusal === 'string' ? 'refused without a readable reason' : refusal.sentence;
+    return this.#abort(s, sentence, 'failed', now);
   }
 
   #establish(s: Stream, hello: Hello, now: Millis): ConnectionFx[] {
@@ -317,6 +321,7 @@ export class Connections {
   }
 
   #forget(s: Stream): void {
+    if (!s.secure.isSealed) this.#admitted(s);
     this.#streams.delete(s.conn);
     this.#deadlines.delete(s);
     const peer = s.established?.peer;
@@ -336,12 +341,17 @@ export class Connections {
     if (s.established !== undefined) return [close, ...this.#end(s, reason, now)];
     const code: RefuseCode = why === 'failed' ? 'retry' : 'final';
     const refuse = encodeFrame(FrameType.refuse, encodeRefuse({ code, sentence: reason }));
-    return [{ kind: 'send', conn: s.conn, bytes: refuse }, close, ...this.#refuse(s, reason, why)];
+    return [this.#say(s, refuse), close, ...this.#refuse(s, reason, why)];
   }
 
   #refuse(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
     this.#forget(s);
-    return [{ kind: 'refused', conn: s.conn, reason, why }];
+    return [{ kind: 'refused', conn: s.conn, reason, why, ...(!s.outbound && { caller: s.remote.ip }) }];
+  }
+
+  /** It is no stranger any more, or it is gone. */
+  #admitted(s: Stream): void {
+    if (!s.outbound) this.#admission.done(s.remote.ip);
   }
 
   #end(s: Stream, reason: string, now: Millis): ConnectionFx[] {
@@ -356,15 +366,13 @@ export class Connections {
   }
 }
 
-const versionSentence = (theirs: number): string =>
-  `it speaks version ${theirs} of the control stream and this router version ${STREAM_VERSION}: ` +
-  `upgrade the ${theirs < STREAM_VERSION ? 'other' : 'local'} mesh`;
+const FAULTS = {
+  id: 'its id is not the hash of its key',
+  signature: 'its hello is not signed by its key',
+  forged: 'a record was changed on the way',
+  oversize: "it broke the control stream's format (oversize)",
+} as const;
 
 /** @param reason the network's code for how the stream ended */
 const unfinished = (reason: string): string =>
   `it ${reason === 'reset' ? 'broke off' : 'closed'} the connection before it said who it is`;
-
-const badSentence = (reason: string): string =>
-  reason === 'not-mesh'
-    ? 'what answers there is not a mesh router'
-    : `it broke the control stream's format (${reason})`;

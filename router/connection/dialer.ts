@@ -3,6 +3,7 @@ import type { Random } from '../core.js';
 import type { Millis, PeerId, SocketAddress } from '../types.js';
 import type { ConnId } from './connections.js';
 import { Deadlines } from '../deadlines.js';
+import { SECRET_BACKOFF_MS } from '../trust/limits.js';
 
 /** A name or address as the operator typed it, split. Names are resolved at each dial. */
 export interface Target {
@@ -40,7 +41,12 @@ interface Job {
   conn: ConnId | undefined;
   reason: string;
   stopped: boolean;
+  /** What refused it is not mended by dialling sooner. */
+  isPatient: boolean;
 }
+
+/** How soon another dial may do better: `soon`, when an operator has done something, never (our own address, another protocol). */
+export type Hope = 'soon' | 'late' | 'never';
 
 const DIAL_TIMEOUT_MS = 1_500; // a lost SYN is sent again after 1 s (RFC 6298 §2.1); longer waits only hide a heal
 const BACKOFF_MS = [300, 600, 1_000, 1_500, 2_000]; // capped low: a cut must be healed within 5 s of the link's return
@@ -134,7 +140,7 @@ export class Dialer {
     if (j === undefined) return;
     this.#byConn.delete(conn);
     const failures = Math.min(j.failures, BACKOFF_MS.length - 1);
-    Object.assign(j, { conn: undefined, failures, reason: '' });
+    Object.assign(j, { conn: undefined, failures, reason: '', isPatient: false });
     const before = j.peer;
     this.#setPeer(j, peer);
     this.#schedule(j);
@@ -146,7 +152,7 @@ export class Dialer {
   ended(peer: PeerId, upAt: Millis, now: Millis): void {
     for (const j of this.#jobsOf(peer)) {
       j.failures = now - upAt < LASTING_MS ? j.failures + 1 : 0;
-      j.dueAt = (j.failures === 0 ? now : now + this.#backoffMs(j.failures)) as Millis;
+      j.dueAt = (j.failures === 0 ? now : now + this.#backoffMs(j)) as Millis;
       this.#schedule(j);
     }
   }
@@ -156,17 +162,17 @@ export class Dialer {
     for (const j of this.#jobsOf(peer)) this.#schedule(j);
   }
 
-  /** @param final never dial this again (our own address, another protocol) */
-  failed(conn: ConnId, reason: string, final: boolean, now: Millis): void {
+  failed(conn: ConnId, reason: string, hope: Hope, now: Millis): void {
     const j = this.#byConn.get(conn);
     if (j === undefined) return;
     this.#byConn.delete(conn);
     j.conn = undefined;
     j.reason = reason;
-    j.stopped = final && j.candidates.length === 1 && j.peer === undefined;
+    j.isPatient = hope === 'late';
+    j.stopped = hope === 'never' && j.candidates.length === 1 && j.peer === undefined;
     j.next = (j.next + 1) % Math.max(1, j.candidates.length);
     if (j.next === 0) j.failures++;
-    j.dueAt = (j.next === 0 ? now + this.#backoffMs(j.failures) : now) as Millis;
+    j.dueAt = (j.next === 0 ? now + this.#backoffMs(j) : now) as Millis;
     this.#schedule(j);
     this.#wakeOthers(j.peer, j);
   }
@@ -174,7 +180,7 @@ export class Dialer {
   /** Something says that now is a good time: dial without waiting for the back-off. */
   hurry(peer: PeerId, now: Millis): void {
     for (const j of this.#jobsOf(peer)) {
-      if (j.dueAt <= now) continue;
+      if (j.dueAt <= now || j.isPatient) continue;
       j.dueAt = Math.min(j.dueAt, Math.max(now, j.dialledAt + MIN_GAP_MS)) as Millis;
       this.#schedule(j);
     }
@@ -245,7 +251,8 @@ export class Dialer {
     this.#schedule(j);
   }
 
-  #backoffMs(failures: number): number {
+  #backoffMs({ failures, isPatient }: Job): number {
+    if (isPatient) return SECRET_BACKOFF_MS * (1 + this.#random() / 4);
     const base =
       failures > LATE_AFTER_FAILURES ? LATE_BACKOFF_MS : BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1]!;
     return base * (0.75 + this.#random() / 2); // spread, so that a healed cut is not a thundering herd
@@ -274,4 +281,5 @@ const job = (key: string, peer: PeerId | undefined, candidates: Job['candidates'
   conn: undefined,
   reason: '',
   stopped: false,
+  isPatient: false,
 });

@@ -35,8 +35,15 @@ const incarnationFile = jsonFile<number>(
 /** Makes the key at the first launch, and it is on disk when this returns. @throws StateDirError */
 export function loadIdentity(dir: StateDir): Identity {
   const known = dir.load(identityFile);
-  const privateKey = known ?? generateKeyPairSync('ed25519').privateKey;
-  if (known === undefined) dir.saveSync(identityFile, privateKey);
+  const identity = known === undefined ? newIdentity() : identityOf(known);
+  if (known === undefined) dir.saveSync(identityFile, identity.privateKey);
+  return identity;
+}
+
+/** That nobody had before. */
+export const newIdentity = (): Identity => identityOf(generateKeyPairSync('ed25519').privateKey);
+
+function identityOf(privateKey: KeyObject): Identity {
   const publicKey = rawPublicKey(privateKey);
   return { id: peerIdOf(publicKey), publicKey, privateKey };
 }

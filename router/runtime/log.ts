@@ -32,6 +32,7 @@ export const EVENTS = {
   'sessions-refused': { level: 'warn', sentence: 'no keys can be agreed on here, so the sleeve carries nothing' },
   'connection-up': { level: 'info', sentence: 'a control connection to a peer stands' },
   'connection-down': { level: 'info', sentence: 'a control connection to a peer ended' },
+  'stranger-refused': { level: 'warn', sentence: 'who called was not let in: another secret, or another version' },
   'dial-refused': { level: 'warn', sentence: 'what answers at a target cannot be a peer' },
   'path-changed': { level: 'info', sentence: 'another overlay carries the traffic to a peer' },
   'paths-failed': { level: 'error', sentence: 'paths are not probed' },

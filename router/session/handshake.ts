@@ -10,8 +10,8 @@ import { agreeCipher, deriveKeys, isSpoken, type Cipher, type HandshakeKeys } fr
 export interface Party {
   readonly noise: Noise;
   readonly staticKey: KeyPair;
-  /** Of the mesh; empty while there is none. */
-  readonly secret: Uint8Array;
+  /** Of the mesh, now. */
+  readonly secret: () => Uint8Array;
 }
 
 /** One handshake, as both sides must name it. */
@@ -101,7 +101,7 @@ function readTerms(xx: NoiseXx, message: Uint8Array, ours: Terms): Terms | Hands
 }
 
 const agree = (me: Party, xx: NoiseXx, initiator: boolean, ours: Terms, theirs: Terms): Agreed => ({
-  ...deriveKeys(xx.result()!, initiator, me.secret),
+  ...deriveKeys(xx.result()!, initiator, me.secret()),
   theirs,
   cipher: agreeCipher(ours, theirs),
 });

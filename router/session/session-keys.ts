@@ -23,7 +23,7 @@ const INFO = new TextEncoder().encode('mesh session 1');
 /**
  * HKDF-SHA256 (RFC 5869): the input is both of Noise's keys, the initiator's first, and the mesh's secret; the salt is the
  * handshake's hash, so the keys are bound to all that was said. 32 bytes each: initiator to responder, back, confirm.
- * @param secret of the mesh; empty while there is none
+ * @param secret of the mesh
  */
 export function deriveKeys(r: NoiseResult, initiator: boolean, secret: Uint8Array): HandshakeKeys {
   const [toResponder, toInitiator] = initiator ? [r.sendKey, r.receiveKey] : [r.receiveKey, r.sendKey];

@@ -19,8 +19,8 @@ export interface SessionOptions {
   readonly noise: Noise;
   /** X25519. Made anew at each launch while it is bound to nothing. */
   readonly staticKey: KeyPair;
-  /** Mixed into the keys: who does not know it has others. Empty while a mesh has none. */
-  readonly secret: Uint8Array;
+  /** Of the mesh, now. Mixed into the keys: who does not know it has others. */
+  readonly secret: () => Uint8Array;
   readonly entropy: Entropy;
   /** Does this machine seal AES in hardware? */
   readonly aes: boolean;

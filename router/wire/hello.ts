@@ -91,6 +91,21 @@ function decodeAddress(view: DataView, ipLength: number): SocketAddress | 'addre
   return ip === undefined || port < 1 ? 'address' : { ip, port };
 }
 
+export const SIGNATURE_BYTES = 64;
+
+/** The body of a hello frame: the hello, and behind a signature of its sender, whose key the hello has.
+ *    off len field
+ *     0  64  signature  Ed25519
+ *    64   n  hello                                                                                              */
+export const encodeSignedHello = (signature: Uint8Array, hello: Uint8Array): Uint8Array =>
+  Uint8Array.of(...signature, ...hello);
+
+/** @returns both as views, the hello yet to be decoded */
+export function decodeSignedHello(b: Uint8Array): { signature: Uint8Array; hello: Uint8Array } | 'short' {
+  if (b.length < SIGNATURE_BYTES) return 'short';
+  return { signature: b.subarray(0, SIGNATURE_BYTES), hello: b.subarray(SIGNATURE_BYTES) };
+}
+
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** A length byte at `at`, then text. Control characters would let a stranger write on an operator's terminal. */
@@ -107,8 +122,9 @@ function decodeText(b: Uint8Array, at: number, maxBytes: number): { text: string
   }
 }
 
-/** What the refused side should do: give this target up until an operator speaks, or dial again later. Append-only. */
-const REFUSE_NUMBERS = { final: 1, retry: 2 } as const;
+/** What the refused side should do: give this target up until an operator speaks, dial again later, or first be told the
+ *  secret of the mesh. Append-only. */
+const REFUSE_NUMBERS = { final: 1, retry: 2, secret: 3 } as const;
 export type RefuseCode = keyof typeof REFUSE_NUMBERS;
 
 const REFUSE_CODES: ReadonlyMap<number, RefuseCode> = new Map(
@@ -123,7 +139,7 @@ export interface Refuse {
 
 /** Refuse, ours. Trailing bytes are ignored: a later version may add fields.
  *    off len field
- *     0   1  code             1 = final, 2 = retry; any other reads as retry
+ *     0   1  code             1 = final, 2 = retry, 3 = another secret; any other reads as retry
  *     1   1  sentence length  0 .. 240
  *     2   n  sentence         UTF-8, no control characters                                                         */
 export function encodeRefuse(r: Refuse): Uint8Array {

@@ -1,8 +1,9 @@
-// The control stream between two routers (6783/tcp): a preamble from both sides at once, then frames.
+// The control stream between two routers (6783/tcp): preambles and a handshake in clear, then frames in sealed records.
+import { HeldBytes } from './held-bytes.js';
 
 /** The version this router speaks best, and the oldest it still understands. */
-export const STREAM_VERSION = 1;
-export const OLDEST_STREAM_VERSION = 1;
+export const STREAM_VERSION = 2;
+export const OLDEST_STREAM_VERSION = 2;
 /** The body of a frame. A block is at most 64 KiB; a vector of 1,000 routers is about 40 KB. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
@@ -21,18 +22,23 @@ export const FrameType = {
   prune: 11,
   have: 12,
   graft: 13,
+  knock: 14,
+  noise: 15,
 } as const;
 
-/** The end of a stream: after `bad`, or a preamble with no version in common, a reader gives nothing more. */
-export type StreamItem =
-  | { readonly kind: 'preamble'; readonly version: number; readonly oldest: number }
-  | { readonly kind: 'frame'; readonly type: number; readonly body: Uint8Array }
-  | { readonly kind: 'bad'; readonly reason: StreamFault };
-export type StreamFault = 'not-mesh' | 'oversize';
+export interface Preamble {
+  readonly version: number;
+  readonly oldest: number;
+}
+
+export interface Frame {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
 
 const MAGIC = Uint8Array.of(0x6d, 0x65, 0x73, 0x68); // "mesh"
-const PREAMBLE_BYTES = MAGIC.length + 2;
-const FRAME_HEADER_BYTES = 5;
+export const PREAMBLE_BYTES = MAGIC.length + 2;
+export const FRAME_HEADER_BYTES = 5;
 
 /** Preamble, ours: 6 bytes. This much stays the same for ever, so that routers of any two versions can say what is wrong.
  *    off len field
@@ -41,8 +47,17 @@ const FRAME_HEADER_BYTES = 5;
  *     5   1  oldest   the oldest it understands, 1 .. version                                                       */
 export const encodePreamble = (): Uint8Array => Uint8Array.of(...MAGIC, STREAM_VERSION, OLDEST_STREAM_VERSION);
 
+/** @returns the preamble at the start of `b`. One wrong byte is enough to know that it is none: nobody waits for six */
+export function decodePreamble(b: Uint8Array): Preamble | 'short' | 'not-mesh' {
+  const known = Math.min(b.length, MAGIC.length);
+  for (let i = 0; i < known; i++) if (b[i] !== MAGIC[i]) return 'not-mesh';
+  if (b.length < PREAMBLE_BYTES) return 'short';
+  const [version, oldest] = [b[4]!, b[5]!];
+  return oldest < 1 || oldest > version ? 'not-mesh' : { version, oldest };
+}
+
 /** @returns the newest version that both sides speak, or undefined. Both sides come to the same one. */
-export function commonVersion(theirs: { readonly version: number; readonly oldest: number }): number | undefined {
+export function commonVersion(theirs: Preamble): number | undefined {
   const version = Math.min(STREAM_VERSION, theirs.version);
   return version >= Math.max(OLDEST_STREAM_VERSION, theirs.oldest) ? version : undefined;
 }
@@ -62,79 +77,43 @@ export function encodeFrame(type: number, body: Uint8Array): Uint8Array {
   return b;
 }
 
-/** Cuts a byte stream into items, whatever its chunks. Holds at most twice what came of one unfinished frame. */
-export class StreamReader {
-  #held = new Uint8Array(0);
-  #heldBytes = 0;
-  #state: 'preamble' | 'frames' | 'over' = 'preamble';
+/** @returns the frame at the start of `b`, its body a view. @param maxBytes of the body */
+export function decodeFrame(b: Uint8Array, maxBytes = MAX_FRAME_BYTES): Frame | 'short' | 'oversize' {
+  if (b.length < FRAME_HEADER_BYTES) return 'short';
+  const length = new DataView(b.buffer, b.byteOffset).getUint32(0);
+  if (length > maxBytes) return 'oversize';
+  const end = FRAME_HEADER_BYTES + length;
+  return b.length < end ? 'short' : { type: b[4]!, body: b.subarray(FRAME_HEADER_BYTES, end) };
+}
 
-  /** Never throws. Bodies are views into `chunk` or into memory that is not used again; keep one and `slice()` it. */
-  push(chunk: Uint8Array): readonly StreamItem[] {
-    if (this.#state === 'over') return [];
-    const items: StreamItem[] = [];
-    const bytes = this.#heldBytes === 0 ? chunk : this.#hold(chunk);
+/** Cuts a byte stream into frames, whatever its chunks. Holds at most twice what came of one unfinished frame. */
+export class FrameReader {
+  readonly #held = new HeldBytes();
+  #isOver = false;
+
+  /**
+   * Never throws. Bodies are views into `chunk` or into memory that is not used again; keep one and `slice()` it.
+   * @returns `oversize` last when that is what follows: nothing more will be read
+   */
+  push(chunk: Uint8Array): readonly (Frame | 'oversize')[] {
+    if (this.#isOver) return [];
+    const frames: (Frame | 'oversize')[] = [];
+    const bytes = this.#held.with(chunk);
     let at = 0;
-    for (let used = this.#next(bytes, items); used > 0; used = this.#next(bytes.subarray(at), items)) at += used;
-    this.#keep(bytes.subarray(at), bytes !== chunk && at === 0);
-    return items;
-  }
-
-  /** Adds the item at the start of `bytes`. @returns its length, 0 if there is no whole one */
-  #next(bytes: Uint8Array, items: StreamItem[]): number {
-    switch (this.#state) {
-      case 'over':
-        return 0;
-      case 'preamble':
-        return this.#preamble(bytes, items);
-      case 'frames':
-        return this.#frame(bytes, items);
+    for (;;) {
+      const frame = decodeFrame(bytes.subarray(at));
+      if (frame === 'short') break;
+      frames.push(frame);
+      if (frame === 'oversize') return this.#end(frames);
+      at += FRAME_HEADER_BYTES + frame.body.length;
     }
+    this.#held.keep(bytes, at);
+    return frames;
   }
 
-  #preamble(b: Uint8Array, items: StreamItem[]): number {
-    const known = Math.min(b.length, MAGIC.length); // one wrong byte is enough: do not wait for six
-    for (let i = 0; i < known; i++) if (b[i] !== MAGIC[i]) return this.#end(items, 'not-mesh');
-    if (b.length < PREAMBLE_BYTES) return 0;
-    const preamble = { kind: 'preamble', version: b[4]!, oldest: b[5]! } as const;
-    if (preamble.oldest < 1 || preamble.oldest > preamble.version) return this.#end(items, 'not-mesh');
-    items.push(preamble);
-    this.#state = commonVersion(preamble) === undefined ? 'over' : 'frames';
-    return PREAMBLE_BYTES;
-  }
-
-  #frame(b: Uint8Array, items: StreamItem[]): number {
-    if (b.length < FRAME_HEADER_BYTES) return 0;
-    const length = new DataView(b.buffer, b.byteOffset).getUint32(0);
-    if (length > MAX_FRAME_BYTES) return this.#end(items, 'oversize');
-    const end = FRAME_HEADER_BYTES + length;
-    if (b.length < end) return 0;
-    items.push({ kind: 'frame', type: b[4]!, body: b.subarray(FRAME_HEADER_BYTES, end) });
-    return end;
-  }
-
-  #end(items: StreamItem[], reason: StreamFault): 0 {
-    items.push({ kind: 'bad', reason });
-    this.#state = 'over';
-    return 0;
-  }
-
-  /** Appends to what is held. Copies, since a view of one byte would keep the socket's whole buffer alive. */
-  #hold(chunk: Uint8Array): Uint8Array {
-    const need = this.#heldBytes + chunk.length;
-    if (need > this.#held.length) {
-      const grown = new Uint8Array(Math.max(need, 2 * this.#heldBytes));
-      grown.set(this.#held.subarray(0, this.#heldBytes));
-      this.#held = grown;
-    }
-    this.#held.set(chunk, this.#heldBytes);
-    this.#heldBytes = need;
-    return this.#held.subarray(0, need);
-  }
-
-  /** Holds the unfinished rest; in fresh memory, unless it is what was held before. */
-  #keep(rest: Uint8Array, isHeld: boolean): void {
-    if (isHeld && this.#state !== 'over') return;
-    this.#held = this.#state === 'over' ? new Uint8Array(0) : rest.slice();
-    this.#heldBytes = this.#held.length;
+  #end<T>(frames: T): T {
+    this.#isOver = true;
+    this.#held.clear();
+    return frames;
   }
 }

@@ -64,7 +64,7 @@ class Lab {
   dials(now: number): string[] {
     this.neighbourhood.act(true, at(now));
     const dials = this.dialer.tick(at(now), this.neighbourhood.rests);
-    for (const { conn } of dials) this.dialer.failed(conn, 'timeout', false, at(now));
+    for (const { conn } of dials) this.dialer.failed(conn, 'timeout', 'soon', at(now));
     return dials.map(({ host }) => host);
   }
 

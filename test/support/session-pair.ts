@@ -19,7 +19,7 @@ export function seededEntropy(seed: string): (bytes: number) => Uint8Array {
 export const sessionOptions = (seed: string, options: Partial<SessionOptions> = {}): SessionOptions => ({
   noise,
   staticKey: noise.keyPair(seededEntropy(`static ${seed}`)(32)),
-  secret: new Uint8Array(0),
+  secret: () => new Uint8Array(0),
   entropy: seededEntropy(seed),
   aes: true,
   ...options,

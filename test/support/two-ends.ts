@@ -5,6 +5,8 @@ import type { Ip, Millis, PeerId, SocketAddress } from '../../router/types.js';
 import type { Hello } from '../../router/wire/hello.js';
 import { peerIdOf } from '../../router/wire/peer-id.js';
 import { encodeFrame, FrameType } from '../../router/wire/stream.js';
+import type { Trust } from '../../router/trust/trust.js';
+import { cheapTrust } from './cheap-trust.js';
 import { CoreTime } from './core-time.js';
 
 /** 0 has the lower id. */
@@ -14,6 +16,7 @@ export const otherSide = (side: Side): Side => (side === 0 ? 1 : 0);
 
 const KEYS = new Map([0, 1].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
 const IDS = [...KEYS.keys()].sort() as [PeerId, PeerId];
+const TRUST = IDS.map((id) => cheapTrust(KEYS.get(id)!, id)) as [Trust, Trust];
 const REMOTE: SocketAddress = { ip: '10.0.0.2' as Ip, port: 6783 };
 const DIAL_TIMEOUT_MS = 1_500;
 
@@ -52,7 +55,11 @@ export class TwoEnds {
   /** @param dials who knows where the other one is */
   constructor(random: () => number, dials: readonly Side[]) {
     const end = (side: Side): End => ({
-      connections: new Connections(IDS[side], () => helloOf(IDS[side])),
+      connections: new Connections(
+        IDS[side],
+        () => helloOf(IDS[side]),
+        () => TRUST[side],
+      ),
       dialer: new Dialer(random),
       dials: [],
       accepted: 0,
@@ -131,7 +138,7 @@ export class TwoEnds {
       lastAt: [0, 0],
     };
     this.streams.push(s);
-    const fail = (): void => this.ends[side].dialer.failed(conn, 'timeout', false, this.now);
+    const fail = (): void => this.ends[side].dialer.failed(conn, 'timeout', 'soon', this.now);
     // What follows on the stream arrives after what opened it.
     const handshake = (from: Side, done: () => void): void => {
       s.lastAt[from] = this.now + this.lagMs[from];
@@ -168,7 +175,7 @@ export class TwoEnds {
           dialer.ended(fx.connection.peer, fx.connection.upAt, this.now);
           break;
         case 'refused':
-          dialer.failed(fx.conn, fx.reason, false, this.now);
+          dialer.failed(fx.conn, fx.reason, 'soon', this.now);
           break;
         case 'frame':
         case 'drop':

@@ -3,9 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Connections, type ConnectionFx } from '../../../router/connection/connections.js';
 import type { Ip, Millis, PeerId, SocketAddress } from '../../../router/types.js';
-import { encodeHello, type Hello } from '../../../router/wire/hello.js';
+import { signHello } from '../../../router/trust/greeting.js';
+import { HANDSHAKES_BURST_PER_SOURCE, MAX_HALF_OPEN_PER_SOURCE } from '../../../router/trust/limits.js';
+import { SecureStream } from '../../../router/trust/secure-stream.js';
+import type { Trust } from '../../../router/trust/trust.js';
+import type { Hello } from '../../../router/wire/hello.js';
 import { peerIdOf } from '../../../router/wire/peer-id.js';
 import { encodeFrame, encodePreamble, FrameType } from '../../../router/wire/stream.js';
+import { cheapTrust } from '../../support/cheap-trust.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const KEYS = new Map([0, 1, 2, 3].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
@@ -23,13 +28,44 @@ const helloOf = (id: PeerId, launch = 1): Hello => ({
   softwareVersion: '0.1.0',
 });
 
-const connections = (id: PeerId, launch = 1): Connections => new Connections(id, () => helloOf(id, launch));
+const trustOf = (id: PeerId): Trust => cheapTrust(KEYS.get(id)!, id);
+const connections = (id: PeerId, launch = 1): Connections =>
+  new Connections(
+    id,
+    () => helloOf(id, launch),
+    () => trustOf(id),
+  );
 
 const kinds = (fx: readonly ConnectionFx[]): string[] => fx.map((f) => f.kind);
 const sent = (fx: readonly ConnectionFx[]): Uint8Array[] => fx.flatMap((f) => (f.kind === 'send' ? [f.bytes] : []));
 const joined = (parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((p) => [...p]));
 
-/** Opens a stream between the two and lets both greetings through. @returns what each end did with the other's */
+/** One end of a stream, and what it said that the other has not heard. */
+interface End {
+  readonly of: Connections;
+  readonly conn: number;
+  readonly outbox: Uint8Array[];
+  readonly did: ConnectionFx[];
+}
+
+function opened(of: Connections, conn: number, dialled: boolean, now: Millis): End {
+  const end: End = { of, conn, outbox: [], did: [] };
+  act(end, of.opened(conn, REMOTE, dialled, now));
+  return end;
+}
+
+/** Notes what was done, and what is to be sent on this stream. */
+function act(end: End, fx: readonly ConnectionFx[]): void {
+  end.did.push(...fx);
+  end.outbox.push(...fx.flatMap((f) => (f.kind === 'send' && f.conn === end.conn ? [f.bytes] : [])));
+}
+
+/** `to` hears all that `from` has said. */
+function hear(to: End, from: End, now: Millis): void {
+  act(to, to.of.received(to.conn, joined(from.outbox.splice(0)), now));
+}
+
+/** Opens a stream between the two and lets both speak until they have nothing to say. @returns what each did after the handshake */
 function meet(
   a: Connections,
   b: Connections,
@@ -37,18 +73,20 @@ function meet(
   conn: number,
   now = at(0),
 ): [ConnectionFx[], ConnectionFx[]] {
-  const fromA = joined(sent(a.opened(conn, REMOTE, dialler === 'a', now)));
-  const fromB = joined(sent(b.opened(-conn, REMOTE, dialler === 'b', now)));
-  if (dialler === 'a') {
-    const atA = a.received(conn, fromB, now);
-    return [atA, b.received(-conn, joined([fromA, answer(atA)]), now)];
+  const [ofA, ofB] = [opened(a, conn, dialler === 'a', now), opened(b, -conn, dialler === 'b', now)];
+  const [first, second] = dialler === 'a' ? [ofA, ofB] : [ofB, ofA];
+  for (let round = 0; round < 3; round++) {
+    hear(second, first, now);
+    hear(first, second, now);
   }
-  const atB = b.received(-conn, fromA, now);
-  return [a.received(conn, joined([fromB, answer(atB)]), now), atB];
+  return [afterHello(ofA), afterHello(ofB)];
 }
 
-/** What the dialler says to the other's hello. */
-const answer = ([first]: readonly ConnectionFx[]): Uint8Array => (first?.kind === 'send' ? first.bytes : assert.fail());
+/** Without what the handshake said: the dialler says a call, a message and a hello, the other an answer in two parts and a hello. */
+const afterHello = ({ did, conn }: End): ConnectionFx[] => {
+  let said = 0;
+  return did.filter((fx) => fx.kind !== 'send' || fx.conn !== conn || ++said > 3);
+};
 
 test('two routers greet and are connected', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
@@ -74,12 +112,20 @@ test('of two dials that crossed, both ends use the same', () => {
 
 test('hellos that reach the two in unlike order leave both with the stream that the lower has kept', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
-  const fromB = [1, 2].map((conn) => joined(sent(b.opened(-conn, REMOTE, conn === 2, at(0)))));
-  const fromA = [1, 2].map((conn) => joined(sent(a.opened(conn, REMOTE, conn === 1, at(0)))));
-  const ofB = answer(b.received(-2, fromA[1]!, at(1)));
-  const ofA = answer(a.received(1, fromB[0]!, at(1)));
-  assert.deepEqual(kinds(a.received(2, joined([fromB[1]!, ofB]), at(1))), ['close', 'up']);
-  assert.deepEqual(kinds(b.received(-1, joined([fromA[0]!, ofA]), at(1))), ['send', 'up']);
+  const [a1, b1] = [opened(a, 1, true, at(0)), opened(b, -1, false, at(0))];
+  const [a2, b2] = [opened(a, 2, false, at(0)), opened(b, -2, true, at(0))];
+  for (const [dialler, other] of [
+    [a1, b1],
+    [b2, a2],
+  ] as const) {
+    hear(other, dialler, at(1));
+    hear(dialler, other, at(1)); // message 3 and the dialler's hello are on their way
+    hear(other, dialler, at(1)); // and the other's hello
+  }
+  hear(b2, a2, at(1));
+  hear(a1, b1, at(1));
+  hear(a2, b2, at(1));
+  hear(b1, a1, at(1));
   const [up] = b.closed(-1, 'ended', at(2));
   assert.ok(up?.kind === 'up' && !up.isNew);
   assert.deepEqual([a.of(HIGH)?.conn, b.of(LOW)?.conn], [2, -2]);
@@ -112,9 +158,11 @@ test('who has lost a stream replaces it by a new one, whichever end had dialled 
 
 test('a hello that waited until its sender had given up is no connection', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
-  const late = joined(sent(a.opened(1, REMOTE, true, at(0))));
-  b.opened(-1, REMOTE, false, at(0));
-  assert.deepEqual(b.received(-1, late, at(9_000)), []);
+  const [ofA, ofB] = [opened(a, 1, true, at(0)), opened(b, -1, false, at(0))];
+  hear(ofB, ofA, at(1));
+  hear(ofA, ofB, at(2));
+  hear(ofB, ofA, at(4_900));
+  assert.equal(b.of(LOW), undefined);
   assert.deepEqual(kinds(b.closed(-1, 'ended', at(9_001))), ['refused']);
 });
 
@@ -129,20 +177,59 @@ test('a peer that was launched anew replaces its old connection, whoever dialled
 
 test('our own address is refused as ours', () => {
   const a = connections(LOW);
-  const greeting = joined(sent(a.opened(1, REMOTE, true, at(0))));
-  const fx = a.received(1, greeting, at(1));
-  assert.deepEqual(kinds(fx), ['send', 'close', 'refused']);
-  assert.equal(fx.find((f) => f.kind === 'refused')?.why, 'self');
+  const [dialler, other] = [opened(a, 1, true, at(0)), opened(a, -1, false, at(0))];
+  for (let round = 0; round < 2; round++) {
+    hear(other, dialler, at(1));
+    hear(dialler, other, at(1));
+  }
+  assert.equal(dialler.did.find((f) => f.kind === 'refused')?.why, 'self');
 });
 
+test('another router with our key is noticed by both, and told apart from ourselves', () => {
+  const [a, b] = [connections(LOW, 1), connections(LOW, 2)];
+  const [dialler, other] = [opened(a, 1, true, at(0)), opened(b, -1, false, at(0))];
+  hear(other, dialler, at(1));
+  hear(dialler, other, at(1));
+  hear(other, dialler, at(1));
+  const refused = other.did.find((f) => f.kind === 'refused');
+  assert.equal(refused?.why, 'clone');
+  assert.match(refused.reason, /has the same key as this router/);
+  hear(dialler, other, at(1));
+  assert.equal(dialler.did.find((f) => f.kind === 'refused')?.why, 'clone');
+});
+
+/** Somebody who dials `a` under a key and says what it likes in a hello's place. */
+function impostor(a: Connections, as: PeerId, say: (hash: Uint8Array) => Uint8Array): readonly ConnectionFx[] {
+  const end = opened(a, -1, false, at(0));
+  const secure = new SecureStream(trustOf(as));
+  const said = secure.opened(true).flatMap((item) => (item.kind === 'say' ? [item.bytes] : []));
+  act(end, a.received(-1, joined(said), at(1)));
+  const last = secure.received(joined(end.outbox)).flatMap((item) => (item.kind === 'say' ? [item.bytes] : []));
+  act(end, a.received(-1, joined([...last, secure.seal(say(secure.hash!))]), at(1)));
+  return end.did.filter((fx) => fx.kind !== 'send');
+}
+
 test('an id that is not the hash of its key is refused and counted', () => {
-  const a = connections(LOW);
-  a.opened(1, REMOTE, false, at(0));
-  const spoilt = encodeHello(helloOf(HIGH));
-  spoilt[3]! ^= 1;
-  const fx = a.received(1, joined([encodePreamble(), encodeFrame(FrameType.hello, spoilt)]), at(1));
-  assert.deepEqual(kinds(fx), ['drop', 'send', 'close', 'refused']);
+  const fx = impostor(connections(LOW), HIGH, (hash) =>
+    encodeFrame(FrameType.hello, signHello(trustOf(HIGH).signer, hash, true, { ...helloOf(HIGH), id: MORE[0]! })),
+  );
   assert.deepEqual(fx[0], { kind: 'drop', reason: 'hello-id' });
+  assert.deepEqual(kinds(fx), ['drop', 'close', 'refused']);
+});
+
+test('nobody with the secret can say that it is another: the key that the id is of must sign, on this stream', () => {
+  const { signer } = trustOf(MORE[0]!);
+  const forgeries: ((hash: Uint8Array) => Uint8Array)[] = [
+    (hash) => signHello(signer, hash, true, helloOf(HIGH)),
+    (hash) => signHello(trustOf(HIGH).signer, hash, false, helloOf(HIGH)),
+    () => signHello(trustOf(HIGH).signer, new Uint8Array(64), true, helloOf(HIGH)),
+  ];
+  for (const forge of forgeries) {
+    const a = connections(LOW);
+    const fx = impostor(a, MORE[0]!, (hash) => encodeFrame(FrameType.hello, forge(hash)));
+    assert.deepEqual(fx[0], { kind: 'drop', reason: 'hello-signature' });
+    assert.equal(a.of(HIGH), undefined);
+  }
 });
 
 test('what is not a mesh router is refused in words and counted', () => {
@@ -171,24 +258,41 @@ test('another version says which and what to do', () => {
   preamble.set([9, 9], 4);
   const refused = a.received(1, preamble, at(1)).find((f) => f.kind === 'refused');
   assert.equal(refused?.why, 'version');
-  assert.match(refused?.reason ?? '', /version 9 .*version 1: upgrade the local mesh/);
+  assert.match(refused?.reason ?? '', /version 9 .*version 2: upgrade the local mesh/);
 });
 
-test('the other side learns why it was refused', () => {
-  const [a, b] = [connections(LOW), connections(LOW)]; // one key on two machines
-  const fromA = joined(sent(a.opened(1, REMOTE, true, at(0))));
-  b.opened(-1, REMOTE, false, at(0));
-  const refusal = joined(sent(b.received(-1, fromA, at(0))));
-  const fx = a.received(1, joined([encodePreamble(), refusal]), at(1));
-  assert.match(fx.find((f) => f.kind === 'refused')?.reason ?? '', /this router itself/);
+test('who says nothing is hung up on: after 5 s if it called, after 10 s if we did', () => {
+  for (const [dialled, ms] of [
+    [false, 5_000],
+    [true, 10_000],
+  ] as const) {
+    const a = connections(LOW);
+    a.opened(1, REMOTE, dialled, at(0));
+    assert.deepEqual(a.tick(at(ms - 1)), []);
+    assert.deepEqual(kinds(a.tick(at(ms))), ['close', 'refused']);
+    assert.equal(a.nextDeadline(), undefined);
+  }
 });
 
-test('who says nothing for 10 s is hung up on', () => {
+test('of one source so many streams may be half open, and who has shown who it is counts no more', () => {
   const a = connections(LOW);
-  a.opened(1, REMOTE, false, at(0));
-  assert.deepEqual(a.tick(at(9_999)), []);
-  assert.deepEqual(kinds(a.tick(at(10_000))), ['close', 'refused']);
-  assert.equal(a.nextDeadline(), undefined);
+  const call = (n: number): readonly ConnectionFx[] => a.opened(-n, REMOTE, false, at(0));
+  meet(a, connections(HIGH), 'b', 1_000);
+  for (let n = 1; n <= MAX_HALF_OPEN_PER_SOURCE; n++) assert.deepEqual(call(n), []);
+  assert.deepEqual(kinds(call(999)), ['close', 'drop']);
+  a.closed(-1, 'ended', at(1));
+  assert.deepEqual(kinds(call(998)), []);
+});
+
+test('of one source so many streams begin in a second, however soon they end', () => {
+  const a = connections(LOW);
+  let closed = 0;
+  for (let n = 1; n <= 2 * HANDSHAKES_BURST_PER_SOURCE; n++) {
+    if (a.opened(-n, REMOTE, false, at(0)).length > 0) closed++;
+    a.closed(-n, 'reset', at(0));
+  }
+  assert.equal(closed, HANDSHAKES_BURST_PER_SOURCE);
+  assert.deepEqual(a.opened(-999, { ...REMOTE, ip: '10.0.0.3' as Ip }, false, at(0)), [], 'another source');
 });
 
 test('after 20 s of silence a ping goes out; 5 s without an answer end the connection', () => {
@@ -227,12 +331,15 @@ test('frames go to the router under the peer that the hello named', () => {
   assert.ok(frame?.kind === 'frame' && frame.peer === HIGH && frame.type === FrameType.digest);
 });
 
-test('a frame before the hello ends the stream', () => {
+test('a frame before the hello ends the stream, before the handshake and behind it', () => {
+  const block = encodeFrame(FrameType.block, new Uint8Array(9));
   const a = connections(LOW);
   a.opened(1, REMOTE, false, at(0));
-  const fx = a.received(1, joined([encodePreamble(), encodeFrame(FrameType.block, new Uint8Array(9))]), at(1));
-  assert.ok(fx.some((f) => f.kind === 'drop' && f.reason === 'frame-before-hello'));
-  assert.ok(fx.some((f) => f.kind === 'close'));
+  const early = a.received(1, joined([encodePreamble(), block]), at(1));
+  assert.deepEqual(kinds(early), ['drop', 'close', 'refused']);
+  const late = impostor(connections(LOW), HIGH, () => block);
+  assert.deepEqual(late[0], { kind: 'drop', reason: 'frame-before-hello' });
+  assert.deepEqual(kinds(late), ['drop', 'close', 'refused']);
 });
 
 test('no bytes make it throw or keep a stream that was given up', () => {

@@ -20,7 +20,7 @@ test('a target is dialled at once, and again after a pause that grows to 2 s', (
   for (let now = 0, tries = 0; tries < 8; tries++) {
     const [dial] = d.tick(at(now), nobody);
     assert.equal(dial?.host, 'web');
-    d.failed(dial.conn, 'refused', false, at(now));
+    d.failed(dial.conn, 'refused', 'soon', at(now));
     const due = d.nextDeadline(nobody)!;
     pauses.push(due - now);
     now = due;
@@ -33,10 +33,10 @@ test('a peer with several addresses is tried at all of them before a pause', () 
   d.addPeer(PEER, [address('172.17.0.1'), address('10.0.0.2')], at(0));
   const [first] = d.tick(at(0), nobody);
   assert.equal(first?.host, '172.17.0.1');
-  d.failed(first.conn, 'that is this router itself', true, at(5));
+  d.failed(first.conn, 'that is this router itself', 'never', at(5));
   const [second] = d.tick(at(5), nobody);
   assert.equal(second?.host, '10.0.0.2');
-  d.failed(second.conn, 'timeout', false, at(10));
+  d.failed(second.conn, 'timeout', 'soon', at(10));
   assert.deepEqual(d.tick(at(10), nobody), []);
   assert.deepEqual(hosts(d.tick(at(310), nobody)), ['172.17.0.1']);
 });
@@ -56,7 +56,7 @@ test('our own address and what is no router are not dialled again, until an oper
   const d = new Dialer(middling);
   d.addTarget(target('self'), at(0));
   const [dial] = d.tick(at(0), nobody);
-  d.failed(dial!.conn, 'that is this router itself', true, at(1));
+  d.failed(dial!.conn, 'that is this router itself', 'never', at(1));
   assert.equal(d.nextDeadline(nobody), undefined);
   assert.equal(d.targets()[0]?.state, 'refused');
   d.addTarget(target('self'), at(2));
@@ -67,7 +67,7 @@ test('the end of a stream that was not dialled here changes nothing', () => {
   const d = new Dialer(middling);
   d.addTarget(target('web'), at(0));
   d.tick(at(0), nobody);
-  d.failed(-3, 'reset', false, at(1));
+  d.failed(-3, 'reset', 'soon', at(1));
   d.succeeded(-3, PEER);
   assert.deepEqual(d.targets(), [{ text: 'web', peer: undefined, state: 'dialling', reason: '' }]);
 });
@@ -77,7 +77,7 @@ test('a forgotten target is dialled no more, even if its dial still runs', () =>
   d.addTarget(target('web'), at(0));
   const [dial] = d.tick(at(0), nobody);
   assert.equal(d.removeTarget('web'), true);
-  d.failed(dial!.conn, 'timeout', false, at(9));
+  d.failed(dial!.conn, 'timeout', 'soon', at(9));
   assert.equal(d.nextDeadline(nobody), undefined);
   assert.equal(d.removeTarget('web'), false);
 });
@@ -88,7 +88,7 @@ test('at most 32 dials run at once, and the others follow', () => {
   const first = d.tick(at(0), nobody);
   assert.equal(first.length, 32);
   assert.equal(d.nextDeadline(nobody), undefined);
-  d.failed(first[0]!.conn, 'timeout', false, at(1));
+  d.failed(first[0]!.conn, 'timeout', 'soon', at(1));
   assert.deepEqual(hosts(d.tick(at(1), nobody)), ['h32']);
 });
 
@@ -115,7 +115,7 @@ test('however often it is told to hurry, 300 ms are between two dials', () => {
     d.hurry(PEER, at(now));
     for (const { conn } of d.tick(at(now), nobody)) {
       dialledAt.push(now);
-      d.failed(conn, 'refused', false, at(now));
+      d.failed(conn, 'refused', 'soon', at(now));
     }
   }
   assert.deepEqual(dialledAt, [0, 300, 600, 900]);

@@ -15,7 +15,7 @@ import type { PeerId } from '../../../router/types.js';
 
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
 const seed = (n: number): Uint8Array => new Uint8Array(32).fill(n);
-const party = (n: number): Party => ({ noise, staticKey: noise.keyPair(seed(n)), secret: new Uint8Array(0) });
+const party = (n: number): Party => ({ noise, staticKey: noise.keyPair(seed(n)), secret: () => new Uint8Array(0) });
 const part = (n: number, more: Partial<Part['terms']> = {}): Part => ({
   ephemeral: noise.keyPair(seed(n)),
   terms: { version: 1, oldest: 1, aes: true, index: n * 0x01010101, ...more },
@@ -74,7 +74,7 @@ test('another secret gives other keys', () => {
   const [one, two] = messages();
   const done = finish(ALICE, NAMING, part(3), two);
   assert.ok(typeof done !== 'string');
-  const agreed = accept({ ...BOB, secret: Uint8Array.of(1) }, NAMING, part(4), one, done.message);
+  const agreed = accept({ ...BOB, secret: () => Uint8Array.of(1) }, NAMING, part(4), one, done.message);
   assert.ok(typeof agreed !== 'string');
   assert.notDeepEqual(agreed.receiveKey, done.agreed.sendKey);
   assert.notDeepEqual(agreed.confirm, done.agreed.confirm);

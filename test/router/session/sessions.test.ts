@@ -64,7 +64,7 @@ test('the cipher is AES only where both have it in hardware', () => {
 });
 
 test('who knows another secret has another key, so no session is confirmed', () => {
-  const [a, b] = [new SessionHost(1), new SessionHost(2, { secret: Uint8Array.of(1) })];
+  const [a, b] = [new SessionHost(1), new SessionHost(2, { secret: () => Uint8Array.of(1) })];
   const lab = new SessionLab([a, b]);
   lab.want();
   lab.run(1_000);

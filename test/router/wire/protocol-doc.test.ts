@@ -20,9 +20,10 @@ const doc = readFileSync('docs/protocol.md', 'utf8').split('\n');
 const documented = doc.flatMap((line, i) => (line === 'off len field' ? [tableAfter(doc, i)] : []));
 
 const SOURCES = [
-  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'swim', 'relay', 'spare'].map(
+  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'knock', 'swim', 'relay', 'spare'].map(
     (name) => `router/wire/${name}.ts`,
   ),
+  'router/trust/records.ts',
   'datapath/paths/probe/frame.ts',
   'datapath/sleeve/wire/datagram.ts',
   'datapath/sleeve/wire/message.ts',
@@ -32,7 +33,7 @@ for (const path of SOURCES) {
   test(`docs/protocol.md has the byte tables of ${path}`, () => {
     const source = readFileSync(path, 'utf8')
       .split('\n')
-      .map((l) => l.replace(/^ \*/, ''));
+      .map((l) => l.replace(/^( \*|\/\/ {3})/, ''));
     const tables = source.flatMap((l, i) => (l.trim() === 'off len field' ? [tableAfter(source, i)] : []));
     assert.ok(tables.length > 0);
     for (const table of tables) assert.ok(documented.includes(table), table);

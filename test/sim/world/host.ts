@@ -8,6 +8,7 @@ import type { SessionFx } from '../../../router/session/side.js';
 import { createSwimMembership } from '../../../router/swim/swim-membership.js';
 import type { Ip, PeerId, Vni } from '../../../router/types.js';
 import { peerIdOf } from '../../../router/wire/peer-id.js';
+import { cheapTrust } from '../../support/cheap-trust.js';
 import type { FakeNetwork } from '../../support/fake-network.js';
 import type { FakeUnderlay } from '../../support/fake-underlay.js';
 import { RelayTable } from '../../support/relay-lab.js';
@@ -145,7 +146,7 @@ export class WorldHost {
     return new Router(
       {
         self: id,
-        publicKey,
+        trust: cheapTrust(publicKey, `${this.name} ${launch}`),
         name: this.name,
         incarnation,
         port: PORT,

@@ -1,0 +1,203 @@
+// How a control stream begins, from its first byte to the keys that seal all others: Noise XX under the mesh's secret. Pure.
+//
+// Who dials speaks first, so that a stranger who only opens a connection learns nothing at all.
+//
+//   state      event                            next      what is done
+//   (none)     opened, we dialled               calling   say preamble, knock and message 1
+//   (none)     opened, we accepted              called    nothing
+//   called     preamble, knock with our key id  called    say preamble and knock
+//   called     knock with another key id        (over)    say preamble and refuse; refused: another secret
+//   called     message 1                        answered  say message 2
+//   calling    preamble, knock                  calling   nothing
+//   calling    message 2                        (over)    say message 3; sealed
+//   answered   message 3                        (over)    sealed
+//   any        no version in common             (over)    say preamble, if we have not; refused
+//   any        refuse                           (over)    refused, as it says
+//   any        a message that is not genuine    (over)    refused: another secret, or somebody meddled
+//   any        a frame out of turn, too much    (over)    refused
+//
+// What is said in clear by either side is in Noise's prologue, as is a key from the secret: a message 2 or 3 is genuine only if
+// both sides saw the same versions, capabilities and key ids, and have the same secret. The keys of the records come from Noise's,
+// the secret and the hash of the whole handshake. Between messages a side keeps its ephemeral key and does its part again, so
+// there is no live Noise state that a stranger could make us hold.
+import type { KeyPair } from '../session/noise-xx.js';
+import { joined } from '../wire/bytes.js';
+import { decodeRefuse, encodeRefuse } from '../wire/hello.js';
+import { decodeKnock, encodeKnock } from '../wire/knock.js';
+import {
+  commonVersion,
+  decodeFrame,
+  decodePreamble,
+  encodeFrame,
+  encodePreamble,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  PREAMBLE_BYTES,
+  STREAM_VERSION,
+  type Frame,
+} from '../wire/stream.js';
+import { MAX_OPENING_BYTES, MAX_OPENING_FRAME_BYTES } from './limits.js';
+import { OPEN_KEY_ID } from './mesh-keys.js';
+import { accept, answer, finish, initiate, prologueOf, type StreamKeys } from './noise-messages.js';
+import type { Trust } from './trust.js';
+
+/** `ephemeral` serves this one handshake. `theirs`: what the other side said in clear. */
+export type Handshake =
+  | (Heard & { readonly kind: 'calling'; readonly ephemeral: KeyPair })
+  | (Heard & { readonly kind: 'called' })
+  | (Heard & { readonly kind: 'answered'; readonly ephemeral: KeyPair; readonly initiated: Uint8Array })
+  | { readonly kind: 'over' };
+
+type Live = Exclude<Handshake, { kind: 'over' }>;
+
+interface Heard {
+  /** Came, and is not a whole frame yet. */
+  readonly held: Uint8Array;
+  /** In all. */
+  readonly heardBytes: number;
+  readonly preamble: Uint8Array | undefined;
+  readonly knock: Uint8Array | undefined;
+}
+
+export type HandshakeEvent =
+  { readonly kind: 'opened'; readonly dialled: boolean } | { readonly kind: 'received'; readonly bytes: Uint8Array };
+
+/** `secret`: theirs is another. `forged`: the same key id and yet not the same secret, or damage, or an attack. */
+export type HandshakeRefusal = 'secret' | 'forged' | 'not-mesh' | 'version' | 'failed';
+
+export type HandshakeFx =
+  | { readonly kind: 'say'; readonly bytes: Uint8Array }
+  /** `rest`: what came behind the handshake, the first records. */
+  | (StreamKeys & { readonly kind: 'sealed'; readonly rest: Uint8Array })
+  /** `drop`: by what it is counted. */
+  | { readonly kind: 'refused'; readonly why: HandshakeRefusal; readonly reason: string; readonly drop: string };
+
+type Step = readonly [Handshake, readonly HandshakeFx[]];
+
+const OVER: Handshake = { kind: 'over' };
+const NOTHING = new Uint8Array(0);
+const UNHEARD: Heard = { held: NOTHING, heardBytes: 0, preamble: undefined, knock: undefined };
+
+/** Before `opened`. */
+export const NEW_HANDSHAKE: Handshake = OVER;
+
+export function stepHandshake(h: Handshake, ev: HandshakeEvent, me: Trust): Step {
+  if (ev.kind === 'opened') return ev.dialled ? call(me) : [{ ...UNHEARD, kind: 'called' }, []];
+  if (h.kind === 'over') return [OVER, []];
+  const heardBytes = h.heardBytes + ev.bytes.length;
+  return read({ ...h, heardBytes, held: joined(h.held, ev.bytes) }, me, []);
+}
+
+function call(me: Trust): Step {
+  const ephemeral = me.crypto.noise.keyPair(me.entropy(32));
+  const call = say(encodePreamble(), knockOf(me), noiseFrame(initiate(me, ephemeral)));
+  return [{ ...UNHEARD, kind: 'calling', ephemeral }, [call]];
+}
+
+/** Takes what has come piece by piece, until something is missing or all is over. */
+function read(h: Live, me: Trust, said: readonly HandshakeFx[]): Step {
+  const [next, fx] = h.preamble === undefined ? readPreamble(h) : readFrame(h, h.preamble, me);
+  const all = [...said, ...fx];
+  if (next === h || next.kind === 'over') return [next, all];
+  return read(next, me, all);
+}
+
+function readPreamble(h: Live): Step {
+  const preamble = decodePreamble(h.held);
+  if (preamble === 'short') return tooMuch(h) ?? [h, []];
+  if (preamble === 'not-mesh') return refuse('not-mesh', 'what answers there is not a mesh router', 'stream-not-mesh');
+  if (commonVersion(preamble) === undefined) {
+    const ours = h.kind === 'called' ? [say(encodePreamble())] : [];
+    return [OVER, [...ours, ...refuse('version', versionSentence(preamble.version), 'stream-version')[1]]];
+  }
+  const [own, rest] = [h.held.slice(0, PREAMBLE_BYTES), h.held.subarray(PREAMBLE_BYTES)];
+  return [{ ...h, preamble: own, held: rest }, []];
+}
+
+function readFrame(h: Live, preamble: Uint8Array, me: Trust): Step {
+  const frame = decodeFrame(h.held, MAX_OPENING_FRAME_BYTES);
+  if (frame === 'oversize')
+    return refuse('failed', "it broke the control stream's format (oversize)", 'stream-oversize');
+  if (frame === 'short') return tooMuch(h) ?? [h, []];
+  const rest = h.held.subarray(FRAME_HEADER_BYTES + frame.body.length);
+  if (frame.type === FrameType.refuse) return refused(frame.body);
+  if (h.knock === undefined)
+    return frame.type === FrameType.knock ? knocked({ ...h, held: rest }, frame.body, me) : outOfTurn();
+  return frame.type === FrameType.noise ? message({ ...h, held: rest }, preamble, h.knock, frame, me) : outOfTurn();
+}
+
+/** Only what is unfinished may be too much: behind the last message there are records. */
+const tooMuch = (h: Heard): Step | undefined =>
+  h.heardBytes > MAX_OPENING_BYTES
+    ? refuse('failed', 'it said too much before its handshake', 'stream-opening')
+    : undefined;
+
+const outOfTurn = (): Step => refuse('failed', 'it sent a frame before its handshake', 'frame-before-handshake');
+
+function knocked(h: Live, body: Uint8Array, me: Trust): Step {
+  const knock = decodeKnock(body);
+  if (knock === 'short') return refuse('failed', 'its knock is malformed (short)', 'knock-short');
+  if (knock.keyId !== me.keys.id) return [OVER, otherSecret(h, knock.keyId, me)];
+  return [{ ...h, knock: body.slice() }, h.kind === 'called' ? [say(encodePreamble(), knockOf(me))] : []];
+}
+
+/** Who dialled hears that it is so, and not what our key id is. */
+function otherSecret(h: Handshake, theirs: string, me: Trust): readonly HandshakeFx[] {
+  const sentence = secretSentence(theirs, me);
+  const refusal = encodeRefuse({ code: 'secret', sentence: '' });
+  const told = h.kind === 'called' ? [say(encodePreamble(), encodeFrame(FrameType.refuse, refusal))] : [];
+  return [...told, ...refuse('secret', sentence, 'handshake-secret')[1]];
+}
+
+function secretSentence(theirs: string, me: Trust): string {
+  if (theirs === OPEN_KEY_ID) return 'it is open: it has no secret, and this mesh has one';
+  return me.keys.id === OPEN_KEY_ID ? 'its mesh has a secret, and this router is open' : 'its mesh has another secret';
+}
+
+function refused(body: Uint8Array): Step {
+  const refusal = decodeRefuse(body);
+  if (typeof refusal === 'string') return refuse('failed', 'refused without a readable reason', 'refuse-malformed');
+  if (refusal.code === 'secret') return refuse('secret', 'its mesh has another secret, or none', 'handshake-secret');
+  return refuse('failed', refusal.sentence, 'handshake-refused');
+}
+
+function message(h: Live, preamble: Uint8Array, knock: Uint8Array, { body }: Frame, me: Trust): Step {
+  const [ours, theirs] = [
+    { preamble: encodePreamble(), knock: ownKnock(me) },
+    { preamble, knock },
+  ];
+  switch (h.kind) {
+    case 'called': {
+      const ephemeral = me.crypto.noise.keyPair(me.entropy(32));
+      const answered = answer(me, ephemeral, prologueOf(me, theirs, ours), body);
+      if (answered === undefined) return forged();
+      return [{ ...h, kind: 'answered', ephemeral, initiated: body.slice() }, [say(noiseFrame(answered))]];
+    }
+    case 'answered': {
+      const keys = accept(me, h.ephemeral, prologueOf(me, theirs, ours), h.initiated, body);
+      return keys === undefined ? forged() : [OVER, [{ kind: 'sealed', ...keys, rest: h.held }]];
+    }
+    case 'calling': {
+      const done = finish(me, h.ephemeral, prologueOf(me, ours, theirs), body);
+      if (done === undefined) return forged();
+      return [OVER, [say(noiseFrame(done.message)), { kind: 'sealed', ...done.keys, rest: h.held }]];
+    }
+  }
+}
+
+const ownKnock = (me: Trust): Uint8Array => encodeKnock({ keyId: me.keys.id, capabilities: 0 });
+const knockOf = (me: Trust): Uint8Array => encodeFrame(FrameType.knock, ownKnock(me));
+const noiseFrame = (body: Uint8Array): Uint8Array => encodeFrame(FrameType.noise, body);
+const say = (...parts: readonly Uint8Array[]): HandshakeFx => ({ kind: 'say', bytes: joined(...parts) });
+
+const refuse = (why: HandshakeRefusal, reason: string, drop: string): Step => [
+  OVER,
+  [{ kind: 'refused', why, reason, drop }],
+];
+
+const forged = (): Step =>
+  refuse('forged', 'its handshake is not genuine: another secret, or somebody meddled', 'handshake-forged');
+
+const versionSentence = (theirs: number): string =>
+  `it speaks version ${theirs} of the control stream and this router version ${STREAM_VERSION}: ` +
+  `upgrade the ${theirs < STREAM_VERSION ? 'other' : 'local'} mesh`;

@@ -1,0 +1,45 @@
+// What a router brings to every stream: who it is, the keys of its mesh, and the cryptography itself, which a simulator has a
+// cheaper one of.
+import type { Entropy } from '../core.js';
+import type { KeyPair, Noise } from '../session/noise-xx.js';
+import type { MeshKeys } from './mesh-keys.js';
+
+/** One direction of a stream, in the order of its bytes. */
+export interface Sealer {
+  /** @returns what is to be sent for `plain`, of any length; nothing of it is changed afterwards */
+  seal(plain: Uint8Array): Uint8Array;
+}
+
+export interface Opener {
+  /**
+   * @param chunk as it came, cut anywhere. Not changed, and not needed afterwards
+   * @returns what could be opened, in order, or that something was forged: then nothing more may be given to it
+   */
+  open(chunk: Uint8Array): readonly Uint8Array[] | 'forged';
+}
+
+export interface TrustCrypto {
+  readonly noise: Noise;
+  /** Ed25519. Never throws, whatever the bytes. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** @param key 32 bytes, for one stream and direction alone */
+  sealer(key: Uint8Array): Sealer;
+  opener(key: Uint8Array): Opener;
+}
+
+/** The key that a peer's id is the hash of. */
+export interface Signer {
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** @returns 64 bytes */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+export interface Trust {
+  readonly keys: MeshKeys;
+  readonly signer: Signer;
+  readonly crypto: TrustCrypto;
+  /** X25519, new at each launch: what binds it to the identity is the signature in the hello. */
+  readonly staticKey: KeyPair;
+  readonly entropy: Entropy;
+}
