@@ -22,6 +22,8 @@ export interface EndpointRequest {
   readonly network?: string;
   readonly mac?: string;
   readonly ips?: readonly string[];
+  /** It may send from any MAC and address; false if left out. */
+  readonly allowSpoof?: boolean;
 }
 
 export interface AttachRequest extends EndpointRequest {
@@ -40,6 +42,9 @@ export interface EndpointStatus {
   readonly network: string;
   readonly mac: string;
   readonly ips: readonly string[];
+  readonly allowSpoof: boolean;
+  /** Frames that it may not send, dropped since it was attached or the router adopted it. */
+  readonly denied: number;
   readonly ifname: string;
   readonly target: string;
   /** `attached`; `created` (no sandbox yet); `gone` (its sandbox died and is waited for); `conflict` (an address is another's). */

@@ -23,6 +23,8 @@ export interface EndpointSpec {
   readonly mac: Mac;
   /** Addresses with the prefix length of the network; may be empty. */
   readonly ips: readonly Cidr[];
+  /** It may send from any MAC and address: a router, or what virtual machines are bridged to. */
+  readonly allowSpoof?: boolean;
 }
 
 /** Where an endpoint's container side goes. Without `netns` it stays in the router's namespace, under `ifname`. */
@@ -34,7 +36,7 @@ export interface Sandbox {
 
 /** What the kernel offers; each missing part has a sentence for `status`. */
 export interface Capability {
-  readonly name: 'vxlan' | 'bridge' | 'nft' | 'probe' | 'forward' | 'sleeve';
+  readonly name: 'vxlan' | 'bridge' | 'nft' | 'guard' | 'probe' | 'forward' | 'sleeve';
   readonly ok: boolean;
   readonly reason: string;
   readonly remedy: string;
@@ -50,6 +52,8 @@ export interface DatapathSnapshot {
     readonly mtu: number;
     readonly rows: number;
   }[];
+  /** Frames that endpoints may not send and that were dropped at their ports, by why: words, as in `from a MAC that is not its own`. */
+  readonly denied: ReadonlyMap<EndpointId, readonly { readonly why: string; readonly frames: number }[]>;
   /** Rows wanted, and operations still to be done. */
   readonly rows: number;
   readonly pending: number;

@@ -1,6 +1,7 @@
 // The veths of local endpoints. One exists from join to leave: its far end is made in place, as no link can be moved later.
 import type { EndpointId, NetworkName } from '../router/types.js';
 import type { DatapathConfig, EndpointSpec, Sandbox } from './datapath.js';
+import type { Guard } from './guard/guard.js';
 import { KernelError, type Kernel, type Link } from './kernel.js';
 import { farAlias, linkAlias, linkName, portName } from './names.js';
 import type { Reconciler } from './reconcile.js';
@@ -18,6 +19,7 @@ export class Endpoints {
   readonly #want: Want;
   readonly #netns: NetnsOpener;
   readonly #reconciler: Pick<Reconciler, 'flushed' | 'linkRefusals'>;
+  readonly #guard: Pick<Guard, 'setPort' | 'dropPort'>;
   readonly #specs = new Map<EndpointId, EndpointSpec>();
   readonly #joined = new Map<EndpointId, Sandbox>();
   /** The last operation on each endpoint: they must not overlap. */
@@ -29,12 +31,14 @@ export class Endpoints {
     want: Want,
     netns: NetnsOpener,
     reconciler: Pick<Reconciler, 'flushed' | 'linkRefusals'>,
+    guard: Pick<Guard, 'setPort' | 'dropPort'>,
   ) {
     this.#self = self;
     this.#kernel = kernel;
     this.#want = want;
     this.#netns = netns;
     this.#reconciler = reconciler;
+    this.#guard = guard;
   }
 
   /** Remembers it; a second time replaces what a later join will make. */
@@ -56,6 +60,10 @@ export class Endpoints {
       await this.#inside(sandbox.netns, (inside, netns) => this.#join(spec, mtu, sandbox.ifname, inside, netns));
       this.#joined.set(id, sandbox);
     });
+  }
+
+  ids(): Iterable<EndpointId> {
+    return this.#joined.keys();
   }
 
   /** The network's MTU is another one: the containers' ends follow. @throws KernelError the first; all are tried */
@@ -97,6 +105,7 @@ export class Endpoints {
       this.#want.portMade(spec.network, name);
       await this.#reconciler.flushed();
       await this.#checkPort(spec);
+      await this.#protect(spec, name);
       // Last: an end that is up before the other gets its queue some moments after the carrier, and drops what it sends
       // in between. That is the container's first ARP if somebody talks to it already, and the next is a second later.
       if (!far.up) await inside.linkSet(far.index, { up: true });
@@ -104,6 +113,12 @@ export class Endpoints {
       await this.#remove(spec.id);
       throw error;
     }
+  }
+
+  /** Before it can send. */
+  async #protect({ mac, ips, allowSpoof }: EndpointSpec, name: string): Promise<void> {
+    if (allowSpoof === true) this.#guard.dropPort(name);
+    else await this.#guard.setPort({ name, mac, ips });
   }
 
   /** What is flushed may have been refused: the container would have an interface that leads nowhere. @throws KernelError */
@@ -155,6 +170,7 @@ export class Endpoints {
     this.#want.dropPort(portName(id));
     const near = (await this.#kernel.links()).find((link) => link.name === portName(id));
     if (near !== undefined) await this.#kernel.linkDel(near.index);
+    this.#guard.dropPort(portName(id)); // not before: what is in its queue would pass
     await this.#reconciler.flushed();
   }
 

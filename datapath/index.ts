@@ -3,23 +3,28 @@
 import type { Datapath, DatapathConfig } from './datapath.js';
 import { systemClock } from './clock.js';
 import { LinuxDatapath, writeSysctl, type DatapathDeps } from './linux-datapath.js';
+import { createGuard } from './guard/create-guard.js';
 import { createLinuxKernel } from './netlink/linux-kernel.js';
 import type { Ip } from '../router/types.js';
 import { sleevePort } from './sleeve-status.js';
 import { createPaths } from './paths/create-paths.js';
+import { linuxNft } from './paths/nft/linux-nft.js';
 import { createSleeve, type SleeveOptions } from './sleeve/sleeve.js';
 import { closeFd, openNetns } from './syscalls.js';
 
 /** @param deps what a test, or a second datapath in this process, brings instead */
 export function createDatapath(config: DatapathConfig, deps: Partial<DatapathDeps> = {}): Datapath {
   const kernel = deps.kernel ?? createLinuxKernel();
+  const clock = deps.clock ?? systemClock;
+  const nft = linuxNft();
   const onReport: DatapathConfig['onReport'] = (r) =>
     r.kind === 'path' ? datapath.onPath(r.path) : config.onReport(r);
   const datapath: LinuxDatapath = new LinuxDatapath(config, {
     kernel,
-    paths: deps.paths ?? createPaths({ ...config, onReport }, kernel),
+    paths: deps.paths ?? createPaths({ ...config, onReport }, kernel, nft),
+    guard: deps.guard ?? createGuard(config, nft, clock),
     netns: deps.netns ?? { open: openNetns, close: closeFd },
-    clock: deps.clock ?? systemClock,
+    clock,
     sysctl: deps.sysctl ?? writeSysctl,
     sleeve: deps.sleeve ?? ((onEvent) => createSleeve({ ...sleevePlace(config), onEvent })),
   });

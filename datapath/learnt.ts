@@ -6,7 +6,7 @@ import type { Want } from './want.js';
 type PortMac = DatapathReport & { readonly kind: 'portMac' };
 
 /**
- * The MACs behind ports that somebody else put on our bridges: a virtual machine, a physical card. The kernel learns
+ * The MACs behind ports that somebody else put on our bridges (a virtual machine, a physical card), or that may send what they like. The kernel learns
  * them and lets them age; the mesh announces them. Pure.
  */
 export class LearntMacs {
@@ -25,7 +25,7 @@ export class LearntMacs {
     const changed = new Set<LinkIndex>();
     for (const link of links) {
       const network = link.master === undefined ? undefined : this.#want.networkOfLink(link.master);
-      if (network === undefined || link.master === undefined || isOurLink(link)) continue;
+      if (network === undefined || link.master === undefined || isSealed(link)) continue;
       this.#ports.set(link.index, network.name);
       if (before.get(link.index) !== network.name) changed.add(link.master);
     }
@@ -75,3 +75,6 @@ export class LearntMacs {
     return this.#macs.get(network)?.delete(mac) ? [{ kind: 'portMac', network, mac, present: false }] : [];
   }
 }
+
+/** A port of ours, with the one MAC that we gave it; but for those that were allowed to have more. */
+const isSealed = (link: Link): boolean => isOurLink(link) && link.port?.learning !== true;

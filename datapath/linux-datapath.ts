@@ -20,15 +20,17 @@ import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSp
 import { Demand } from './demand.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
 import { Exposures } from './exposures.js';
+import type { Guard } from './guard/guard.js';
+import { deniedByEndpoint } from './guard/port-guard.js';
 import { KernelError, type Kernel, type KernelEvent, type Link } from './kernel.js';
 import { LearntMacs } from './learnt.js';
 import { Moves } from './moves.js';
 import { DEFAULT_CEILING } from './mtu.js';
+import { linkCapability } from './link-capability.js';
 import { isOurLink, linkName } from './names.js';
 import type { NetworkWant } from './network-want.js';
 import type { Carrier } from './overlay.js';
 import { Overlays } from './overlays.js';
-import { NO_VXLAN_REMEDY } from './paths/path-report.js';
 import type { Paths } from './paths/paths.js';
 import { preflight } from './preflight.js';
 import { Reconciler } from './reconcile.js';
@@ -41,6 +43,7 @@ import { Want } from './want.js';
 export interface DatapathDeps {
   readonly kernel: Kernel;
   readonly paths: Paths;
+  readonly guard: Guard;
   readonly netns: NetnsOpener;
   readonly clock: Clock;
   /** Writes `/proc/sys/net/PATH`; whether it could. */
@@ -80,7 +83,7 @@ export class LinuxDatapath implements Datapath {
     };
     const spread = parseInt(config.self.slice(0, 4), 16) / 0x10000;
     this.#reconciler = new Reconciler(deps.kernel, this.#want, deps.clock, hooks, spread);
-    this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, this.#reconciler);
+    this.#endpoints = new Endpoints(config.self, deps.kernel, this.#want, deps.netns, this.#reconciler, deps.guard);
     this.#exposures = new Exposures(deps.kernel, this.#want);
     this.#learnt = new LearntMacs(this.#want);
     this.#overlays = new Overlays(config, deps, {
@@ -100,6 +103,7 @@ export class LinuxDatapath implements Datapath {
     if (!this.#hasVxlan) this.#goWithoutVxlan();
     if (this.#config.overlay !== 'vxlan') this.#want.useSleeve('coming');
     this.#unwatch = this.#deps.kernel.watch((ev) => this.#onEvent(ev));
+    this.#deps.guard.start();
     await this.#deps.paths.start(this.#hasVxlan);
     this.#overlays.start(this.#hasVxlan);
     this.#reconciler.kick();
@@ -146,6 +150,7 @@ export class LinuxDatapath implements Datapath {
 
   settled(): void {
     this.#reconciler.settled();
+    this.#deps.guard.settled();
   }
 
   flushed(): Promise<void> {
@@ -198,15 +203,22 @@ export class LinuxDatapath implements Datapath {
         this.#linkState('bridge'),
         this.#linkState('vxlan'),
         ...this.#deps.paths.capabilities(),
+        this.#deps.guard.capability(),
         ...this.#overlays.capabilities(),
         ...[this.#linkState('sleeve')].filter(({ ok }) => !ok),
       ],
       paths: vxlans.map((path) => this.#overlays.describe(path)),
       traffic: vxlans.map(({ peer }) => this.#overlays.traffic(peer, this.#deps.paths.carried(peer))),
       networks,
+      denied: deniedByEndpoint(this.#endpoints.ids(), this.#deps.guard),
       rows: networks.reduce((sum, { rows }) => sum + rows, 0),
       pending: this.#want.pending,
-      counters: { ...this.#reconciler.counters, ...this.#deps.paths.counters(), ...this.#overlays.counters() },
+      counters: {
+        ...this.#reconciler.counters,
+        ...this.#deps.paths.counters(),
+        ...this.#deps.guard.counters(),
+        ...this.#overlays.counters(),
+      },
     };
   }
 
@@ -216,6 +228,7 @@ export class LinuxDatapath implements Datapath {
     await this.#reconciler.stop();
     await this.#overlays.stop();
     this.#deps.paths.stop();
+    this.#deps.guard.stop();
     this.#deps.kernel.close();
   }
 
@@ -225,6 +238,7 @@ export class LinuxDatapath implements Datapath {
     await this.#reconciler.stop();
     await this.#overlays.stop();
     await this.#deps.paths.reset();
+    await this.#deps.guard.reset();
     for (const link of await this.#deps.kernel.links())
       if (isOurLink(link)) await this.#deps.kernel.linkDel(link.index);
     this.#deps.kernel.close();
@@ -235,15 +249,8 @@ export class LinuxDatapath implements Datapath {
     this.#config.log('vxlan-missing', {});
   }
 
-  /** `start` made sure that the kernel has both, or can do without; else another program's link may be in our place. */
   #linkState(name: 'bridge' | 'vxlan' | 'sleeve'): Capability {
-    // The sentence that each connection has as well: so it is said once.
-    if (name === 'vxlan' && !this.#hasVxlan)
-      return { name, ok: false, reason: 'vxlan: no kernel support', remedy: NO_VXLAN_REMEDY };
-    const refusal = this.#reconciler.linkRefusals.find(({ op }) => partOf(op) === name);
-    if (refusal === undefined) return { name, ok: true, reason: '', remedy: '' };
-    const remedy = refusal.errno === 'EEXIST' ? 'remove the link that is in the way: ip -d link show' : '';
-    return { name, ok: false, reason: refusal.message, remedy };
+    return linkCapability(name, this.#hasVxlan, this.#reconciler.linkRefusals);
   }
 
   #onEvent(ev: KernelEvent): void {
@@ -362,10 +369,6 @@ export class LinuxDatapath implements Datapath {
     this.#config.log(`${doing}-refused`, { error: error.message });
   }
 }
-
-/** Which part of the datapath the link is for that a command was about. */
-const partOf = (op: string): 'bridge' | 'vxlan' | 'sleeve' =>
-  /vxlan|m[vw]-/.test(op) ? 'vxlan' : /\bms-/.test(op) ? 'sleeve' : 'bridge';
 
 const bridgeName = (network: NetworkWant): string => linkName('bridge', network.name, network.forward!.vni);
 

@@ -1,7 +1,7 @@
 import { cidrIp } from '../router/address.js';
 import type { Cidr, EndpointId, Ip, LinkIndex, Mac, NetworkForward, NetworkName, PeerId } from '../router/types.js';
 import { macNumber, macOfNumber, NeighMap } from './address-map.js';
-import type { DatapathConfig } from './datapath.js';
+import type { DatapathConfig, EndpointSpec } from './datapath.js';
 import { ANY_IPV4, type LinkSpec, type PortFlags, type Row } from './kernel.js';
 import { bridgeMac, linkAlias, linkName, type LinkRole } from './names.js';
 import { NumberMap } from './number-map.js';
@@ -44,9 +44,14 @@ const ENDPOINT_PORT: PortFlags = {
   neighSuppress: false,
 };
 
+/** What a port needs to know of its endpoint. */
+export type PortOf = Pick<EndpointSpec, 'id' | 'mac' | 'allowSpoof'>;
+
 interface Port {
   readonly id: EndpointId;
   readonly mac: Mac;
+  /** There may be other MACs behind it. */
+  readonly learning: boolean;
   /** False while the veth is on its way: it is wanted, but not missed. */
   made: boolean;
   index: LinkIndex | undefined;
@@ -152,11 +157,11 @@ export class NetworkWant {
     this.#dirty.ips.add(cidrIp(cidr));
   }
 
-  setPort(name: string, { id, mac }: { readonly id: EndpointId; readonly mac: Mac }): void {
+  setPort(name: string, { id, mac, allowSpoof: learning = false }: PortOf): void {
     const have = this.#ports.get(name);
-    if (have?.id === id && have.mac === mac) return;
+    if (have?.id === id && have.mac === mac && have.learning === learning) return;
     this.dropPort(name);
-    const port: Port = { id, mac, made: false, index: undefined };
+    const port: Port = { id, mac, learning, made: false, index: undefined };
     this.#ports.set(name, port);
     this.#localMacs.set(mac, port);
     this.#dirty.macs.add(mac);
@@ -193,8 +198,10 @@ export class NetworkWant {
     if (local.v4 && uses.v4) wants.push(this.#vxlanWant('vxlan4', ANY_IPV4, name));
     if (local.v6 && uses.v6) wants.push(this.#vxlanWant('vxlan6', local.v6, name));
     if (uses.sleeve !== 'none') wants.push(this.#tapWant(name, uses.sleeve === 'here'));
-    for (const [port, { id }] of this.#ports)
-      wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master: endpointOf(name) });
+    for (const [port, { id, learning }] of this.#ports) {
+      const master = { name, port: { ...ENDPOINT_PORT, learning } };
+      wants.push({ name: port, kind: 'veth', mtu, alias: linkAlias(self, this.name, id), master });
+    }
     return wants;
   }
 
@@ -345,5 +352,3 @@ export class NetworkWant {
     return { name, kind: 'vxlan', mtu, alias, master: { name: bridge, port: UPLINK_PORT }, spec };
   }
 }
-
-const endpointOf = (bridge: string): { name: string; port: PortFlags } => ({ name: bridge, port: ENDPOINT_PORT });

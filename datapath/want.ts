@@ -4,7 +4,6 @@ import type {
   EndpointId,
   ForwardingDelta,
   LinkIndex,
-  Mac,
   NetworkForward,
   NetworkName,
   PeerForward,
@@ -13,7 +12,7 @@ import type {
 import type { DatapathConfig } from './datapath.js';
 import type { Link } from './kernel.js';
 import { isOurLink } from './names.js';
-import { NetworkWant, type SleeveUse, type Uplink } from './network-want.js';
+import { NetworkWant, type PortOf, type SleeveUse, type Uplink } from './network-want.js';
 import type { LinkWant } from './plan.js';
 
 export class Want {
@@ -68,7 +67,7 @@ export class Want {
   }
 
   /** The host side of an endpoint's veth: `name` is to be a port of the network's bridge, once it is made. */
-  setPort(network: NetworkName, name: string, port: { readonly id: EndpointId; readonly mac: Mac }): void {
+  setPort(network: NetworkName, name: string, port: PortOf): void {
     this.#network(network).setPort(name, port);
     this.linksDirty = true;
   }

@@ -15,6 +15,7 @@ export const attach: Command = {
     { flags: '--network <name>', help: 'which network (default: the default one)' },
     { flags: '--ifname <name>', help: 'what the interface is called inside' },
     { flags: '--mac <mac>', help: 'its Ethernet address (default: made from the id)' },
+    { flags: '--allow-spoof', help: 'let it send from any MAC and address, as a router and virtual machines do' },
     { flags: '--id <id>', help: 'name the endpoint; attaching the same id again changes nothing' },
   ],
   examples: [
@@ -42,7 +43,7 @@ export function targetArgument(input: Input): string {
   return target.includes('/') || target === '.' || target === '..' ? resolve(target) : target;
 }
 
-type Options = { network?: string; mac?: string; ips?: readonly string[]; ifname?: string };
+type Options = { network?: string; mac?: string; ips?: readonly string[]; ifname?: string; allowSpoof?: boolean };
 
 function attachOptions(input: Input): Options {
   const [ips, network, ifname, mac] = [ipOption(input), networkOption(input), ifnameOption(input), macOption(input)];
@@ -51,6 +52,7 @@ function attachOptions(input: Input): Options {
     ...(network !== undefined && { network }),
     ...(ifname !== undefined && { ifname }),
     ...(mac !== undefined && { mac }),
+    ...(input.flag('allow-spoof') && { allowSpoof: true }),
   };
 }
 

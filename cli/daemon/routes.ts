@@ -2,7 +2,7 @@
 import { formatSocketAddress, parseHostPort } from '../../router/address.js';
 import type { NetworkName, PeerId } from '../../router/types.js';
 import { snapshotRouter } from '../../router/index.js';
-import type { StatusDocument } from '../api.js';
+import type { EndpointRequest, StatusDocument } from '../api.js';
 import { DEFAULT_PORT } from '../options.js';
 import { meshVersion } from '../version.js';
 import { Refused, type Handler, type Routes } from './control.js';
@@ -152,10 +152,11 @@ function reset(d: Daemon, force: boolean): void {
   setImmediate(() => void d.reset());
 }
 
-const spec = (body: Body): { network?: string; mac?: string; ips?: readonly string[] } => ({
+const spec = (body: Body): EndpointRequest => ({
   ...optional(body, 'network'),
   ...optional(body, 'mac'),
   ...(body['ips'] !== undefined && { ips: texts(body, 'ips') }),
+  ...(body['allowSpoof'] !== undefined && { allowSpoof: flag(body, 'allowSpoof') }),
 });
 
 const network = (body: Body): NetworkName => parseNetwork(optional(body, 'network').network);
@@ -164,6 +165,12 @@ function text(body: Body, field: string): string {
   const value = body[field];
   if (typeof value === 'string' && value !== '') return value;
   throw new Refused(`"${field}" is missing`, undefined, 400);
+}
+
+function flag(body: Body, field: string): boolean {
+  const value = body[field];
+  if (typeof value === 'boolean') return value;
+  throw new Refused(`"${field}" is neither true nor false`, undefined, 400);
 }
 
 function optional<F extends string>(body: Body, field: F): { readonly [K in F]?: string } {

@@ -67,6 +67,7 @@ function endpoint(value: unknown): StoredEndpoint | undefined {
     network,
     mac,
     ips,
+    allowSpoof: f['allowSpoof'] === true,
     ifname: textOf(f['ifname']),
     target: textOf(f['target']),
     inode: inode === undefined ? undefined : BigInt(inode),

@@ -1,7 +1,7 @@
 // One document out of two snapshots: what the router knows and what the datapath measures, each peer with a reason and a remedy.
 import { HISTOGRAM_BOUNDS, type DatapathSnapshot, type PeerTraffic } from '../../datapath/index.js';
 import { macViews, snapshotRouter, type PeerView, type Router, type RouterSnapshot } from '../../router/index.js';
-import type { PathReport, PeerId } from '../../router/types.js';
+import type { EndpointId, PathReport, PeerId } from '../../router/types.js';
 import type {
   ConnectionStatus,
   EndpointStatus,
@@ -42,7 +42,7 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
     targets: snapshot.targets.map(targetStatus),
     edges: snapshot.edges.map((e) => ({ ...e, rttMs: e.rttMs ?? null, mtu: e.mtu ?? null })),
     networks,
-    endpoints: s.endpoints,
+    endpoints: s.endpoints.map((e) => withDenied(e, s.datapath.denied)),
     exposed: s.exposed,
     ...(withMacs && { macs: macStatuses(s.router, s.self) }),
     problems: problems(s, connections, networks),
@@ -128,6 +128,20 @@ function targetStatus(t: RouterSnapshot['targets'][number]): TargetStatus {
     state: t.state,
     reason: isQuiet ? '' : t.reason,
     remedy: isQuiet ? '' : `mesh forget ${t.text}`,
+  };
+}
+
+function withDenied(e: EndpointStatus, all: DatapathSnapshot['denied']): EndpointStatus {
+  const denied = all.get(e.id as EndpointId) ?? [];
+  if (denied.length === 0) return e;
+  const frames = denied.reduce((sum, d) => sum + d.frames, 0);
+  if (e.reason !== '') return { ...e, denied: frames };
+  const reason = `dropped what it may not send: ${denied.map((d) => `${d.frames} ${d.why}`).join('; ')}`;
+  return {
+    ...e,
+    denied: frames,
+    reason,
+    remedy: 'mesh attach --allow-spoof, if it is a router or holds other addresses',
   };
 }
 

@@ -122,7 +122,14 @@ const endpointRows = (doc: StatusDocument, look: Look): readonly Row[] =>
   [...doc.endpoints].sort(byText((endpoint) => `${endpoint.target} ${endpoint.id}`)).map((e): Row => {
     const style = ENDPOINT_STYLE[e.state];
     return {
-      cells: [e.target || e.id, e.network, e.ifname || '-', e.mac, e.ips, e.state],
+      cells: [
+        e.target || e.id,
+        e.network,
+        e.ifname || '-',
+        e.mac,
+        e.ips,
+        e.allowSpoof ? `${e.state}, unguarded` : e.state,
+      ],
       ...(style && { style }),
       note: notes(e.reason, e.remedy, style ?? 'warn', '  ', look),
     };

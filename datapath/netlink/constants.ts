@@ -109,14 +109,20 @@ export const NFNL_MSG_BATCH_END = 0x11;
 
 // linux/netfilter.h
 export const NFPROTO_INET = 1;
+export const NFPROTO_BRIDGE = 7;
 
 // linux/netfilter/nf_tables.h; the types of its messages have the subsystem in their upper byte
+export const NFT_MSG_NEWRULE = (NFNL_SUBSYS_NFTABLES << 8) | 6;
+export const NFT_MSG_GETRULE = (NFNL_SUBSYS_NFTABLES << 8) | 7;
 export const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
 export const NFT_MSG_GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13;
 export const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
 export const NFT_MSG_NEWGEN = (NFNL_SUBSYS_NFTABLES << 8) | 15;
 export const NFT_MSG_GETGEN = (NFNL_SUBSYS_NFTABLES << 8) | 16;
 export const NFTA_GEN_ID = 1;
+export const NFTA_RULE_TABLE = 1;
+export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 export const NFTA_LIST_ELEM = 1;
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
 export const NFTA_SET_ELEM_LIST_SET = 2;

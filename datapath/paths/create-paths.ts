@@ -4,14 +4,13 @@ import type { Ip, LinkIndex, Mac, Millis, PathReport, PeerForward, PeerId } from
 import { systemClock } from '../clock.js';
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Kernel, KernelEvent } from '../kernel.js';
-import { LinuxNftKernel } from '../netlink/nf-tables.js';
-import type { Count, NftKernel } from '../nft-kernel.js';
+import type { Count } from '../nft-kernel.js';
 import { DEFAULT_CEILING, VXLAN_OVERHEAD } from '../mtu.js';
 import { Announcer, BATCH_MS } from './announce/announcer.js';
 import { BridgeSockets } from './announce/bridge-sockets.js';
 import { Forward } from './nft/forward.js';
-import { Ruleset } from './nft/ruleset.js';
-import { Traffic, type BothWays } from './nft/traffic.js';
+import { linuxNft } from './nft/linux-nft.js';
+import { Traffic, type BothWays, type Nft } from './nft/traffic.js';
 
 import { reportOf, sameWay, wayTo, type Family, type Way } from './path-report.js';
 import type { Paths } from './paths.js';
@@ -19,7 +18,6 @@ import { ProbeDevice } from './probe/device.js';
 import type { Path } from './probe/path-state.js';
 import { decodeProbe, encodeProbe, setHeld } from './probe/frame.js';
 import { Prober, type ProberEffect, type ProberEvent } from './probe/prober.js';
-import { runTool } from './run-tool.js';
 
 /** Quick while there is traffic to judge or a rule to guard, which in the old tables of iptables costs a child or two. */
 const UPKEEP_MS = 2_000;
@@ -31,7 +29,8 @@ const DEVICE_RETRY_MS = 1_000;
 const MAX_CEILING = 9_000;
 
 /** Nothing is touched before `start`. */
-export const createPaths = (config: DatapathConfig, kernel: Kernel): Paths => new LinuxPaths(config, kernel);
+export const createPaths = (config: DatapathConfig, kernel: Kernel, nft = linuxNft()): Paths =>
+  new LinuxPaths(config, kernel, nft);
 
 interface Peer {
   readonly name: string;
@@ -45,7 +44,7 @@ class LinuxPaths implements Paths {
   readonly #peers = new Map<PeerId, Peer>();
   readonly #devices = new Map<Family, ProbeDevice>();
   readonly #prober: Prober;
-  readonly #nftKernel: NftKernel = new LinuxNftKernel();
+  readonly #nft: Nft;
   readonly #traffic: Traffic;
   #neededAt = -Infinity;
   readonly #forward: Forward;
@@ -65,12 +64,12 @@ class LinuxPaths implements Paths {
   /** Children and device repairs run one after another, so that a reset is the last. */
   #work: Promise<void> = Promise.resolve();
 
-  constructor(config: DatapathConfig, kernel: Kernel) {
+  constructor(config: DatapathConfig, kernel: Kernel, nft: Nft) {
     this.#config = config;
     this.#kernel = kernel;
     const count = (name: string): void => this.#count(name);
     this.#prober = new Prober(config.self, this.#ceiling, Math.random);
-    const nft = { run: runTool, kernel: this.#nftKernel, ruleset: new Ruleset(this.#nftKernel) };
+    this.#nft = nft;
     this.#traffic = new Traffic(config.vxlanPort, nft, count);
     this.#forward = new Forward(config.vxlanPort, nft, readProc, count);
     this.#announcer = new Announcer((link, frame) => this.#bridgeSockets.send(link, frame), count);
@@ -192,7 +191,7 @@ class LinuxPaths implements Paths {
   }
 
   #closeNft(): void {
-    void this.#queue(() => Promise.resolve(this.#nftKernel.close()));
+    void this.#queue(() => Promise.resolve(this.#nft.kernel.close()));
   }
 
   /** Never rejects: a failure is logged, and the next work goes on. */

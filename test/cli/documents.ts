@@ -99,6 +99,8 @@ const web = {
   network: 'mesh',
   mac: '02:6d:1c:6a:2f:09',
   ips: ['10.32.0.1/12', 'fd32::1/64'],
+  allowSpoof: false,
+  denied: 0,
   ifname: 'mesh0',
   target: 'web',
   state: 'attached',

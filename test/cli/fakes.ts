@@ -11,6 +11,8 @@ export const endpoint = (change: Partial<EndpointStatus> = {}): EndpointStatus =
   network: 'mesh',
   mac: '02:6d:00:00:00:01',
   ips: ['10.32.0.1/12', 'fd32::1/64'],
+  allowSpoof: false,
+  denied: 0,
   ifname: 'mesh0',
   target: 'web',
   state: 'attached',

@@ -5,7 +5,10 @@ nftKernelContract('FakeNft', () => {
   const nft = new FakeNft('t');
   return {
     kernel: nft,
-    create: () => nft.create('a', 'b'),
+    create: () => {
+      nft.ruleCount = 1;
+      nft.create('a', 'b');
+    },
     frame: (bytes) => nft.count('a', '7f000001', bytes),
     close: () => undefined,
   };

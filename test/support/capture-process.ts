@@ -1,4 +1,4 @@
-// A program: records every frame on link `wire` of its namespace into a pcap file until SIGINT, then says on stdout how
+// A program (FILE [LINK]): records every frame on a link (`wire`) of its namespace into a pcap file until SIGINT, then says on stdout how
 // many it wrote, and fails if the kernel dropped some. tcpdump cannot do it in a user namespace: it insists on setgroups(2),
 // which is denied there.
 import { openSync, writeSync } from 'node:fs';
@@ -31,7 +31,7 @@ header.writeUInt32LE(MAX_FRAME_BYTES, 16);
 header.writeUInt32LE(LINKTYPE_ETHERNET, 20);
 writeSync(file, header);
 
-const socket = openPacketSocket(linkIndexOf('wire')!, ETH_P_ALL);
+const socket = openPacketSocket(linkIndexOf(process.argv[3] ?? 'wire')!, ETH_P_ALL);
 setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, RCVBUF_BYTES);
 
 function drain(): void {

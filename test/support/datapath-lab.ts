@@ -16,6 +16,8 @@ import type { DatapathConfig } from '../../datapath/datapath.js';
 import type { Row } from '../../datapath/kernel.js';
 import { LinuxDatapath } from '../../datapath/linux-datapath.js';
 import type { Paths } from '../../datapath/paths/paths.js';
+import type { Guard } from '../../datapath/guard/guard.js';
+import type { GuardedPort } from '../../datapath/guard/port-table.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeKernel } from './fake-kernel.js';
 import { FakeSleeve } from './fake-sleeve.js';
@@ -109,11 +111,30 @@ export class FakePaths implements Paths {
   reset = (): Promise<void> => Promise.resolve();
 }
 
+export class FakeGuard implements Guard {
+  readonly ports = new Map<string, GuardedPort>();
+  start(): void {}
+  setPort(port: GuardedPort): Promise<void> {
+    this.ports.set(port.name, port);
+    return Promise.resolve();
+  }
+  dropPort(name: string): void {
+    this.ports.delete(name);
+  }
+  denied: Guard['denied'] = () => new Map();
+  capability: Guard['capability'] = () => ({ name: 'guard', ok: true, reason: '', remedy: '' });
+  counters: Guard['counters'] = () => ({});
+  settled(): void {}
+  stop(): void {}
+  reset = (): Promise<void> => Promise.resolve();
+}
+
 /** One router's datapath on a host that outlives it. */
 export class DatapathLab {
   readonly kernel: FakeKernel;
   readonly clock = new FakeClock();
   readonly paths = new FakePaths();
+  readonly guard = new FakeGuard();
   readonly reports: DatapathReport[] = [];
   readonly logged: string[] = [];
   readonly datapath: LinuxDatapath;
@@ -135,6 +156,7 @@ export class DatapathLab {
     this.datapath = new LinuxDatapath(config, {
       kernel,
       paths: this.paths,
+      guard: this.guard,
       netns: { open: (path) => namespaces.open(path), close: (fd) => namespaces.close(fd) },
       clock: this.clock,
       sysctl: () => Promise.resolve(true),

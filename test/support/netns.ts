@@ -120,10 +120,10 @@ export class Lab {
       this.#nft(`add rule bridge lab loss-${to} oifname to-${to} numgen random mod 100 < ${percent} drop`);
   }
 
-  /** Records all that crosses the switch from now on. */
-  async capture(): Promise<Capture> {
+  /** Records all that crosses the switch, or another link, from now on. */
+  async capture(netns: Namespace = this.wire, link = 'wire'): Promise<Capture> {
     const file = join(this.dir, `capture-${++this.#captures}.pcap`);
-    const child = this.wire.start([process.execPath, RECORDER, file], ['ignore', 'pipe', 'inherit']);
+    const child = netns.start([process.execPath, RECORDER, file, link], ['ignore', 'pipe', 'inherit']);
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     let said = '';
     await new Promise<void>((resolve, reject) => {

@@ -9,6 +9,8 @@ export interface StoredEndpoint {
   readonly network: NetworkName;
   readonly mac: Mac;
   readonly ips: readonly Cidr[];
+  /** @see EndpointSpec.allowSpoof */
+  readonly allowSpoof: boolean;
   /** Empty while it has no sandbox. */
   readonly ifname: string;
   /** ResolvedTarget.key, or empty. */
@@ -35,11 +37,22 @@ export const restored = (stored: StoredEndpoint, nowMs: number): Endpoint =>
     ? { ...stored, state: 'gone', why: 'its sandbox was gone when the router ended', goneAtMs: nowMs }
     : created(stored);
 
-export const storedOf = ({ id, network, mac, ips, ifname, target, inode, stage }: StoredEndpoint): StoredEndpoint => ({
+export const storedOf = ({
   id,
   network,
   mac,
   ips,
+  allowSpoof,
+  ifname,
+  target,
+  inode,
+  stage,
+}: StoredEndpoint): StoredEndpoint => ({
+  id,
+  network,
+  mac,
+  ips,
+  allowSpoof,
   ifname,
   target,
   inode,
@@ -48,13 +61,13 @@ export const storedOf = ({ id, network, mac, ips, ifname, target, inode, stage }
 
 /** Is it what a second request for the same id asks for? */
 export const isSame = (a: StoredEndpoint, b: StoredEndpoint): boolean =>
-  a.network === b.network && a.mac === b.mac && a.ips.join() === b.ips.join();
+  a.network === b.network && a.mac === b.mac && a.ips.join() === b.ips.join() && a.allowSpoof === b.allowSpoof;
 
 /** @param lost an address of it that another peer's claim won */
 export function endpointStatus(e: Endpoint, lost: Holding | undefined): EndpointStatus {
-  const { id, network, mac, ips, ifname, target } = e;
+  const { id, network, mac, ips, allowSpoof, ifname, target } = e;
   const name = target || id;
-  const base = { id, network, mac, ips, ifname, target };
+  const base = { id, network, mac, ips, allowSpoof, ifname, target, denied: 0 };
   if (lost !== undefined) {
     const reason = `${lost.what} is claimed by ${lost.name} as well, and its claim won`;
     return { ...base, state: 'conflict', reason, remedy: `mesh detach ${name} here or there` };

@@ -289,7 +289,7 @@ export class Endpoints {
     const before = this.#endpoints.get(id);
     const known = before?.state === 'gone' ? undefined : before; // it has no addresses, and gives way
     if (known !== undefined && !isSame(known, spec))
-      throw new Refused(`an endpoint "${id}" exists with other addresses`, `mesh detach ${id}`);
+      throw new Refused(`an endpoint "${id}" exists ${difference(known, spec)}`, `mesh detach ${id}`);
     if (before === undefined && this.#endpoints.size >= MAX_ENDPOINTS)
       throw new Refused(`this host has ${MAX_ENDPOINTS} endpoints, the most it takes`, 'mesh status endpoints');
     const warnings = await announcer.checkFree(spec);
@@ -374,3 +374,8 @@ const isMatch = (e: Endpoint, { network, ifname, ips = [] }: DetachFilter): bool
   (network === undefined || e.network === network) &&
   (ifname === undefined || e.ifname === ifname) &&
   ips.every((ip) => e.ips.some((has) => has === ip || has.startsWith(`${ip}/`)));
+
+const difference = (known: StoredEndpoint, spec: StoredEndpoint): string =>
+  isSame({ ...known, allowSpoof: spec.allowSpoof }, spec)
+    ? `${known.allowSpoof ? 'with' : 'without'} --allow-spoof`
+    : 'with other addresses';

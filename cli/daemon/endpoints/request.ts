@@ -37,7 +37,8 @@ export function parseEndpoint(id: EndpointId, request: EndpointRequest, self: Pe
   const ips = oneLengthEach(texts.map(parseContainerCidr));
   const mac = request.mac === undefined ? ownMac(self, id) : parseMac(request.mac);
   if (mac === undefined) throw malformed(`MAC "${request.mac}" is malformed, or a group address`);
-  return { id, network, mac, ips, ifname: '', target: '', inode: undefined, stage: undefined };
+  const allowSpoof = request.allowSpoof ?? false;
+  return { id, network, mac, ips, allowSpoof, ifname: '', target: '', inode: undefined, stage: undefined };
 }
 
 /** The same id has the same MAC for ever, and the same id on another host another one. */

@@ -2,10 +2,12 @@
 // one drop in it keeps strangers from reaching the host's own stack through the probe device.
 import { ipBytes, isIpv6 } from '../../../router/address.js';
 import type { SocketAddress } from '../../../router/types.js';
-import type { Count, ElementKey, ElementOp, NftKernel } from '../../nft-kernel.js';
+import type { Count, ElementKey, ElementOp, NftKernel, NftTable } from '../../nft-kernel.js';
 
 /** One per vxlan port, so that routers on one host do not share counters. */
 export const tableName = (port: number): string => `mesh_${port}`;
+
+export const trafficTable = (port: number): NftTable => ({ family: 'inet', name: tableName(port) });
 
 const SETS = ['in4', 'out4', 'in6', 'out6'] as const;
 const RULES = 5;
@@ -30,7 +32,7 @@ export const elementOp = (op: ElementOp['op'], element: Element): ElementOp => {
 export function readCounts(kernel: NftKernel, port: number): ReadonlyMap<Element, Count> | undefined {
   const counts = new Map<Element, Count>();
   for (const set of SETS) {
-    const elements = kernel.elements(tableName(port), set);
+    const elements = kernel.elements(trafficTable(port), set);
     if (elements === undefined) return undefined;
     for (const [key, count] of elements) counts.set(`${set} ${key}`, count);
   }

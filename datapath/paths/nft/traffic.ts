@@ -12,6 +12,7 @@ import {
   outElement,
   readCounts,
   tableName,
+  trafficTable,
   type Element,
 } from './traffic-table.js';
 
@@ -130,7 +131,9 @@ export class Traffic {
     for (const e of want) if (!have.has(e)) ops.push(elementOp('add', e));
     for (const e of have.keys()) if (!want.has(e)) ops.push(elementOp('delete', e));
     for (let i = 0; i < ops.length; i += CHANGES)
-      await this.#nft.ruleset.commit(() => this.#nft.kernel.change(tableName(this.#port), ops.slice(i, i + CHANGES)));
+      await this.#nft.ruleset.commit(() =>
+        this.#nft.kernel.change(trafficTable(this.#port), ops.slice(i, i + CHANGES)),
+      );
   }
 
   #add(have: ReadonlyMap<Element, Count>): readonly PeerId[] {

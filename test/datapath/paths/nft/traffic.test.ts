@@ -80,7 +80,7 @@ test('a flushed table is loaded again and no byte is counted twice', async () =>
   await t.read();
   for (const change of [
     () => (nft.sets = undefined),
-    () => (nft.rules = 0),
+    () => (nft.ruleCount = 0),
     () => nft.sets!.delete('in6'),
     () => nft.sets!.get('in4')!.clear(),
   ]) {

@@ -1,0 +1,83 @@
+// Which of our ports are guarded, and what was dropped there.
+import { KernelError } from '../kernel.js';
+import type { Nft } from '../paths/nft/traffic.js';
+import type { EndpointId } from '../../router/types.js';
+import type { DatapathSnapshot } from '../datapath.js';
+import { portName } from '../names.js';
+import type { Denied, Guard } from './guard.js';
+import { OwnTable } from './own-table.js';
+import { DENIALS, denialSet, portElements, portOfKey, portTable, type Denial, type GuardedPort } from './port-table.js';
+
+const REASONS = Object.keys(DENIALS) as Denial[];
+
+export class PortGuard {
+  readonly table: OwnTable;
+  readonly #nft: Nft;
+  readonly #text: ReturnType<typeof portTable>;
+  readonly #ports = new Map<string, GuardedPort>();
+
+  constructor(vxlanPort: number, nft: Nft, repaired: () => void) {
+    this.#nft = nft;
+    this.#text = portTable(vxlanPort);
+    this.table = new OwnTable(this.#text, nft, () => [...this.#ports.values()].flatMap(portElements), repaired);
+  }
+
+  set(port: GuardedPort): void {
+    this.drop(port.name);
+    this.#ports.set(port.name, port);
+    for (const [set, key] of portElements(port)) this.table.change('add', set, key);
+  }
+
+  /** @returns was it guarded? */
+  drop(name: string): boolean {
+    const port = this.#ports.get(name);
+    if (port === undefined) return false;
+    this.#ports.delete(name);
+    for (const [set, key] of [...portElements(port)].reverse()) this.table.change('delete', set, key);
+    return true;
+  }
+
+  denied(): ReadonlyMap<string, Denied> {
+    const found = new Map<string, Partial<Record<Denial, number>>>();
+    for (const why of REASONS)
+      for (const [key, { frames }] of this.#counts(why)) {
+        const name = portOfKey(key);
+        if (frames > 0 && this.#ports.has(name)) found.set(name, { ...found.get(name), [why]: frames });
+      }
+    return found;
+  }
+
+  /** Of all ports there were, by the names of counters. */
+  totals(): Record<string, number> {
+    const totals: Record<string, number> = {};
+    for (const why of REASONS) {
+      const frames = [...this.#counts(why)].reduce((sum, [, count]) => sum + count.frames, 0);
+      if (frames > 0) totals[`guard-denied-${why}`] = frames;
+    }
+    return totals;
+  }
+
+  #counts(why: Denial): ReadonlyMap<string, { readonly frames: number }> {
+    try {
+      return this.#nft.kernel.elements(this.#text.table, denialSet(why)) ?? new Map();
+    } catch (error) {
+      if (error instanceof KernelError) return new Map();
+      throw error;
+    }
+  }
+}
+
+/** In the words of `status`. */
+export function deniedByEndpoint(ids: Iterable<EndpointId>, guard: Pick<Guard, 'denied'>): DatapathSnapshot['denied'] {
+  const byPort = guard.denied();
+  const found = new Map<EndpointId, { readonly why: string; readonly frames: number }[]>();
+  for (const id of ids) {
+    const denied = Object.entries(byPort.get(portName(id)) ?? {}) as [Denial, number][];
+    if (denied.length > 0)
+      found.set(
+        id,
+        denied.map(([why, frames]) => ({ why: DENIALS[why], frames })),
+      );
+  }
+  return found;
+}
