@@ -2,6 +2,7 @@
 // file system of its own, and a container.
 import { execFileSync, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type RouterClient } from '../../cli/client.js';
@@ -37,6 +38,7 @@ export class ChaosRouter {
   readonly #argv: readonly string[];
   readonly #disk: string;
   readonly #log: string;
+  readonly #socket: string;
   #child: ChildProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #isWanted = false;
@@ -54,9 +56,9 @@ export class ChaosRouter {
     mkdirSync(this.#disk, { recursive: true });
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', this.#disk]);
     this.#log = join(dir, 'log');
-    const socket = join(dir, 'sock');
-    this.client = createClient(socket);
-    const own = ['--name', this.host.name, '--state-dir', join(this.#disk, 'state'), '--socket', socket];
+    this.#socket = join(dir, 'sock');
+    this.client = createClient(this.#socket);
+    const own = ['--name', this.host.name, '--state-dir', join(this.#disk, 'state'), '--socket', this.#socket];
     this.#argv = [process.execPath, MESH, 'launch', ...own, ...args];
   }
 
@@ -111,11 +113,8 @@ export class ChaosRouter {
   async serves(withinMs: number): Promise<void> {
     const until = performance.now() + withinMs;
     for (;;) {
-      const name = await this.client.status().then(
-        (doc) => doc.self.name,
-        () => undefined,
-      );
-      if (name !== undefined) return;
+      // Not its status: of thirty routers that costs a young one a fifth of a second of processor.
+      if (await accepts(this.#socket)) return;
       if (performance.now() > until)
         throw new Error(`${this.host.name} does not serve its socket:\n${this.logTail().join('\n')}`);
       await sleep(POLL_MS);
@@ -163,3 +162,13 @@ export class ChaosRouter {
     return join(this.#disk, 'ballast');
   }
 }
+
+const accepts = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createConnection(path);
+    const done = (does: boolean): void => {
+      socket.destroy();
+      resolve(does);
+    };
+    socket.once('connect', () => done(true)).once('error', () => done(false));
+  });

@@ -116,8 +116,8 @@ async function inflict(
   await prober.watch('all');
   const end = await waitForQuiet(routers, prober, quietWithinMs);
   const { outages, ...probes } = await prober.stop(prober.now() - LATE_MS);
-  const { happened, stranded } = inflictor;
-  const evidence = { happened, stranded, overlay: settings.overlay, intervalMs: INTERVAL_MS };
+  const { happened, sleeved } = inflictor;
+  const evidence = { happened, sleeved, intervalMs: INTERVAL_MS };
   const own = outages.map((o) => ({ ...o, fromMs: o.fromMs - startedAt, toMs: o.toMs - startedAt }));
   return {
     settings,

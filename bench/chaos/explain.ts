@@ -4,28 +4,25 @@
 //   cut, one way or both, halves     while it is in force
 //   loss                             as many lost probes in a row as chance gives
 //   kernel tables flushed            until they are repaired, for which the host's router has to run
-//   router killed or frozen          not at all: the kernel goes on. But if its kernel's tables led to the other host by the
-//                                    sleeve, whose threads are gone with it; or if it may have been the relay of the pair
+//   router killed or frozen          not at all: the kernel goes on. But if the sleeve carried the pair, whose threads are gone
+//                                    with it, if it is at an end; else it may have been the relay of the pair
 //   disk full                        not at all
 //
 // What a fault leaves behind (a repair, an overlay on its way back) has GRACE_MS: as long as an outage without any cause may last.
-import type { Settings } from './settings.js';
 import { KIND_WORDS, separates, TABLE_FAULTS, type Happened } from './fault.js';
 import type { Outage } from './outages.js';
+import { pairKey } from './sleeved.js';
 
 /** Above this an outage that no fault explains fails the run, ms. */
 export const MAX_UNEXPLAINED_MS = 3_000;
 export const GRACE_MS = 3_000;
-/** A pair that was cut may be on a relay for so long: datapath/overlay.ts, MAX_HOLD_MS, and then some. */
-const RELAYED_MS = 65_000;
 /** The run of lost probes that chance gives once in so many. */
 const ONCE_IN = 1e7;
 
 export interface Evidence {
   readonly happened: readonly Happened[];
   /** @see Inflictor */
-  readonly stranded: ReadonlyMap<Happened, readonly number[]>;
-  readonly overlay: Settings['overlay'];
+  readonly sleeved: ReadonlyMap<Happened, ReadonlySet<string>>;
   /** Between two probes of a pair, ms. */
   readonly intervalMs: number;
 }
@@ -47,7 +44,7 @@ export interface Explained {
 }
 
 export function explain(outage: Outage, evidence: Evidence): Explained {
-  const causes = causesOf(outage, evidence).filter((c) => overlapMs(c, outage) > 0);
+  const causes = causesOf(outage, evidence).filter((c) => overlapMs(c, outage) >= 0); // one lost ping lasts no time
   const byChanceMs = chanceMs(outage, evidence);
   const bareMs = Math.max(0, uncoveredMs(outage, causes) - byChanceMs);
   const isExplained = bareMs <= evidence.intervalMs && (causes.length > 0 || byChanceMs > 0);
@@ -59,7 +56,7 @@ export function explain(outage: Outage, evidence: Evidence): Explained {
   return { outage, reasons: [...new Set(isChance ? [...loss, ...words] : [...words, ...loss])], bareMs };
 }
 
-function causesOf({ a, b, fromMs }: Outage, e: Evidence): Cause[] {
+function causesOf({ a, b }: Outage, e: Evidence): Cause[] {
   return e.happened.flatMap((h): Cause[] => {
     const { fault } = h;
     const cause = (reason: string, toMs = h.toMs, rank: Cause['rank'] = 0): Cause[] => [
@@ -73,9 +70,8 @@ function causesOf({ a, b, fromMs }: Outage, e: Evidence): Cause[] {
       return cause(`${TABLE_FAULTS[fault.what].words}${late}`, toMs);
     }
     if (fault.kind !== 'kill' && fault.kind !== 'freeze') return [];
-    if (!isAtEnd) return wasRelayed(a, b, fromMs, e) ? cause('relay killed or frozen', h.fromMs, 1) : [];
-    const other = fault.host === a ? b : a;
-    return e.stranded.get(h)?.includes(other) === true ? cause('router down while on the sleeve') : [];
+    if (e.sleeved.get(h)?.has(pairKey(a, b)) !== true) return [];
+    return isAtEnd ? cause('router down while on the sleeve') : cause('relay killed or frozen', h.fromMs, 1);
   });
 }
 
@@ -87,16 +83,6 @@ function repairedMs(flushed: Happened, host: number, all: readonly Happened[]): 
     if (fromMs < at + GRACE_MS && toMs > at) at = toMs;
   return at;
 }
-
-/** Whether the pair had reason to leave the vxlan shortly before. */
-const wasRelayed = (a: number, b: number, atMs: number, { happened, overlay }: Evidence): boolean =>
-  overlay === 'auto' &&
-  happened.some(
-    ({ fault, fromMs, toMs = Infinity }) =>
-      fromMs <= atMs &&
-      toMs > atMs - RELAYED_MS &&
-      (separates(fault, a, b) || ((fault.kind === 'loss' || fault.kind === 'tables') && [a, b].includes(fault.host))),
-  );
 
 /** How much of an outage chance gives where frames are lost, ms: both ends may be lossy, and the request or the answer is lost. */
 function chanceMs({ a, b, fromMs, toMs }: Outage, { happened, intervalMs }: Evidence): number {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, TABLE_FAULTS, type Fault, type Happened } from './fault.js';
 import type { ChaosRouter } from './chaos-router.js';
+import { sleevedPairs } from './sleeved.js';
 import { setWire } from './wire.js';
 import type { Namespace } from '../../cli/demo/namespace.js';
 
@@ -19,8 +20,8 @@ export interface Victims {
 
 export class Inflictor {
   readonly happened: Happened[] = [];
-  /** Of a router that went down: the hosts to which its kernel's tables led by the sleeve, which nobody reads then. */
-  readonly stranded = new Map<Happened, readonly number[]>();
+  /** The pairs that the sleeve carried when a router went down. */
+  readonly sleeved = new Map<Happened, ReadonlySet<string>>();
   readonly failures: string[] = [];
   readonly #victims: Victims;
   readonly #onWire = new Set<Fault>();
@@ -55,10 +56,10 @@ export class Inflictor {
     switch (fault.kind) {
       case 'kill':
         this.#router(fault.host).kill();
-        return this.#lookWhoIsStranded(happened, fault.host);
+        return this.#lookWhoIsSleeved(happened);
       case 'freeze':
         this.#router(fault.host).freeze();
-        return this.#lookWhoIsStranded(happened, fault.host);
+        return this.#lookWhoIsSleeved(happened);
       case 'disk':
         return this.#router(fault.host).fillDisk();
       case 'tables': {
@@ -104,11 +105,9 @@ export class Inflictor {
     return this.#victims.routers[host]!;
   }
 
-  /** The tables do not change while their router is down, so a moment later is early enough. */
-  async #lookWhoIsStranded(happened: Happened, host: number): Promise<void> {
-    const { stdout } = await this.#router(host).host.netns.run('bridge', 'fdb', 'show', 'dev', 'ms-mesh');
-    const macs = new Set(stdout.split('\n').map((line) => line.split(' ')[0]!));
-    const hosts = this.#victims.routers.flatMap(({ mac }, i) => (macs.has(mac) ? [i] : []));
-    if (hosts.length > 0) this.stranded.set(happened, hosts);
+  /** Its own tables do not change while it is down, and those of others not yet. */
+  #lookWhoIsSleeved(happened: Happened): void {
+    const hosts = this.#victims.routers.map(({ host, mac }) => ({ path: host.netns.path, mac }));
+    this.sleeved.set(happened, sleevedPairs(hosts));
   }
 }

@@ -15,9 +15,12 @@ const KINDS: Readonly<Record<Kind, { readonly cards: number; readonly forMs: rea
   tables: { cards: 6, forMs: [0, 1] },
   disk: { cards: 2, forMs: [5_000, 20_000] },
 };
-/** Each host has a fault of its own about this often, ms. */
-const PER_HOST_MS = 30_000;
-const [MIN_GAP_MS, MAX_GAP_MS] = [1_000, 1_500];
+/** Between two faults, on average, ms. */
+const GAP_MS = 1_500;
+/** In a large mesh, for each router: one that comes back costs each other a tenth of a second of processor, and itself one. */
+const GAP_PER_ROUTER_MS = 75;
+/** After the last fault, at least, ms. */
+const END_GAP_MS = 1_000;
 /** Between two of a kind that exclude each other: the first has to be over, the router to be back. */
 const REST_MS = 5_000;
 const LOSS_PERCENT = [5, 21] as const;
@@ -33,12 +36,12 @@ export function planFaults(seed: number, seconds: number, routers: number): read
     dice,
   );
   const tables = new Deck(Object.keys(TABLE_FAULTS) as TableFault[], dice);
-  const gapMs = Math.min(MAX_GAP_MS, Math.max(MIN_GAP_MS, PER_HOST_MS / routers));
+  const gapMs = Math.max(GAP_MS, GAP_PER_ROUTER_MS * routers);
   const endMs = seconds * 1000;
   const plan: Fault[] = [];
   for (let atMs = 500; ;) {
     atMs += Math.round(-Math.log(1 - dice.roll()) * gapMs);
-    if (atMs > endMs - MIN_GAP_MS) return plan;
+    if (atMs > endMs - END_GAP_MS) return plan;
     const fault = draw(kinds.deal(), { atMs, endMs, routers, dice, tables, plan });
     if (fault !== undefined) plan.push(fault);
   }

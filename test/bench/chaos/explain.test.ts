@@ -20,7 +20,7 @@ const outage = (fromMs: number, toMs: number, a = 1, b = 2): Outage => ({
 });
 
 function reasons(o: Outage, happened: readonly Happened[], more: Partial<Evidence> = {}): readonly string[] {
-  const evidence: Evidence = { happened, stranded: new Map(), overlay: 'vxlan', intervalMs: INTERVAL_MS, ...more };
+  const evidence: Evidence = { happened, sleeved: new Map(), intervalMs: INTERVAL_MS, ...more };
   return explain(o, evidence).reasons;
 }
 
@@ -44,19 +44,26 @@ test('a router that is killed, frozen or without disk explains nothing on the vx
     assert.deepEqual(reasons(outage(1_000, 1_200), [during(0, 5_000, { kind, host: 1 })]), []);
 });
 
-test('a router that is killed while its tables lead to the sleeve explains it', () => {
-  const kill = during(0, 5_000, { kind: 'kill', host: 1 });
-  const auto: Partial<Evidence> = { overlay: 'auto', stranded: new Map([[kill, [2]]]) };
-  assert.deepEqual(reasons(outage(1_000, 6_000), [kill], auto), ['router down while on the sleeve']);
-  assert.deepEqual(reasons(outage(1_000, 6_000, 1, 3), [kill], auto), []);
+test('a router that goes down at an end of a pair that the sleeve carries explains it, from whichever end it was sent there', () => {
+  const freeze = during(0, 5_000, { kind: 'freeze', host: 1 });
+  const sleeved = new Map([[freeze, new Set(['0 1', '1 2'])]]);
+  assert.deepEqual(reasons(outage(1_000, 6_000), [freeze], { sleeved }), ['router down while on the sleeve']);
+  assert.deepEqual(reasons(outage(1_000, 6_000, 0, 1), [freeze], { sleeved }), ['router down while on the sleeve']);
+  assert.deepEqual(reasons(outage(1_000, 6_000, 1, 3), [freeze], { sleeved }), []);
 });
 
-test('another router explains it only for a pair that was driven off the vxlan before', () => {
-  const kill = during(30_000, 35_000, { kind: 'kill', host: 3 });
-  const cut = during(10_000, 20_000, { kind: 'cut', from: 1, to: 2 });
-  assert.deepEqual(reasons(outage(30_200, 31_000), [kill], { overlay: 'auto' }), []);
-  assert.deepEqual(reasons(outage(30_200, 31_000), [kill, cut], { overlay: 'auto' }), ['relay killed or frozen']);
-  assert.deepEqual(reasons(outage(30_200, 31_000), [kill, cut], { overlay: 'vxlan' }), []);
+test('another router that goes down explains it for a pair that the sleeve carries, until another way is found', () => {
+  const kill = during(30_000, 50_000, { kind: 'kill', host: 3 });
+  const sleeved = new Map([[kill, new Set(['1 2'])]]);
+  assert.deepEqual(reasons(outage(30_200, 31_000), [kill]), []);
+  assert.deepEqual(reasons(outage(30_200, 31_000), [kill], { sleeved }), ['relay killed or frozen']);
+  assert.deepEqual(reasons(outage(30_200, 34_000), [kill], { sleeved }), []);
+});
+
+test('a single lost ping is explained by the fault that was there', () => {
+  const flush = during(10_000, 10_010, { kind: 'tables', host: 1, what: 'vxlanFdb' });
+  assert.deepEqual(reasons(outage(10_200, 10_200), [flush]), ['vxlan FDB flushed']);
+  assert.deepEqual(reasons(outage(9_000, 9_000), [flush]), []);
 });
 
 test('a flush explains it until there was time to repair, for which the router has to run', () => {
@@ -89,7 +96,7 @@ test('what is sure is named before what may be, and chance before both where it 
   const cut = during(10_000, 20_000, { kind: 'cut', from: 1, to: 2 });
   const kill = during(19_800, 22_000, { kind: 'kill', host: 3 });
   const loss = during(19_000, 30_000, { kind: 'loss', host: 2, percent: 10 });
-  const auto: Partial<Evidence> = { overlay: 'auto' };
+  const auto = { sleeved: new Map([[kill, new Set(['1 2'])]]) };
   assert.deepEqual(reasons(outage(19_600, 22_400), [cut, kill], auto), [KIND_WORDS.cut, 'relay killed or frozen']);
   assert.deepEqual(reasons(outage(22_000, 22_200), [cut, kill, loss], auto)[0], KIND_WORDS.loss);
 });
