@@ -7,10 +7,14 @@
 //   news from a neighbour   on to those that the owner itself cannot have told, and to one more by chance; sparse: along the tree
 //   a large answer          is not pushed on; each other neighbour gets a digest
 //   every 10 s              a digest to one random neighbour
+//
+// Blocks are verified a few at a time (inbox.ts). Who sent one that its owner did not sign is not listened to for a moment.
 import { Asking } from './asking.js';
 import type { Random } from './core.js';
 import type { RecordChange } from './gossip/chain.js';
-import { incarnationOf, type Received, type RecordStore } from './gossip/store.js';
+import { incarnationOf, type ReceiveDrop, type Received, type RecordStore } from './gossip/store.js';
+import { Inbox } from './inbox.js';
+import type { Offence } from './offences.js';
 import { peekBlock, type Topic } from './wire/block.js';
 import { sameBytes } from './wire/bytes.js';
 import { PushTree } from './push-tree.js';
@@ -33,9 +37,12 @@ export interface Exchanged {
   /** The neighbour and we hold the same. */
   readonly inStep: boolean;
   readonly drops: readonly string[];
+  /** What the neighbour did that no honest one does. */
+  readonly offence?: Offence;
 }
 
 const DIGEST_INTERVAL_MS = 10_000;
+const DEAF_MS = 100; // so a forger costs us at most ten signatures a second
 const EXTRA_RELAYS = 1; // for an edge that is believed in and broken; the digests would find it later
 
 type News = Extract<Received, { kind: 'news' }>;
@@ -50,6 +57,9 @@ export class Exchange {
   readonly #isSparse: () => boolean;
   readonly #tree: PushTree;
   readonly #asking: Asking;
+  readonly #inbox = new Inbox();
+  /** Who sent a forged block, and until when no other is taken from there. */
+  readonly #deafUntil = new Map<PeerId, Millis>();
   #digestAt: Millis;
   /** Of the last event. */
   #now: Millis;
@@ -79,10 +89,24 @@ export class Exchange {
   down(peer: PeerId): void {
     this.#asking.down(peer);
     this.#tree.down(peer);
+    this.#inbox.down(peer);
+    this.#deafUntil.delete(peer);
   }
 
+  /** Now, or in a turn to come. */
   frame(from: PeerId, type: number, body: Uint8Array, neighbours: readonly PeerId[], now: Millis): Exchanged {
     this.#now = now;
+    if (this.#inbox.isDue(from, type)) return this.#frame(from, type, body, neighbours, now);
+    return this.#inbox.put(from, type, body) ? NOTHING : { ...NOTHING, drops: ['block-backlog'] };
+  }
+
+  /** A new turn: goes on with what waits. One thing after the other: what came of one is to be dealt with before the next. */
+  *turn(neighbours: readonly PeerId[], now: Millis): Iterable<Exchanged> {
+    this.#now = now;
+    for (const { from, type, body } of this.#inbox.turn()) yield this.#frame(from, type, body, neighbours, now);
+  }
+
+  #frame(from: PeerId, type: number, body: Uint8Array, neighbours: readonly PeerId[], now: Millis): Exchanged {
     switch (type) {
       case FrameType.digest:
         return this.#digest(from, body, now);
@@ -128,7 +152,7 @@ export class Exchange {
   }
 
   nextDeadline(): Millis {
-    const all = [this.#tree.nextDeadline(), this.#asking.nextDeadline()];
+    const all = [this.#tree.nextDeadline(), this.#asking.nextDeadline(), this.#inbox.isEmpty ? undefined : this.#now];
     return Math.min(this.#digestAt, ...all.filter((at) => at !== undefined)) as Millis;
   }
 
@@ -146,7 +170,9 @@ export class Exchange {
   }
 
   #block(from: PeerId, body: Uint8Array, neighbours: readonly PeerId[], now: Millis): Exchanged {
+    if (now < (this.#deafUntil.get(from) ?? -Infinity)) return { ...NOTHING, drops: ['block-distrusted'] };
     const got = this.#store.receive(body);
+    if (got.kind !== 'known') this.#inbox.verified(body.length);
     switch (got.kind) {
       case 'news':
         this.#asking.heardBlock(from, now);
@@ -159,8 +185,16 @@ export class Exchange {
       case 'mine-ahead':
         return { ...NOTHING, aheadOf: incarnationOf(got.version) };
       case 'dropped':
-        return { ...NOTHING, drops: [`block-${got.reason}`] };
+        return this.#dropped(from, body, got.reason, now);
     }
+  }
+
+  /** Others would not have passed on what is forged: it is the neighbour's own doing. */
+  #dropped(from: PeerId, body: Uint8Array, reason: ReceiveDrop, now: Millis): Exchanged {
+    const drops = [`block-${reason}`];
+    if (reason !== 'signature') return { ...NOTHING, drops };
+    this.#deafUntil.set(from, (now + DEAF_MS) as Millis);
+    return { ...NOTHING, drops, offence: { kind: 'forged', by: from, about: peekBlock(body)!.owner } };
   }
 
   /** A part of a base is all right; for an increment the one before is missing. In a sparse mesh that is on its way along the tree. */

@@ -3,10 +3,11 @@
 import { Connections, type Connection, type ConnectionFx } from './connection/connections.js';
 import { Contacts } from './contacts.js';
 import type { Core } from './core.js';
-import { Exchange, type FrameOut } from './exchange.js';
+import { Exchange, type Exchanged, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
 import { Ledger, type LedgerHooks } from './ledger.js';
 import { Neighbourhood } from './neighbourhood.js';
+import { Offences, type Offence } from './offences.js';
 import { Outbox } from './outbox.js';
 import { OwnWord, speaks } from './own-word.js';
 import { PathTimes } from './path-times.js';
@@ -40,6 +41,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly strangers = new Strangers();
   /** Who we are, and the keys of our mesh. */
   readonly trust: Trust;
+  readonly offences = new Offences();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
   readonly planes: Planes;
@@ -133,6 +135,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     switch (ev.kind) {
       case 'tick':
         this.ledger.catchUp(now, CHANGES_PER_TURN);
+        for (const got of this.#exchange.turn(this.#neighbours(), now)) this.#took(got, now);
         return this.#onConnections(this.connections.tick(now), now);
       case 'started':
         return this.#settling.started(now);
@@ -261,12 +264,16 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
     if (this.planes.received(from, type, body, now)) return;
     if (type === FrameType.spare) return this.#onSpare(from, body, now);
-    const got = this.#exchange.frame(from, type, body, this.#neighbours(), now);
+    this.#took(this.#exchange.frame(from, type, body, this.#neighbours(), now), now);
+  }
+
+  #took(got: Exchanged, now: Millis): void {
     got.drops.forEach((reason) => this.countDrop(reason));
     this.#hear(got.changes, now);
     this.#frames(got.out);
     if (got.inStep) this.#settling.inStep();
     if (got.aheadOf !== undefined) this.#out.push({ kind: 'raiseIncarnation', above: got.aheadOf });
+    if (got.offence !== undefined) this.#onOffence(got.offence, now);
   }
 
   /** Learns at once what is little, or the beginning of it; the rest follows tick by tick. */
@@ -274,6 +281,13 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     const isCaughtUp = this.ledger.isCaughtUp;
     this.ledger.hear(changes);
     if (isCaughtUp) this.ledger.catchUp(now, CHANGES_PER_TURN);
+  }
+
+  #onOffence(offence: Offence, now: Millis): void {
+    const { by, about } = offence;
+    const { book } = this.ledger;
+    this.offences.note(offence, now);
+    this.#out.log('block-forged', { peer: book.name(by), id: by, owner: book.name(about), ownerId: about });
   }
 
   #onSpare(from: PeerId, body: Uint8Array, now: Millis): void {
@@ -305,6 +319,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.neighbourhood.gone(peer, now);
     this.#swim.forget(peer);
     this.pathTimes.forget(peer);
+    this.offences.forget(peer);
     this.planes.gone(peer, why, now);
     const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
     this.#onConnections(this.connections.drop(peer, reason), now);

@@ -1,6 +1,7 @@
 // What the router knows, read at one moment for `status`. Copies; nothing here waits for anybody.
 import { formatSocketAddress } from './address.js';
 import type { TargetState } from './connection/dialer.js';
+import type { CountedOffence } from './offences.js';
 import type { PeerState } from './peer-book.js';
 import type { RouterCore } from './router.js';
 import type { Stranger } from './trust/strangers.js';
@@ -59,6 +60,14 @@ export interface RouterSnapshot {
   readonly counters: Readonly<Record<string, number>>;
   /** Who was not let in, the latest first. */
   readonly strangers: readonly Stranger[];
+  /** What peers did that no honest one does, the latest first. */
+  readonly offences: readonly OffenceView[];
+}
+
+export interface OffenceView extends Pick<CountedOffence, 'kind' | 'by' | 'count'> {
+  /** Names, for people. */
+  readonly name: string;
+  readonly about: string;
 }
 
 const LEFT_IS_SHOWN_MS = 10 * 60_000;
@@ -76,8 +85,15 @@ export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
     })),
     counters: { ...Object.fromEntries(core.drops), records, recordBytes: bytes, streams, heldBlocks, relayedWays },
     strangers: core.strangers.shown(now),
+    offences: core.offences.shown(now).map((offence) => offenceView(core, offence)),
   };
 }
+
+const offenceView = (core: RouterCore, { kind, by, about, count }: CountedOffence): OffenceView => ({
+  ...{ kind, by, count },
+  name: core.ledger.book.name(by),
+  about: about === core.self ? core.options.name : core.ledger.book.name(about),
+});
 
 function targetState(core: RouterCore, { peer, state }: TargetState): RouterSnapshot['targets'][number]['state'] {
   if (peer === undefined) return state;

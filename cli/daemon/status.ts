@@ -45,7 +45,7 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
     endpoints: s.endpoints.map((e) => withDenied(e, s.datapath.denied)),
     exposed: s.exposed,
     ...(withMacs && { macs: macStatuses(s.router, s.self) }),
-    problems: problems(s, connections, networks),
+    problems: [...problems(s, connections, networks), ...snapshot.offences.map(offenceProblem)],
     counters: { ...snapshot.counters, ...prefixed('datapath', s.datapath.counters), ...s.counters },
     superFrameBounds: HISTOGRAM_BOUNDS,
   };
@@ -186,6 +186,12 @@ function problems(
     ...small,
   ];
 }
+
+const offenceProblem = ({ name, about, count }: RouterSnapshot['offences'][number]): Problem => ({
+  what: `peer ${name}`,
+  reason: `it sent ${count === 1 ? 'a block' : `${count} blocks`} forged in the name of ${about}; nothing of that was taken`,
+  remedy: 'look at that host; nobody else can send such blocks',
+});
 
 const prefixed = (prefix: string, counters: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(counters).map(([name, n]) => [`${prefix}.${name}`, n]));

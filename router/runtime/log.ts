@@ -44,6 +44,7 @@ export const EVENTS = {
   'kernel-refused': { level: 'warn', sentence: 'the kernel refused a change; it is tried again' },
   'incarnation-raised': { level: 'info', sentence: 'others knew a newer incarnation of this router, or suspected it' },
   'input-dropped': { level: 'warn', sentence: 'what a peer or a stranger sent was not understood', limited: true },
+  'block-forged': { level: 'warn', sentence: "a peer sent a block in another's name; it is refused", limited: true },
   'cache-unread': { level: 'warn', sentence: 'what was remembered of the mesh is of no use; gossip brings it again' },
   'state-unsaved': { level: 'error', sentence: 'a file in the state directory could not be written' },
   bug: { level: 'error', sentence: 'the router failed by its own fault; please report it' },

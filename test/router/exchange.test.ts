@@ -4,6 +4,7 @@ import { Exchange, type FrameOut } from '../../router/exchange.js';
 import type { RecordStore } from '../../router/gossip/store.js';
 import type { Millis } from '../../router/types.js';
 import { FrameType } from '../../router/wire/stream.js';
+import { newIdentity } from '../support/identity.js';
 import { peerOf } from '../support/peers.js';
 import { bytes, contents, newStore } from '../support/stores.js';
 
@@ -133,4 +134,38 @@ test('garbage in any frame is a counted drop', () => {
   assert.match(drop(FrameType.block)[0]!, /^block-/);
   assert.match(drop(FrameType.vector)[0]!, /^vector-/);
   assert.deepEqual(drop(99), ['frame-type']);
+});
+
+test('a large answer is taken a few blocks a turn, and its end is heard behind the last', () => {
+  const [sa, sb] = [newStore(1), newStore(2)];
+  const owners = Array.from({ length: 60 }, (_, i) => newStore(i + 10));
+  const blocks = owners.flatMap((owner) => (owner.put('core', 'x', bytes(1)), [...owner.flush()]));
+  blocks.forEach((block) => sa.receive(block));
+  const b = exchange(sb);
+  for (const block of blocks) b.frame(A, FrameType.block, block, [A], at(0));
+  assert.deepEqual(b.frame(A, FrameType.digest, sa.digest(), [A], at(0)).inStep, false, 'it waits');
+  const counts = [sb.ownerCount];
+  const heard: boolean[] = [];
+  for (let turn = 1; b.nextDeadline() === turn - 1; turn++) {
+    heard.push([...b.turn([A], at(turn))].some(({ inStep }) => inStep));
+    counts.push(sb.ownerCount);
+  }
+  assert.deepEqual(counts, [25, 50, 60]);
+  assert.deepEqual(heard, [false, true]);
+});
+
+test('who sends a forged block is named, and for a moment not listened to', () => {
+  const [owner, reader] = [newIdentity(), newIdentity()];
+  const [written, store] = [owner, reader].map(({ id, signatures }) => newStore(1, { self: id, signatures }));
+  written!.put('core', 'x', bytes(1));
+  const [block] = written!.flush();
+  const forged = block!.slice();
+  forged[forged.length - 1]! ^= 1;
+  const a = exchange(store!);
+  const got = a.frame(B, FrameType.block, forged, [B, C], at(0));
+  assert.deepEqual([got.drops, got.out], [['block-signature'], []]);
+  assert.deepEqual(got.offence, { kind: 'forged', by: B, about: owner.id });
+  assert.deepEqual(a.frame(B, FrameType.block, block!, [B, C], at(99)).drops, ['block-distrusted']);
+  assert.equal([...a.frame(C, FrameType.block, block!, [B, C], at(99)).changes].length, 1, 'others are');
+  assert.deepEqual(a.frame(B, FrameType.block, block!, [B, C], at(100)).drops, []);
 });

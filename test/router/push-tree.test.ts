@@ -62,9 +62,16 @@ class Mesh {
   run(ms: number): void {
     for (const end = this.#now + ms; this.#now < end; this.#now += STEP_MS) {
       this.#deliver();
-      for (const n of this.nodes.values())
-        if (n.exchange.nextDeadline() <= this.#now) this.#send(n.id, n.exchange.tick(n.neighbours, this.#at));
+      for (const n of this.nodes.values()) if (n.exchange.nextDeadline() <= this.#now) this.#tick(n);
     }
+  }
+
+  #tick({ id, exchange, neighbours }: Node): void {
+    for (const { out, changes } of exchange.turn(neighbours, this.#at)) {
+      void [...changes];
+      this.#send(id, out);
+    }
+    this.#send(id, exchange.tick(neighbours, this.#at));
   }
 
   get #at(): Millis {

@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly kernels?: true | KernelFaults;
   /** The only MACs and addresses that the hosts' tables keep, and may be added to; all without it. */
   readonly watched?: ReadonlySet<string>;
+  /** A planted bug: no router verifies what it is sent. */
+  readonly believesAll?: boolean;
   /** A hash of all that happens; `lines` keeps a line for each thing as well. */
   readonly trace?: 'hash' | 'lines';
 }
@@ -71,7 +73,7 @@ export class World {
     const nameOf = (id: PeerId): string => this.nameOf(id);
     const kernelFaults = options.kernels === true ? USUAL_FAULTS : (options.kernels ?? { refuses: 0, losesNews: 0 });
     const chance = seededRandom(seed ^ 0x6b65726e);
-    const [blocks, signatures] = [new SharedBlocks(), new SharedSignatures()];
+    const [blocks, signatures] = [new SharedBlocks(), new SharedSignatures(options.believesAll === true)];
     const { watched } = options;
     this.#ground = {
       time,

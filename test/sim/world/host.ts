@@ -1,6 +1,7 @@
 // A host of a world: the machine, which outlives its routers, and the router that runs on it now.
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../router/core.js';
+import type { Signatures } from '../../../router/gossip/signatures.js';
 import { MAX_INCARNATION } from '../../../router/runtime/identity.js';
 import { openStore } from '../../../router/open-store.js';
 import { Router, type RouterHooks } from '../../../router/runtime/router-shell.js';
@@ -55,6 +56,7 @@ export class WorldHost {
   readonly id: PeerId;
   readonly options: HostOptions;
   readonly process: Process;
+  readonly signatures: Signatures;
   readonly router: Router;
   /** What its datapath was told. */
   readonly table: Table;
@@ -80,6 +82,7 @@ export class WorldHost {
     this.#ground = ground;
     const publicKey = keyOf(machine);
     this.id = peerIdOf(publicKey);
+    this.signatures = ground.signatures.of(publicKey, seedOf(machine));
     this.incarnation = Math.min(this.incarnation + 1, MAX_INCARNATION);
     const { ip, kernel } = machine;
     const { kernelFaults, chance } = ground;
@@ -139,7 +142,7 @@ export class WorldHost {
   #makeRouter(publicKey: Uint8Array, launch: number, cache: Uint8Array | undefined): Router {
     const { options, id, incarnation, process } = this;
     const { underlay, random, trace, blocks } = this.#ground;
-    const signatures = this.#ground.signatures.of(publicKey, seedOf(this.machine));
+    const { signatures } = this;
     const { content } = this.machine.disk;
     const salt = Math.floor(random() * 2 ** 30);
     const { store, claims } = openStore({ self: id, incarnation, salt, keep: blocks.keep, signatures }, cache);

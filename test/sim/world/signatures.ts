@@ -14,6 +14,13 @@ export class SharedSignatures {
   /** Of bytes that all routers share: the same array is the same block. */
   readonly #known = new WeakSet<Uint8Array>();
 
+  readonly #believesAll: boolean;
+
+  /** @param believesAll a planted bug: nothing is verified */
+  constructor(believesAll: boolean) {
+    this.#believesAll = believesAll;
+  }
+
   /** @param secret what the key was made from */
   of(publicKey: Uint8Array, secret: string): Signatures {
     this.#secrets.set(peerIdOf(publicKey), secret);
@@ -21,7 +28,7 @@ export class SharedSignatures {
   }
 
   readonly verify: Verify = (signed, owner, publicKey) => {
-    if (this.#known.has(signed)) return true;
+    if (this.#believesAll || this.#known.has(signed)) return true;
     const secret = this.#secrets.get(owner);
     this.verified++;
     if (secret === undefined || peerIdOf(publicKey) !== owner) return false;

@@ -1,0 +1,44 @@
+// What members did that no honest one does, for `status`: until ten minutes after the last time.
+import type { Millis, PeerId } from './types.js';
+
+/** `forged`: it sent a block that its owner had not signed. */
+export type OffenceKind = 'forged';
+
+export interface Offence {
+  readonly kind: OffenceKind;
+  readonly by: PeerId;
+  /** In whose name it was, the last time. */
+  readonly about: PeerId;
+}
+
+export interface CountedOffence extends Offence {
+  readonly count: number;
+  readonly lastAt: Millis;
+}
+
+const SHOWN_MS = 10 * 60_000;
+const MAX_SHOWN = 256;
+
+export class Offences {
+  /** The one whose last is longest ago first. */
+  readonly #all = new Map<string, CountedOffence>();
+
+  note(offence: Offence, now: Millis): void {
+    const { kind, by } = offence;
+    const key = `${kind} ${by}`;
+    const count = (this.#all.get(key)?.count ?? 0) + 1;
+    this.#all.delete(key);
+    this.#all.set(key, { ...offence, count, lastAt: now });
+    for (const oldest of this.#all.keys()) if (this.#all.size > MAX_SHOWN) this.#all.delete(oldest);
+  }
+
+  /** The peer is no member any more. */
+  forget(peer: PeerId): void {
+    for (const [key, { by }] of this.#all) if (by === peer) this.#all.delete(key);
+  }
+
+  /** The latest first. */
+  shown(now: Millis): readonly CountedOffence[] {
+    return [...this.#all.values()].filter(({ lastAt }) => now - lastAt < SHOWN_MS).reverse();
+  }
+}
