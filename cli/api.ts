@@ -4,6 +4,7 @@
 //   GET    /v1/report                     StatusDocument with macs, and everything else the router knows
 //   POST   /v1/connect  {peers:[HOST]}    {results:[{peer, refused?}]}
 //   POST   /v1/forget   {peers:[PEER]}    {results:[{peer, refused?}]}   PEER: name, id, id prefix or HOST
+//   POST   /v1/evict    {peers:[PEER]}    {results:[{peer, refused?, note?}]}   as forget, alive or not, and for good
 //   GET    /v1/endpoints                  {endpoints: EndpointStatus[]}
 //   PUT    /v1/endpoints/ID  EndpointRequest   {created, endpoint, warnings}   create, idempotent by id
 //   POST   /v1/endpoints/ID/join {target|netns, ifname}   {endpoint}
@@ -183,6 +184,8 @@ export interface StatusDocument {
   readonly endpoints: readonly EndpointStatus[];
   readonly exposed: readonly { readonly network: string; readonly ips: readonly string[] }[];
   readonly macs?: readonly MacStatus[];
+  /** Who was put out of the mesh for good. */
+  readonly evicted: readonly { readonly id: string; readonly name: string }[];
   readonly problems: readonly Problem[];
   readonly counters: Readonly<Record<string, number>>;
   /** Upper bounds of the classes of `superFrames`, in segments. */

@@ -27,6 +27,7 @@ export interface RouterClient {
   report(): Promise<unknown>;
   connect(peers: readonly string[]): Promise<readonly PeerResult[]>;
   forget(peers: readonly string[]): Promise<readonly PeerResult[]>;
+  evict(peers: readonly string[]): Promise<readonly PeerResult[]>;
   attach(request: AttachRequest): Promise<Attached>;
   endpointPut(id: string, request: EndpointRequest): Promise<Attached & { readonly created: boolean }>;
   endpointJoin(id: string, target: string, ifname: string | undefined): Promise<EndpointStatus>;
@@ -57,6 +58,7 @@ export function createClient(socket: string): RouterClient {
     report: () => ask('GET', '/v1/report'),
     connect: async (peers) => (await ask<Results>('POST', '/v1/connect', { peers })).results,
     forget: async (peers) => (await ask<Results>('POST', '/v1/forget', { peers })).results,
+    evict: async (peers) => (await ask<Results>('POST', '/v1/evict', { peers })).results,
     attach: (body) => ask('POST', '/v1/attach', body, ATTACH_DEADLINE_MS),
     endpointPut: (id, body) => ask('PUT', endpoint(id), body, ATTACH_DEADLINE_MS),
     endpointJoin: async (id, target, ifname) =>

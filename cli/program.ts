@@ -26,6 +26,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'stop dialling peers, purge faulty ones',
     load: async () => (await import('./commands/forget.js')).forget,
   },
+  evict: {
+    summary: 'put peers out of the mesh for good',
+    load: async () => (await import('./commands/evict.js')).evict,
+  },
   attach: {
     summary: 'give a container an interface and addresses',
     load: async () => (await import('./commands/attach.js')).attach,

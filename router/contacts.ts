@@ -18,6 +18,7 @@ const HOPES: Readonly<Record<RefusalKind, Hope>> = {
   secret: 'late',
   forged: 'late',
   clone: 'late',
+  evicted: 'late',
   failed: 'soon',
 };
 
@@ -50,6 +51,11 @@ export class Contacts {
   forget(text: string): RouterEffect[] {
     this.dialer.removeTarget(text);
     return [{ kind: 'persist', what: 'targets' }];
+  }
+
+  /** Whatever target leads to the peer. */
+  forgetAll(peer: PeerId): RouterEffect[] {
+    return this.dialer.targets().flatMap((t) => (t.peer === peer ? this.forget(t.text) : []));
   }
 
   up(conn: ConnId, peer: PeerId): RouterEffect[] {

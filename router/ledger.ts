@@ -3,7 +3,7 @@ import { Backlog } from './backlog.js';
 import { Forwarding, type ClaimKey } from './forwarding.js';
 import type { RecordChange } from './gossip/chain.js';
 import type { Claims } from './gossip/claims.js';
-import { incarnationOf, type RecordStore } from './gossip/store.js';
+import { incarnationOf, MAX_INCARNATION, type RecordStore } from './gossip/store.js';
 import { Topology } from './gossip/topology.js';
 import { LocalEndpoints, type ClaimPut, type LocalEndpoint } from './local-endpoints.js';
 import { PeerBook, type PeerState } from './peer-book.js';
@@ -14,9 +14,11 @@ import type { EndpointId, ForwardingDelta, Millis, NetworkName, PeerForward, Pee
 import type { Topic } from './wire/block.js';
 import {
   decodeConn,
+  decodeEvicted,
   decodeGone,
   decodeNet,
   decodePeer,
+  evictedKey,
   goneKey,
   netKey,
   parseKey,
@@ -24,6 +26,8 @@ import {
   type NetRecord,
   type PeerRecord,
 } from './wire/records.js';
+
+export type PurgeReason = GoneRecord['why'] | 'evicted';
 
 /** What follows for others. `forward` deltas come in the order in which they hold. */
 export interface LedgerHooks {
@@ -34,8 +38,8 @@ export interface LedgerHooks {
   peerChanged(peer: PeerId, isWanted: boolean, now: Millis): void;
   /** Its state changed, by its own word or membership's. */
   stateChanged(peer: PeerId, state: PeerState, now: Millis): void;
-  /** It left or was forgotten: nothing of it is kept. */
-  purged(peer: PeerId, why: GoneRecord['why'], now: Millis): void;
+  /** Nothing of it is kept. */
+  purged(peer: PeerId, why: PurgeReason, now: Millis): void;
   drop(reason: string): void;
 }
 
@@ -166,6 +170,15 @@ export class Ledger {
     this.publisher.gone(peer, Math.max(incarnation, this.incarnationOf(peer)), 'forgotten');
   }
 
+  /** Puts a peer out of the mesh for good, whatever it says and whoever it reaches. Not ourselves. */
+  evict(peer: PeerId): void {
+    this.publisher.evicted(peer, this.book.name(peer));
+  }
+
+  isEvicted(peer: PeerId): boolean {
+    return this.claims.holderOf('core', evictedKey(peer)) !== undefined;
+  }
+
   /** In which launch a peer wrote the latest that we have of it; 0 if we have nothing. */
   incarnationOf(peer: PeerId): number {
     return incarnationOf(this.#store.head(peer, 'core'));
@@ -202,6 +215,8 @@ export class Ledger {
         return this.#onNetwork(key.name, change);
       case 'gone':
         return this.#onGone(key.peer, change);
+      case 'evicted':
+        return this.#onEvicted(key.peer, change);
       case 'mac':
       case 'ip':
         return this.#onClaim(change, key);
@@ -253,7 +268,18 @@ export class Ledger {
     }
   }
 
-  #purge(peer: PeerId, { incarnation, why }: GoneRecord): void {
+  /** Once said it holds: no tombstone takes it back and no sequence outranks it, for the evicted could write either. */
+  #onEvicted(peer: PeerId, change: RecordChange): void {
+    if (change.value === undefined || this.isEvicted(peer)) return;
+    const record = decodeEvicted(change.value);
+    if (typeof record === 'string') return this.#hooks.drop(`evicted-record-${record}`);
+    this.claims.apply({ ...change, seq: 1 });
+    if (peer === this.#self) return;
+    if (change.owner !== this.#self) this.publisher.evicted(peer, record.name);
+    this.#purge(peer, { incarnation: MAX_INCARNATION, why: 'evicted' });
+  }
+
+  #purge(peer: PeerId, { incarnation, why }: Pick<GoneRecord, 'incarnation'> & { readonly why: PurgeReason }): void {
     const old = this.book.get(peer)?.record;
     this.catchUp(this.#now); // what goes must have come
     this.learn(this.#store.forget(peer, incarnation), this.#now);
@@ -276,4 +302,4 @@ export class Ledger {
   }
 }
 
-const isGone = ({ key }: RecordChange): boolean => parseKey(key)?.kind === 'gone';
+const isGone = ({ key }: RecordChange): boolean => ['gone', 'evicted'].includes(parseKey(key)?.kind ?? '');

@@ -2,7 +2,7 @@
 import { Claims } from './gossip/claims.js';
 import { incarnationOf, RecordStore, type StoreOptions } from './gossip/store.js';
 import type { PeerId } from './types.js';
-import { decodeGone, goneKey, parseKey } from './wire/records.js';
+import { decodeGone, evictedKey, goneKey, parseKey } from './wire/records.js';
 
 export interface OpenedStore {
   readonly store: RecordStore;
@@ -18,6 +18,7 @@ export function openStore(
 ): OpenedStore {
   const claims = new Claims();
   const isGone = (owner: PeerId, version: number): boolean => {
+    if (claims.holderOf('core', evictedKey(owner)) !== undefined) return true;
     const held = claims.holderOf('core', goneKey(owner));
     const record = held === undefined ? 'none' : decodeGone(held.value);
     return typeof record !== 'string' && incarnationOf(version) <= record.incarnation;
@@ -28,5 +29,5 @@ export function openStore(
   return { store, claims, problem: typeof loaded === 'string' ? loaded : undefined };
 }
 
-/** Networks, and peers that are gone. */
-const isShared = (key: string): boolean => ['net', 'gone'].includes(parseKey(key)?.kind ?? '');
+/** Networks, and peers that are gone or evicted. */
+const isShared = (key: string): boolean => ['net', 'gone', 'evicted'].includes(parseKey(key)?.kind ?? '');

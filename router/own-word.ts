@@ -11,6 +11,7 @@ const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
   'started',
   'raised',
   'forgetPeer',
+  'evict',
   'announce',
   'withdraw',
   'ending',

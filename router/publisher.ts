@@ -5,9 +5,11 @@ import type { Topic } from './wire/block.js';
 import {
   connKey,
   encodeConn,
+  encodeEvicted,
   encodeGone,
   encodeNet,
   encodePeer,
+  evictedKey,
   goneKey,
   netKey,
   PEER_KEY,
@@ -88,6 +90,11 @@ export class Publisher {
   gone(peer: PeerId, incarnation: number, why: 'left' | 'forgotten'): void {
     this.#paths.delete(peer);
     this.#put('core', goneKey(peer), encodeGone({ incarnation, why }), incarnation);
+  }
+
+  evicted(peer: PeerId, name: string): void {
+    this.#paths.delete(peer);
+    this.#put('core', evictedKey(peer), encodeEvicted({ name }), 1);
   }
 
   tick(now: Millis): void {

@@ -29,6 +29,10 @@ export class Reach implements Ways {
 
   readonly isConnected = (peer: PeerId): boolean => this.#parts.connections.of(peer) !== undefined;
 
+  refuses(peer: PeerId): boolean {
+    return this.#parts.ledger.isEvicted(peer);
+  }
+
   /** The neighbour to hand a message to; a peer that we are connected to itself. */
   hop(to: PeerId): PeerId | undefined {
     const { connections, ledger } = this.#parts;

@@ -26,6 +26,8 @@ export type RouterEvent =
   | { readonly kind: 'connect'; readonly target: Target; readonly request?: number }
   | { readonly kind: 'forgetTarget'; readonly text: string }
   | { readonly kind: 'forgetPeer'; readonly peer: PeerId }
+  /** @see Ledger.evict */
+  | { readonly kind: 'evict'; readonly peer: PeerId }
   /** @see LocalEndpoints.announce */
   | { readonly kind: 'announce'; readonly endpoint: LocalEndpoint; readonly fresh: boolean }
   | { readonly kind: 'withdraw'; readonly id: EndpointId }

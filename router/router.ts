@@ -5,7 +5,8 @@ import { Contacts } from './contacts.js';
 import type { Core } from './core.js';
 import { Exchange, type Exchanged, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
-import { Ledger, type LedgerHooks } from './ledger.js';
+import { EVICTED_FRAME, Farewells, PURGED } from './farewells.js';
+import { Ledger, type LedgerHooks, type PurgeReason } from './ledger.js';
 import { Neighbourhood } from './neighbourhood.js';
 import { Offences, type Offence } from './offences.js';
 import { Outbox } from './outbox.js';
@@ -22,7 +23,6 @@ import { Strangers } from './trust/strangers.js';
 import type { Trust } from './trust/trust.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, Millis, PeerId } from './types.js';
-import type { GoneRecord } from './wire/records.js';
 import { encodeFrame, FrameType } from './wire/stream.js';
 
 /** Some 3 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
@@ -42,6 +42,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   /** Who we are, and the keys of our mesh. */
   readonly trust: Trust;
   readonly offences = new Offences();
+  readonly farewells = new Farewells();
   readonly #exchange: Exchange;
   readonly #swim: SwimCarrier;
   readonly planes: Planes;
@@ -161,6 +162,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         return this.#out.pushAll(this.contacts.forget(ev.text));
       case 'forgetPeer':
         return this.ledger.forget(ev.peer);
+      case 'evict':
+        return this.ledger.evict(ev.peer);
       case 'announce':
         return this.ledger.announce(ev.endpoint, ev.fresh, this.isInMesh);
       case 'withdraw':
@@ -217,7 +220,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#out.push(fx);
           break;
         case 'up':
-          this.#onUp(fx.connection, fx.isNew, now);
+          if (this.ledger.isEvicted(fx.connection.peer)) this.#turnAway(fx.connection, now);
+          else this.#onUp(fx.connection, fx.isNew, now);
           break;
         case 'down':
           this.#onDown(fx.connection, fx.reason, now);
@@ -250,6 +254,14 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (isNew) this.#out.log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
+  /** It may dial for ever, and is told why each time. It was up for nobody but `connections`. */
+  #turnAway({ conn, peer }: Connection, now: Millis): void {
+    this.#onConnections(this.connections.send(peer, EVICTED_FRAME), now);
+    this.connections.drop(peer, PURGED.evicted).forEach((fx) => fx.kind === 'close' && this.#out.push(fx));
+    this.#out.pushAll(this.contacts.refused(conn, 'it was evicted from this mesh', 'evicted', now));
+    this.countDrop('stream-evicted');
+  }
+
   #onDown(c: Connection, reason: string, now: Millis): void {
     this.#exchange.down(c.peer);
     this.#reach.down(c.peer);
@@ -263,6 +275,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
     if (this.planes.received(from, type, body, now)) return;
+    if (type === FrameType.refuse) return this.#onRefused(from, body, now);
     if (type === FrameType.spare) return this.#onSpare(from, body, now);
     this.#took(this.#exchange.frame(from, type, body, this.#neighbours(), now), now);
   }
@@ -283,6 +296,15 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (isCaughtUp) this.ledger.catchUp(now, CHANGES_PER_TURN);
   }
 
+  /** A neighbour parts from us, and says why. */
+  #onRefused(from: PeerId, body: Uint8Array, now: Millis): void {
+    const name = this.ledger.book.name(from);
+    const refuse = this.farewells.heard(name, body, now);
+    if (typeof refuse === 'string') return this.countDrop(`refuse-${refuse}`);
+    if (refuse.code === 'final') this.contacts.dialer.turnedAway(from, refuse.sentence);
+    this.#out.log('turned-away', { peer: name, id: from, reason: refuse.sentence });
+  }
+
   #onOffence(offence: Offence, now: Millis): void {
     const { by, about } = offence;
     const { book } = this.ledger;
@@ -296,6 +318,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onMember(m: Member, now: Millis): void {
+    if (this.ledger.isEvicted(m.peer)) return; // others may not have heard of it
     const state = this.ledger.book.member(m.peer, m.status, now);
     if (state !== undefined) this.#onState(m.peer, state, now);
     // A stream that stands speaks for the peer: on a starved host SWIM is wrong first.
@@ -315,14 +338,15 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#out.log(`peer-${state}`, { peer: this.ledger.book.name(peer), id: peer });
   }
 
-  #onPurged(peer: PeerId, why: GoneRecord['why'], now: Millis): void {
+  #onPurged(peer: PeerId, why: PurgeReason, now: Millis): void {
     this.neighbourhood.gone(peer, now);
     this.#swim.forget(peer);
     this.pathTimes.forget(peer);
     this.offences.forget(peer);
-    this.planes.gone(peer, why, now);
-    const reason = why === 'left' ? 'it left the mesh' : 'it was forgotten';
-    this.#onConnections(this.connections.drop(peer, reason), now);
+    this.planes.gone(peer, why === 'left' ? why : 'forgotten', now);
+    if (why === 'evicted') this.#onConnections(this.connections.send(peer, EVICTED_FRAME), now);
+    if (why === 'evicted') this.#out.pushAll(this.contacts.forgetAll(peer));
+    this.#onConnections(this.connections.drop(peer, PURGED[why]), now);
     this.#out.push({ kind: 'swimForget', peer });
     this.#out.log(`peer-${why}`, { id: peer });
   }

@@ -1,12 +1,13 @@
 // What the router knows, read at one moment for `status`. Copies; nothing here waits for anybody.
 import { formatSocketAddress } from './address.js';
 import type { TargetState } from './connection/dialer.js';
+import type { TurnedAway } from './farewells.js';
 import type { CountedOffence } from './offences.js';
 import type { PeerState } from './peer-book.js';
 import type { RouterCore } from './router.js';
 import type { Stranger } from './trust/strangers.js';
 import type { Ip, Mac, Millis, NetworkName, Overlay, PeerId } from './types.js';
-import { decodeConn, decodeIp, decodeNet, parseKey, type NetRecord } from './wire/records.js';
+import { decodeConn, decodeEvicted, decodeIp, decodeNet, parseKey, type NetRecord } from './wire/records.js';
 
 export interface PeerView {
   readonly id: PeerId;
@@ -62,6 +63,12 @@ export interface RouterSnapshot {
   readonly strangers: readonly Stranger[];
   /** What peers did that no honest one does, the latest first. */
   readonly offences: readonly OffenceView[];
+  /** Who was put out of the mesh for good. */
+  readonly evicted: readonly { readonly id: PeerId; readonly name: string }[];
+  /** Was this router itself? As far as it has heard. */
+  readonly isEvicted: boolean;
+  /** Which neighbour parted from us, and why, in the last ten minutes. */
+  readonly turnedAway: TurnedAway | undefined;
 }
 
 export interface OffenceView extends Pick<CountedOffence, 'kind' | 'by' | 'count'> {
@@ -85,8 +92,21 @@ export function snapshotRouter(core: RouterCore, now: Millis): RouterSnapshot {
     })),
     counters: { ...Object.fromEntries(core.drops), records, recordBytes: bytes, streams, heldBlocks, relayedWays },
     strangers: core.strangers.shown(now),
+    evicted: evictedViews(core),
+    isEvicted: core.ledger.isEvicted(core.self),
+    turnedAway: core.farewells.shown(now),
     offences: core.offences.shown(now).map((offence) => offenceView(core, offence)),
   };
+}
+
+function evictedViews(core: RouterCore): { id: PeerId; name: string }[] {
+  const views: { id: PeerId; name: string }[] = [];
+  for (const [key, { value }] of core.ledger.claims.holders('core')) {
+    const parsed = parseKey(key);
+    const record = parsed?.kind === 'evicted' ? decodeEvicted(value) : 'none';
+    if (parsed?.kind === 'evicted' && typeof record !== 'string') views.push({ id: parsed.peer, name: record.name });
+  }
+  return views;
 }
 
 const offenceView = (core: RouterCore, { kind, by, about, count }: CountedOffence): OffenceView => ({

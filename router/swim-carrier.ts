@@ -18,6 +18,8 @@ export interface Ways {
   over(to: PeerId): SocketAddress | undefined;
   /** Where a peer says that it is that needs no connection; empty for all others. Never where a datagram claims to be from. */
   straight(to: PeerId): readonly SocketAddress[];
+  /** Is the peer put out of the mesh? Nothing of it is taken, and it is sent nothing. */
+  refuses(peer: PeerId): boolean;
   /** A datagram came from the peer itself, and from there, it seems. */
   cameFrom(peer: PeerId, from: SocketAddress): void;
 }
@@ -58,7 +60,7 @@ export class SwimCarrier {
   }
 
   send(to: PeerId, payload: Uint8Array, ways: Ways, now: Millis): RouterEffect[] {
-    if (payload.length > MAX_PAYLOAD_BYTES) return [];
+    if (payload.length > MAX_PAYLOAD_BYTES || ways.refuses(to)) return [];
     const address = this.#straightTo(to, payload, ways, now) ?? ways.over(to);
     if (address === undefined) return [];
     const bytes = encodeDatagram({ kind: 'swim', hops: MAX_HOPS, src: this.#self, dst: to, payload });
@@ -70,6 +72,7 @@ export class SwimCarrier {
     const d = decodeDatagram(bytes);
     if (typeof d === 'string') return this.#dropped(drop, `datagram-${d}`);
     if (d.src === this.#self) return this.#dropped(drop, 'datagram-own');
+    if (ways.refuses(d.src) || ways.refuses(d.dst)) return this.#dropped(drop, 'datagram-evicted');
     if (d.hops === MAX_HOPS) ways.cameFrom(d.src, from);
     if (d.dst === this.#self) {
       this.#came(d.src, d.hops === MAX_HOPS, ways);

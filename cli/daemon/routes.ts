@@ -43,6 +43,7 @@ const handlers = (d: Daemon): Routes => ({
     results: await Promise.all(texts(body, 'peers').map((peer) => connect(d, peer))),
   }),
   'POST /v1/forget': (body) => ({ results: texts(body, 'peers').map((peer) => forget(d, peer)) }),
+  'POST /v1/evict': (body) => ({ results: texts(body, 'peers').map((peer) => evict(d, peer)) }),
   'GET /v1/endpoints': () => ({ endpoints: d.endpoints.list() }),
   'PUT /v1/endpoints/*': (body, id) => d.endpoints.create(id, spec(body)),
   'POST /v1/endpoints/*/join': async (body, id) => ({
@@ -125,6 +126,22 @@ function forget(d: Daemon, word: string): Answer {
   if (peer !== undefined) d.router.dispatch({ kind: 'forgetPeer', peer });
   return { peer: word };
 }
+
+/** Alive or not: it is out at once, and cannot come back with its key. */
+function evict(d: Daemon, word: string): Answer {
+  const { ledger, self } = d.router.core;
+  const isSelf = word === d.config.name || (word.length >= 4 && self.startsWith(word));
+  const fits = ledger.book.ids().filter((id) => isCalled(d, id, word));
+  if (fits.length + Number(isSelf) > 1) return { peer: word, refused: 'several peers are called so; use an id' };
+  if (isSelf) return { peer: word, refused: 'it is this router itself, which leaves by: mesh reset' };
+  const [peer] = fits;
+  if (peer === undefined) return { peer: word, refused: 'no peer is called so' };
+  d.router.dispatch({ kind: 'evict', peer });
+  return { peer: word, note: NO_WAY_BACK };
+}
+
+const NO_WAY_BACK =
+  'it is out for good; who has the secret of the mesh can still join with a new key, so change the secret if it was known there';
 
 function isCalled(d: Daemon, id: PeerId, word: string): boolean {
   const { book } = d.router.core.ledger;

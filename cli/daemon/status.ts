@@ -45,7 +45,8 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
     endpoints: s.endpoints.map((e) => withDenied(e, s.datapath.denied)),
     exposed: s.exposed,
     ...(withMacs && { macs: macStatuses(s.router, s.self) }),
-    problems: [...problems(s, connections, networks), ...snapshot.offences.map(offenceProblem)],
+    evicted: snapshot.evicted,
+    problems: [...trustProblems(snapshot), ...problems(s, connections, networks)],
     counters: { ...snapshot.counters, ...prefixed('datapath', s.datapath.counters), ...s.counters },
     superFrameBounds: HISTOGRAM_BOUNDS,
   };
@@ -185,6 +186,16 @@ function problems(
     ...s.datapath.capabilities.filter((c) => !c.ok).map((c) => ({ what: c.name, reason: c.reason, remedy: c.remedy })),
     ...small,
   ];
+}
+
+function trustProblems({ isEvicted, turnedAway, offences }: RouterSnapshot): Problem[] {
+  const said =
+    turnedAway === undefined ? undefined : { what: `peer ${turnedAway.by}`, reason: `it says: ${turnedAway.reason}` };
+  const out = isEvicted
+    ? { what: 'this router', reason: 'it was evicted from the mesh, and all others refuse it' }
+    : said;
+  const remedy = 'mesh reset --force, then mesh launch: it joins as a new peer, where it may';
+  return [...(out === undefined ? [] : [{ ...out, remedy }]), ...offences.map(offenceProblem)];
 }
 
 const offenceProblem = ({ name, about, count }: RouterSnapshot['offences'][number]): Problem => ({

@@ -14,6 +14,7 @@ export function renderSummary(doc: StatusDocument, look: Look): string {
   const rows: readonly (readonly [string, string])[] = [
     ['address', doc.self.endpoints.map(clean).join(', ') || '-'],
     ['peers', peerCounts(doc)],
+    ['evicted', evictedNames(doc)],
     ['connections', connectionCounts(doc)],
     ['networks', networkLine(doc)],
     ['endpoints', tally(doc.endpoints.map((endpoint) => endpoint.state)) || 'none'],
@@ -49,6 +50,9 @@ function peerCounts(doc: StatusDocument): string {
   const relayed = doc.peers.filter((peer) => peer.status === 'alive' && peer.reach.startsWith('via ')).length;
   return tally(doc.peers.map((peer) => peer.status)) + (relayed > 0 ? ` (${relayed} through others)` : '');
 }
+
+const evictedNames = ({ evicted }: StatusDocument): string =>
+  evicted.map(({ id, name }) => `${clean(name)} (${clean(shortPeer(id as PeerId))})`).join(', ');
 
 function connectionCounts(doc: StatusDocument): string {
   const overlays = tally(

@@ -33,7 +33,7 @@ export type ConnectionFx =
   | { readonly kind: 'drop'; readonly reason: string };
 
 /**
- * `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `secret`, `forged`, `clone`: not before an
+ * `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `secret`, `forged`, `clone`, `evicted`: not before an
  * operator does something. `failed`: it may do better next time.
  */
-export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'secret' | 'forged' | 'clone' | 'failed';
+export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'secret' | 'forged' | 'clone' | 'evicted' | 'failed';

@@ -152,7 +152,7 @@ export class Dialer {
   ended(peer: PeerId, upAt: Millis, now: Millis): void {
     for (const j of this.#jobsOf(peer)) {
       j.failures = now - upAt < LASTING_MS ? j.failures + 1 : 0;
-      j.dueAt = (j.failures === 0 ? now : now + this.#backoffMs(j)) as Millis;
+      j.dueAt = (j.failures === 0 && !j.isPatient ? now : now + this.#backoffMs(j)) as Millis;
       this.#schedule(j);
     }
   }
@@ -175,6 +175,11 @@ export class Dialer {
     j.dueAt = (j.next === 0 ? now + this.#backoffMs(j) : now) as Millis;
     this.#schedule(j);
     this.#wakeOthers(j.peer, j);
+  }
+
+  /** The peer parts from us for good: its connection ends next. */
+  turnedAway(peer: PeerId, reason: string): void {
+    for (const j of this.#jobsOf(peer)) Object.assign(j, { isPatient: true, reason });
   }
 
   /** Something says that now is a good time: dial without waiting for the back-off. */

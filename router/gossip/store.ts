@@ -31,7 +31,7 @@ const DEFAULT_LIMITS: StoreLimits = {
   pendingPatience: 65_536,
 };
 
-const MAX_INCARNATION = 2 ** 21 - 1; // so that incarnation * 2^32 stays a safe integer
+export const MAX_INCARNATION = 2 ** 21 - 1; // so that incarnation * 2^32 stays a safe integer
 const DEFAULT_EXCHANGE_BYTES = 4 << 20;
 
 export interface StoreOptions {

@@ -22,6 +22,8 @@ export const EVENTS = {
   'peer-stopped': { level: 'info', sentence: 'a peer said that its router ends and its traffic goes on' },
   'peer-left': { level: 'info', sentence: 'a peer left the mesh' },
   'peer-forgotten': { level: 'info', sentence: 'an operator had a peer forgotten; its addresses are free' },
+  'peer-evicted': { level: 'warn', sentence: 'an operator had a peer evicted; it cannot come back with its key' },
+  'turned-away': { level: 'warn', sentence: 'a peer ended the connection and says why', limited: true },
   'overlay-changed': { level: 'warn', sentence: 'another overlay carries the data to a peer' },
   'vxlan-missing': { level: 'warn', sentence: 'this kernel has no vxlan: the sleeve carries everything' },
   'sleeve-refused': { level: 'warn', sentence: 'the sleeve cannot run here; the kernel carries alone' },

@@ -54,6 +54,12 @@ export interface GoneRecord {
   readonly why: 'left' | 'forgotten';
 }
 
+/** Key `evicted/PEER` in `core`, shared: an operator has put the peer out of the mesh for good. Nothing takes it back. */
+export interface EvictedRecord {
+  /** What the peer was called, for people. */
+  readonly name: string;
+}
+
 /** Key `ip/IP` in the network's topic: a claim. (`mac/MAC` is a claim with an empty map.) */
 export interface IpRecord {
   readonly mac: Mac;
@@ -64,6 +70,7 @@ export type RecordKey =
   | { readonly kind: 'conn'; readonly peer: PeerId }
   | { readonly kind: 'net'; readonly name: NetworkName }
   | { readonly kind: 'gone'; readonly peer: PeerId }
+  | { readonly kind: 'evicted'; readonly peer: PeerId }
   | { readonly kind: 'mac'; readonly mac: Mac }
   | { readonly kind: 'ip'; readonly ip: Ip };
 
@@ -74,6 +81,7 @@ export const PEER_KEY = 'peer';
 export const connKey = (peer: PeerId): string => `conn/${peer}`;
 export const netKey = (name: NetworkName): string => `net/${name}`;
 export const goneKey = (peer: PeerId): string => `gone/${peer}`;
+export const evictedKey = (peer: PeerId): string => `evicted/${peer}`;
 export const macKey = (mac: Mac): string => `mac/${mac}`;
 export const ipKey = (ip: Ip): string => `ip/${ip}`;
 
@@ -88,6 +96,8 @@ export function parseKey(key: string): RecordKey | undefined {
       return wrap(parsePeerId(name), (peer) => ({ kind: 'conn', peer: theOne(peer) }));
     case 'gone':
       return wrap(parsePeerId(name), (peer) => ({ kind: 'gone', peer: theOne(peer) }));
+    case 'evicted':
+      return wrap(parsePeerId(name), (peer) => ({ kind: 'evicted', peer: theOne(peer) }));
     case 'net':
       // `core` is a topic of its own, so no network can have the name.
       return wrap(name === 'core' ? undefined : parseNetworkName(name), (n) => ({ kind: 'net', name: n }));
@@ -160,6 +170,16 @@ export function decodeGone(bytes: Uint8Array): GoneRecord | RecordDrop {
   const incarnation = intIn(map.get('i'), 1, 2 ** 21 - 1);
   const why = WHYS[intIn(map.get('w'), 0, 1) ?? -1];
   return incarnation === undefined || why === undefined ? 'field' : { incarnation, why };
+}
+
+/** Map: `n` name. */
+export const encodeEvicted = (r: EvictedRecord): Uint8Array => encodeMsgpack({ n: r.name });
+
+export function decodeEvicted(bytes: Uint8Array): EvictedRecord | RecordDrop {
+  const map = decodeMsgpackMap(bytes, MAX_VALUE_BYTES);
+  if (typeof map === 'string') return map;
+  const name = textIn(map.get('n'), MAX_NAME_BYTES);
+  return name === undefined ? 'field' : { name };
 }
 
 /** Map: `m` MAC as text. */

@@ -78,6 +78,7 @@ export function document(change: Partial<StatusDocument> = {}): StatusDocument {
     networks: [],
     endpoints: [],
     exposed: [],
+    evicted: [],
     problems: [],
     counters: {},
     superFrameBounds: [1, 2, 4, 8, 16, 32, 64],

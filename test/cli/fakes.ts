@@ -49,6 +49,7 @@ function fakeRouter(calls: Call[], answers: Partial<RouterClient>): RouterClient
     report: () => Promise.resolve({ schema: 1, everything: true }),
     connect: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
     forget: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
+    evict: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
     attach: () => Promise.resolve({ endpoint: endpoint(), warnings: [] }),
     endpointPut: () => Promise.resolve({ endpoint: endpoint(), warnings: [], created: true }),
     endpointJoin: () => Promise.resolve(endpoint()),

@@ -4,7 +4,7 @@ import { Denied, EXIT, Failure } from '../../cli/command.js';
 import { assertGolden } from './golden.js';
 import { mesh, type World } from './fakes.js';
 
-const COMMANDS = 'launch connect forget attach detach expose hide status report stop reset demo'.split(' ');
+const COMMANDS = 'launch connect forget evict attach detach expose hide status report stop reset demo'.split(' ');
 
 test('the help of mesh and of every command is as it was read', async () => {
   const pages = await Promise.all([['--help'], ...COMMANDS.map((name) => [name, '--help'])].map((argv) => mesh(argv)));
@@ -55,6 +55,7 @@ const WRONG: readonly (readonly [string, string, World?])[] = [
   ['connect b 10.0.0.256', 'mesh: cannot connect: peer "10.0.0.256" is malformed, a peer is HOST, HOST:PORT or [IPV6]:PORT\n  try: mesh connect --help'],
   ['connect http://b', 'mesh: cannot connect: peer "http://b" is malformed, a peer is HOST, HOST:PORT or [IPV6]:PORT\n  try: mesh connect --help'],
   ['forget', 'mesh: cannot forget: PEER is missing\n  try: mesh forget --help'],
+  ['evict', 'mesh: cannot evict: PEER is missing\n  try: mesh evict --help'],
   ['expose', 'mesh: cannot expose this host: --ip is missing\n  try: mesh expose --ip 10.32.0.254/12'],
   ['expose --ip x', 'mesh: cannot expose this host: --ip "x" is malformed, it is ADDRESS/LENGTH, as 10.32.0.7/12\n  try: mesh expose --help'],
   ['launch --name a/b', 'mesh: cannot launch: --name "a/b" is malformed, it is 1 to 63 of A-Z a-z 0-9 . _ -, beginning with a letter or digit\n  try: mesh launch --help'],
@@ -89,6 +90,7 @@ test('an empty value is no value', async () => {
     ['attach', ''],
     ['attach', 'web', '--ip='],
     ['forget', ''],
+    ['evict', ''],
     ['connect', ''],
     ['launch', '--name='],
   ]) {
@@ -112,6 +114,7 @@ const NO_ROUTER = new Failure(EXIT.notRunning, 'the router is not running', 'sud
 const NEEDS_ROUTER = {
   'connect b': 'connect to "b"',
   'forget b': 'forget "b"',
+  'evict b': 'evict "b"',
   'attach web --ip 10.32.0.1/12': 'attach "web"',
   'detach web': 'detach "web"',
   'expose --ip 10.32.0.1/12': 'expose this host',
@@ -126,10 +129,9 @@ for (const [line, doing] of Object.entries(NEEDS_ROUTER)) {
   test(`mesh ${line} without a router says how to start one`, async () => {
     const refuse = (): Promise<never> => Promise.reject(NO_ROUTER);
     const router = Object.fromEntries(
-      ['connect', 'forget', 'attach', 'detach', 'expose', 'hide', 'status', 'report', 'stop', 'reset'].map((name) => [
-        name,
-        refuse,
-      ]),
+      ['connect', 'forget', 'evict', 'attach', 'detach', 'expose', 'hide', 'status', 'report', 'stop', 'reset'].map(
+        (name) => [name, refuse],
+      ),
     );
     const { code, out, err } = await mesh(line.split(' '), { router });
     assert.equal(err, `mesh: cannot ${doing}: the router is not running\n  try: sudo mesh launch\n`);

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RecordChange } from '../../router/gossip/chain.js';
 import type { RecordStore } from '../../router/gossip/store.js';
 import { Ledger } from '../../router/ledger.js';
 import { openStore } from '../../router/open-store.js';
 import type { EndpointId, ForwardingDelta, Millis, PeerId, Vni } from '../../router/types.js';
-import { encodeGone, encodePeer, goneKey, macKey, PEER_KEY } from '../../router/wire/records.js';
+import {
+  encodeEvicted,
+  encodeGone,
+  encodePeer,
+  evictedKey,
+  goneKey,
+  macKey,
+  PEER_KEY,
+} from '../../router/wire/records.js';
 import { peerOf } from '../support/peers.js';
 import { blue, bytes, ip, mac, newStore, pull, vectorOf, trusting } from '../support/stores.js';
 
@@ -64,6 +73,10 @@ function goneWord(author: number, incarnation: number): RecordStore {
   return store;
 }
 
+/** As when a peer is purged. */
+const everythingGone = (store: RecordStore): readonly RecordChange[] =>
+  [...store.everything()].map((c) => ({ ...c, value: undefined, deleted: true, gone: true }));
+
 const holder = (ledger: Ledger, n: number): PeerId | undefined => ledger.claims.holderOf(blue, macKey(mac(n)))?.owner;
 
 test('of a peer that is gone nothing is kept', () => {
@@ -99,6 +112,55 @@ test('of a peer that the disk says is gone the disk brings nothing, whichever it
     const { ledger } = ledgerOfB(disk.save());
     assert.deepEqual([holder(ledger, 1), ledger.book.get(A)?.record], [undefined, undefined]);
   }
+});
+
+/** Somebody says that A is evicted. @param seq as a hostile peer might write it */
+function evictedWord(author: number, seq = 1): RecordStore {
+  const store = newStore(author);
+  store.put('core', evictedKey(A), encodeEvicted({ name: 'a' }), seq);
+  store.flush();
+  return store;
+}
+
+test('of an evicted peer nothing is kept and nothing is taken, of whatever launch; its word is kept under our name', () => {
+  const { ledger, store, hear, purged } = ledgerOfB();
+  hear(launchOfA(1, { core: true, claims: [1] }));
+  hear(evictedWord(3));
+  assert.deepEqual([holder(ledger, 1), ledger.book.has(A), purged], [undefined, false, [A]]);
+  hear(launchOfA(2 ** 21 - 1, { core: true, claims: [1] }));
+  assert.deepEqual([holder(ledger, 1), ledger.book.has(A), store.topics(A)], [undefined, false, []]);
+  assert.deepEqual(store.get(B, 'core', evictedKey(A))?.value, encodeEvicted({ name: 'a' }));
+});
+
+test('no tombstone takes an eviction back, whoever writes it, when, and with what sequence', () => {
+  const withdrawn = evictedWord(4, 2 ** 48);
+  withdrawn.put('core', evictedKey(A), undefined);
+  withdrawn.flush();
+  for (const words of [[withdrawn, evictedWord(3)], [evictedWord(3), withdrawn], [evictedWord(3, 0)]]) {
+    const { ledger, hear } = ledgerOfB();
+    words.forEach(hear);
+    assert.ok(ledger.isEvicted(A));
+    ledger.learn(words.flatMap(everythingGone), NOW);
+    assert.ok(ledger.isEvicted(A), 'also when who said it is gone');
+  }
+});
+
+test('what the disk says of the evicted comes to nothing, and the eviction outlives the disk’s writer', () => {
+  const disk = newStore(2);
+  pull(disk, launchOfA(1, { core: true, claims: [1] }));
+  disk.put('core', evictedKey(A), encodeEvicted({ name: 'a' }), 1);
+  disk.flush();
+  const { ledger } = ledgerOfB(disk.save());
+  assert.deepEqual([ledger.isEvicted(A), holder(ledger, 1), ledger.book.has(A)], [true, undefined, false]);
+});
+
+test('a router that is told that it is evicted keeps what it has', () => {
+  const { ledger, hear, purged } = ledgerOfB();
+  const word = newStore(3);
+  word.put('core', evictedKey(B), encodeEvicted({ name: 'b' }), 1);
+  word.flush();
+  hear(word);
+  assert.deepEqual([ledger.isEvicted(B), purged], [true, []]);
 });
 
 test('an endpoint whose claim a tombstone outranks is claimed again once the others are known', () => {

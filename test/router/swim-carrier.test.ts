@@ -10,7 +10,7 @@ const [A, B, C] = ['a', 'b', 'c'].map((c) => c.repeat(32) as PeerId) as [PeerId,
 const to = (peer: PeerId): SocketAddress => ({ ip: `10.0.0.${parseInt(peer[0]!, 16)}` as Ip, port: 6783 });
 const at = (ms: number): Millis => ms as Millis;
 /** Over others everything is known, and nobody is to be reached straight. */
-const OVER: Ways = { over: to, straight: () => [], cameFrom: () => undefined };
+const OVER: Ways = { over: to, straight: () => [], cameFrom: () => undefined, refuses: () => false };
 const SEEN_AT: SocketAddress = { ip: '203.0.113.1' as Ip, port: 40_000 };
 const NO_WAY: Ways = { ...OVER, over: () => undefined };
 
@@ -32,6 +32,19 @@ test('where a datagram came from is told of the peer that sent it, not of one wh
     [C, SEEN_AT],
     [B, SEEN_AT],
   ]);
+});
+
+test('of a peer that is put out nothing is taken or passed on, and nothing is sent to it', () => {
+  const drops: string[] = [];
+  const ways: Ways = { ...OVER, cameFrom: assert.fail, refuses: (peer) => peer === C };
+  const carrier = new SwimCarrier(A);
+  for (const bytes of [from(C, A), from(C, B), from(B, C)])
+    assert.deepEqual(
+      carrier.receive(bytes, SEEN_AT, ways, (reason) => drops.push(reason)),
+      [],
+    );
+  assert.deepEqual(drops, ['datagram-evicted', 'datagram-evicted', 'datagram-evicted']);
+  assert.deepEqual(carrier.send(C, Uint8Array.of(7), ways, at(0)), []);
 });
 
 test('what is for another goes on with one hop less, the rest untouched', () => {

@@ -52,6 +52,20 @@ test('who is connected is not dialled, and is again when the connection is gone'
   assert.deepEqual(hosts(d.tick(at(20_000), nobody)), ['web']);
 });
 
+test('a peer that parts from us for good is dialled again after a minute, and soon once it has not', () => {
+  const d = new Dialer(() => 0);
+  d.addTarget(target('web'), at(0));
+  const [dial] = d.tick(at(0), nobody);
+  d.succeeded(dial!.conn, PEER);
+  d.turnedAway(PEER, 'this router was evicted from the mesh');
+  d.ended(PEER, at(0), at(20_000));
+  assert.deepEqual(d.tick(at(79_999), nobody), []);
+  const [again] = d.tick(at(80_000), nobody);
+  d.succeeded(again!.conn, PEER);
+  d.ended(PEER, at(80_000), at(100_000));
+  assert.equal(d.nextDeadline(nobody), 100_000);
+});
+
 test('our own address and what is no router are not dialled again, until an operator says so', () => {
   const d = new Dialer(middling);
   d.addTarget(target('self'), at(0));

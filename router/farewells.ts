@@ -1,0 +1,42 @@
+// Connections that end for good: what is said to a peer that is put out, and what was said to us.
+import type { PurgeReason } from './ledger.js';
+import type { Millis } from './types.js';
+import { decodeRefuse, encodeRefuse, type HelloDrop, type Refuse } from './wire/hello.js';
+import { encodeFrame, FrameType } from './wire/stream.js';
+
+/** Why the connection to a peer ends that is purged. */
+export const PURGED: Readonly<Record<PurgeReason, string>> = {
+  left: 'it left the mesh',
+  forgotten: 'it was forgotten',
+  evicted: 'it was evicted from the mesh',
+};
+
+/** The last frame to a peer that was evicted, each time that it calls. */
+export const EVICTED_FRAME = encodeFrame(
+  FrameType.refuse,
+  encodeRefuse({ code: 'final', sentence: 'this router was evicted from the mesh' }),
+);
+
+export interface TurnedAway {
+  /** The peer's name. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+const SHOWN_MS = 10 * 60_000;
+
+export class Farewells {
+  #last: (TurnedAway & { readonly at: Millis }) | undefined;
+
+  /** A peer that we were connected to parts from us. @returns what it said */
+  heard(by: string, body: Uint8Array, now: Millis): Refuse | HelloDrop {
+    const refuse = decodeRefuse(body);
+    if (typeof refuse !== 'string') this.#last = { by, reason: refuse.sentence, at: now };
+    return refuse;
+  }
+
+  /** The last, if it is not long ago. */
+  shown(now: Millis): TurnedAway | undefined {
+    return this.#last !== undefined && now - this.#last.at < SHOWN_MS ? this.#last : undefined;
+  }
+}
