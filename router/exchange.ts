@@ -115,8 +115,7 @@ export class Exchange {
       case FrameType.block:
         return this.#block(from, body, neighbours, now);
       case FrameType.prune:
-        this.#tree.pruned(from, now);
-        return NOTHING;
+        return { ...NOTHING, out: this.#tree.pruned(from, neighbours, now) };
       case FrameType.have:
         return this.#decoded('have', body, (vector) => {
           this.#tree.had(from, vector, now);

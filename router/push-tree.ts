@@ -6,7 +6,7 @@
 //   a block from N that was news        N's branch is open, unless it was closed just now
 //   a block from N that we had          N's branch is closed, and N told so: prune. While few are open not at once, but when
 //                                       it happens again up to a second later; of a closed branch again after a second
-//   prune from N                        N's branch is closed
+//   prune from N                        N's branch is closed; the only one that is open stays, and N is told so: graft, of nothing
 //   a stream moved                      100 ms later some with closed branches are told how far it came: have
 //   have from N, further than we are    if it did not come by itself within 300 to 600 ms, N's branch is opened and N asked for
 //                                       all that it told of: graft
@@ -91,13 +91,16 @@ export class PushTree {
   /** A neighbour pushed what we had: one push of each block is enough. */
   wasKnown(from: PeerId, neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
     const mayClose = this.#closed.has(from) ? !this.#mayBeInFlight(from, now) : this.#mayPrune(from, neighbours, now);
-    if (!mayClose) return [];
+    if (!mayClose || this.#isLast(from, neighbours)) return [];
     this.#close(from, now);
     return [{ to: from, type: FrameType.prune, body: EMPTY }];
   }
 
-  pruned(from: PeerId, now: Millis): void {
+  /** @returns what opens the branch again, if there is no other */
+  pruned(from: PeerId, neighbours: readonly PeerId[], now: Millis): readonly FrameOut[] {
+    if (this.#isLast(from, neighbours)) return [{ to: from, type: FrameType.graft, body: this.#heads([]) }];
     this.#close(from, now);
+    return [];
   }
 
   had(from: PeerId, vector: Vector, now: Millis): void {
@@ -132,6 +135,12 @@ export class PushTree {
     if (at !== undefined && now < at + DOUBT_MS) return true;
     this.#doubted.set(from, (now + PRUNE_WITHIN_MS * this.#random()) as Millis);
     return false;
+  }
+
+  /** Is it the only one whose branch is open? No circle leads through it, and without it nothing would come. */
+  #isLast(from: PeerId, neighbours: readonly PeerId[]): boolean {
+    const open = this.open(neighbours);
+    return open.length === 1 && open[0] === from;
   }
 
   /** What it sent before it heard that the branch is closed. */

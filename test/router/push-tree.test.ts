@@ -219,6 +219,21 @@ test('one of a few open branches is closed when it brings what is known for a wh
   assert.deepEqual([511, 1_509, 1_510].map(repeat), [0, 0, 1], 'what was on its way is not answered');
 });
 
+test('the only branch that is open stays open, whatever it brings and whoever wants it closed', () => {
+  const [a, b, block] = [make(1), make(2), firstBlock()];
+  const [A, B, C] = [1, 2, 3].map(peerOf) as [PeerId, PeerId, PeerId];
+  a.frame(B, FrameType.block, block, [B, C], at(0));
+  a.frame(C, FrameType.prune, bytes(), [B, C], at(1));
+  const repeat = (ms: number): readonly FrameOut[] => a.frame(B, FrameType.block, block, [B, C], at(ms)).out;
+  assert.deepEqual([10, 1_010, 2_010].flatMap(repeat), []);
+  const [graft] = a.frame(B, FrameType.prune, bytes(), [B, C], at(3_000)).out;
+  assert.deepEqual([graft!.to, graft!.type], [B, FrameType.graft]);
+  b.frame(A, FrameType.prune, bytes(), [A, C], at(2_999));
+  assert.deepEqual(b.frame(A, graft!.type, graft!.body, [A, C], at(3_001)).out, []);
+  const told = b.frame(C, FrameType.block, block, [A, C], at(3_002)).out;
+  assert.deepEqual(told.map((f) => f.to), [A]); // prettier-ignore
+});
+
 test('garbage in the frames of the tree is a counted drop', () => {
   const a = new Exchange(
     newStore(1),
