@@ -14,6 +14,7 @@ import type {
   RelayRule,
   RelayWay,
   SessionKeys,
+  Vni,
 } from '../router/types.js';
 import type { Clock } from './clock.js';
 import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
@@ -21,6 +22,7 @@ import { Demand } from './demand.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
 import { Exposures } from './exposures.js';
 import type { Guard } from './guard/guard.js';
+import { sourceOf } from './guard/peer-source.js';
 import { deniedByEndpoint } from './guard/port-guard.js';
 import { KernelError, type Kernel, type KernelEvent, type Link } from './kernel.js';
 import { LearntMacs } from './learnt.js';
@@ -103,7 +105,7 @@ export class LinuxDatapath implements Datapath {
     if (!this.#hasVxlan) this.#goWithoutVxlan();
     if (this.#config.overlay !== 'vxlan') this.#want.useSleeve('coming');
     this.#unwatch = this.#deps.kernel.watch((ev) => this.#onEvent(ev));
-    this.#deps.guard.start();
+    this.#deps.guard.start(() => this.#want.remoteMacs());
     await this.#deps.paths.start(this.#hasVxlan);
     this.#overlays.start(this.#hasVxlan);
     this.#reconciler.kick();
@@ -134,11 +136,13 @@ export class LinuxDatapath implements Datapath {
     for (const delta of deltas) {
       if (delta.kind === 'peer') this.#setPeer(delta.peer, delta.value);
       if (delta.kind === 'neigh') this.#noteMove(delta.network, delta.ip, delta.value);
-      const before = delta.kind === 'network' ? this.#want.networks.get(delta.network)?.forward?.mtu : undefined;
+      if (delta.kind === 'mac') this.#guardMac(delta.network, delta.mac, delta.value);
+      const before = delta.kind === 'network' ? this.#want.networks.get(delta.network)?.forward : undefined;
       this.#want.apply(delta);
       if (delta.kind !== 'network') continue;
       for (const prober of [this.#overlays, this.#deps.paths]) prober.setCeiling(this.#largestMtu());
-      if (before !== undefined) this.#followMtu(delta.network, before);
+      this.#guardNetwork(delta.network, before?.vni);
+      if (before !== undefined) this.#followMtu(delta.network, before.mtu);
     }
     this.#reconciler.kick();
   }
@@ -266,6 +270,7 @@ export class LinuxDatapath implements Datapath {
     if (names.join() !== this.#bridges) {
       this.#bridges = names.join();
       this.#deps.paths.setBridges(names);
+      this.#deps.guard.setBridges(names);
       for (const name of names) this.#quieten(name);
     }
     this.#bindTaps();
@@ -305,12 +310,25 @@ export class LinuxDatapath implements Datapath {
     else if (mac === undefined) queue.delete(ip);
   }
 
+  #guardMac(name: NetworkName, mac: Mac, after: PeerId | undefined): void {
+    const network = this.#want.networks.get(name);
+    const [vni, before] = [network?.forward?.vni, network?.ownerOf(mac)];
+    if (vni !== undefined && before !== after) this.#deps.guard.setMac(vni, mac, before, after);
+  }
+
+  #guardNetwork(name: NetworkName, before: Vni | undefined): void {
+    const network = this.#want.networks.get(name);
+    const vni = network?.forward?.vni;
+    if (network !== undefined && vni !== before) this.#deps.guard.setVni(before, vni, network.remoteMacs());
+  }
+
   #onTraffic(peers: readonly PeerId[]): void {
     this.#report(this.#demand.seen(peers, this.#deps.clock.now()));
   }
 
   #setPeer(peer: PeerId, value: PeerForward | undefined): void {
     if (value === undefined) this.#demand.forget(peer);
+    this.#deps.guard.setPeer(peer, value && sourceOf(value));
     this.#deps.paths.setPeer(peer, value);
     this.#overlays.setPeer(peer, value);
   }

@@ -125,6 +125,16 @@ export class NetworkWant {
     return (all ? 1 + this.#macs.size + this.#neighs.size : 0) + keys + (flood ? 1 : 0);
   }
 
+  /** The remote peer that has the MAC. */
+  ownerOf(mac: Mac): PeerId | undefined {
+    return this.#owners.at(this.#macs.get(macNumber(mac)));
+  }
+
+  /** By `macNumber`, each with its owner. */
+  *remoteMacs(): IterableIterator<readonly [mac: number, owner: PeerId]> {
+    for (const [mac, place] of this.#macs.entries()) yield [mac, this.#owners.at(place)!];
+  }
+
   neigh(ip: Ip): Mac | undefined {
     return this.#neighs.get(ip);
   }

@@ -8,6 +8,7 @@ import type {
   NetworkName,
   PeerForward,
   PeerId,
+  Vni,
 } from '../router/types.js';
 import type { DatapathConfig } from './datapath.js';
 import type { Link } from './kernel.js';
@@ -106,6 +107,14 @@ export class Want {
   /** The network whose bridge, uplink or port the link is. */
   networkOfLink(index: LinkIndex): NetworkWant | undefined {
     return this.#byLink.get(index);
+  }
+
+  /** Of the networks that this host takes part in: `macNumber` and owner. */
+  *remoteMacs(): IterableIterator<readonly [vni: Vni, mac: number, owner: PeerId]> {
+    for (const network of this.networks.values()) {
+      const vni = network.forward?.vni;
+      if (vni !== undefined) for (const [mac, owner] of network.remoteMacs()) yield [vni, mac, owner];
+    }
   }
 
   /** A peer that moved dirties each MAC it has: one walk for all such peers, and only when somebody asks. */

@@ -117,7 +117,9 @@ export class PeerBook {
     );
     const v6 = pick(e.remotes.v6, published.filter(isIpv6));
     if (v4 === undefined && v6 === undefined) return undefined;
-    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }) };
+    const { v4: proved4, v6: proved6 } = e.remotes;
+    const from = [...new Set([...published, ...(proved4 ? [proved4] : []), ...(proved6 ? [proved6] : [])])];
+    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }), from };
   }
 
   /** Where to dial and send datagrams, best first. */

@@ -39,6 +39,8 @@ export interface PeerForward {
   readonly name: string;
   readonly v4?: SocketAddress;
   readonly v6?: SocketAddress;
+  /** Every address that its packets may come from; undefined: those two. */
+  readonly from?: readonly Ip[];
 }
 
 /**

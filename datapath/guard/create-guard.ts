@@ -2,11 +2,13 @@
 import type { Clock } from '../clock.js';
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Nft } from '../paths/nft/traffic.js';
-import type { Guard, Denied } from './guard.js';
+import type { Mac, PeerId, Vni } from '../../router/types.js';
+import type { Denied, Guard, PeerSource, RemoteMacs } from './guard.js';
 import type { OwnTable } from './own-table.js';
 import { type Refusal } from './own-table.js';
 import { PortGuard } from './port-guard.js';
 import type { GuardedPort } from './port-table.js';
+import { UnderlayGuard } from './underlay-guard.js';
 
 /** A look is two system calls while nobody has changed a rule: what is flushed is back within two seconds. */
 const LOOK_MS = 1_500;
@@ -20,6 +22,7 @@ class NftGuard implements Guard {
   readonly #nft: Nft;
   readonly #clock: Clock;
   readonly #ports: PortGuard;
+  readonly #underlay: UnderlayGuard;
   readonly #counters: Record<string, number> = {};
   #running = false;
   #cancel: () => void = () => undefined;
@@ -33,9 +36,11 @@ class NftGuard implements Guard {
     this.#nft = nft;
     this.#clock = clock;
     this.#ports = new PortGuard(config.vxlanPort, nft, () => this.#repaired());
+    this.#underlay = new UnderlayGuard(config.vxlanPort, nft, () => this.#repaired());
   }
 
-  start(): void {
+  start(macs: RemoteMacs): void {
+    this.#underlay.start(macs);
     this.#running = true;
     this.#look();
   }
@@ -47,6 +52,25 @@ class NftGuard implements Guard {
 
   dropPort(name: string): void {
     if (this.#ports.drop(name)) void this.#ensure();
+  }
+
+  setPeer(peer: PeerId, source: PeerSource | undefined): void {
+    if (this.#underlay.setPeer(peer, source)) void this.#ensure();
+  }
+
+  setMac(vni: Vni, mac: Mac, before: PeerId | undefined, after: PeerId | undefined): void {
+    this.#underlay.setMac(vni, mac, before, after);
+    void this.#ensure();
+  }
+
+  setVni(before: Vni | undefined, after: Vni | undefined, macs: Iterable<readonly [number, PeerId]>): void {
+    this.#underlay.setVni(before, after, macs);
+    void this.#ensure();
+  }
+
+  setBridges(names: readonly string[]): void {
+    this.#underlay.setBridges(names);
+    void this.#ensure();
   }
 
   denied(): ReadonlyMap<string, Denied> {
@@ -61,8 +85,7 @@ class NftGuard implements Guard {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const denied = this.#ports.totals();
-    return { ...this.#counters, ...denied };
+    return { ...this.#counters, ...this.#ports.totals(), ...this.#underlay.totals() };
   }
 
   settled(): void {
@@ -83,7 +106,7 @@ class NftGuard implements Guard {
   }
 
   #tables(): readonly OwnTable[] {
-    return [this.#ports.table];
+    return [this.#ports.table, this.#underlay.table];
   }
 
   #look(): void {
@@ -98,6 +121,7 @@ class NftGuard implements Guard {
     if (!this.#running) return Promise.resolve();
     this.#next ??= this.#queue(async () => {
       this.#next = undefined;
+      this.#underlay.spread();
       for (const table of this.#tables()) if (this.#running) await table.ensure();
     });
     return this.#next;

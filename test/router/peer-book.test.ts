@@ -41,6 +41,7 @@ test('traffic goes where a connection proved that the peer is, not where it mere
     name: 'web',
     v4: { ip: '10.0.0.2', port: 6785 },
     v6: { ip: 'fd00::2', port: 6785 },
+    from: ['172.17.0.1', '10.0.0.2', 'fd00::2'],
   });
   assert.equal(book.forward(PEER, false)?.v4?.ip, '10.0.0.2', 'and it stays so when the connection ends');
   assert.equal(book.controlAddresses(PEER)[0]?.ip, '10.0.0.2');
@@ -53,6 +54,7 @@ test('an address that the peer has no longer gives way, unless a connection says
   book.record(PEER, record('running', '10.0.0.9'), at(1));
   assert.equal(book.forward(PEER, false)?.v4?.ip, '10.0.0.9');
   assert.equal(book.forward(PEER, true)?.v4?.ip, '10.0.0.2', 'behind a NAT it is reached at what it does not publish');
+  assert.deepEqual(book.forward(PEER, true)?.from, ['10.0.0.9', '10.0.0.2'], 'and may be heard from');
 });
 
 test('who left is forwarded to no more; who stopped or is faulty still is', () => {

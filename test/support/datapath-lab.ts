@@ -121,6 +121,10 @@ export class FakeGuard implements Guard {
   dropPort(name: string): void {
     this.ports.delete(name);
   }
+  setPeer(): void {}
+  setMac(): void {}
+  setVni(): void {}
+  setBridges(): void {}
   denied: Guard['denied'] = () => new Map();
   capability: Guard['capability'] = () => ({ name: 'guard', ok: true, reason: '', remedy: '' });
   counters: Guard['counters'] = () => ({});

@@ -1,0 +1,138 @@
+// Which addresses may send VXLAN to us, and from which MACs: kept as the forwarding table changes.
+import type { Ip, Mac, PeerId, Vni } from '../../router/types.js';
+import { macNumber } from '../address-map.js';
+import { KernelError } from '../kernel.js';
+import type { Nft } from '../paths/nft/traffic.js';
+import type { PeerSource, RemoteMacs } from './guard.js';
+import { OwnTable, type Wanted } from './own-table.js';
+import { bridgeElement, doorElements, memberElement, OwnedKey, underlayTable } from './underlay-table.js';
+
+interface Peer {
+  readonly source: PeerSource;
+  /** The addresses that its MACs may come from; none where no VXLAN is taken from it. */
+  readonly keys: readonly OwnedKey[];
+}
+
+export class UnderlayGuard {
+  readonly table: OwnTable;
+  readonly #nft: Nft;
+  readonly #text: ReturnType<typeof underlayTable>;
+  #macs: RemoteMacs = () => [];
+  readonly #peers = new Map<PeerId, Peer>();
+  /** Peers whose MACs are in the table under other addresses, or under none. */
+  readonly #moved = new Map<PeerId, Peer | undefined>();
+  /** By set and key in hexadecimal: peers may share an address. */
+  #shared = new Map<string, Wanted>();
+  #bridges: readonly string[] = [];
+
+  constructor(vxlanPort: number, nft: Nft, repaired: () => void) {
+    this.#nft = nft;
+    this.#text = underlayTable(vxlanPort);
+    this.table = new OwnTable(this.#text, nft, () => this.#wanted(), repaired);
+  }
+
+  start(macs: RemoteMacs): void {
+    this.#macs = macs;
+  }
+
+  /** @returns whether anything is to be done */
+  setPeer(peer: PeerId, source: PeerSource | undefined): boolean {
+    const old = this.#peers.get(peer);
+    if (isSame(old?.source, source)) return false;
+    if (source === undefined) this.#peers.delete(peer);
+    else this.#peers.set(peer, { source, keys: source.isPlain ? source.from.map((ip) => new OwnedKey(ip)) : [] });
+    if (!this.#moved.has(peer)) this.#moved.set(peer, old);
+    return true;
+  }
+
+  setBridges(names: readonly string[]): void {
+    this.#bridges = names;
+  }
+
+  /** Of one network: the MAC is behind another peer than before. */
+  setMac(vni: Vni, mac: Mac, before: PeerId | undefined, after: PeerId | undefined): void {
+    const number = macNumber(mac);
+    this.#change('delete', this.#inTable(before), vni, number);
+    this.#change('add', this.#inTable(after), vni, number);
+  }
+
+  /** The network's MACs have another VNI, or it has none any more. @param macs of that network alone */
+  setVni(before: Vni | undefined, after: Vni | undefined, macs: Iterable<readonly [mac: number, owner: PeerId]>): void {
+    for (const [mac, owner] of macs) {
+      if (before !== undefined) this.#change('delete', this.#inTable(owner), before, mac);
+      if (after !== undefined) this.#change('add', this.#inTable(owner), after, mac);
+    }
+  }
+
+  /** Tells the table of the peers that came, went or moved: one walk for all of them. To be called before it is ensured. */
+  spread(): void {
+    this.#spreadShared();
+    if (this.#moved.size === 0) return;
+    for (const [vni, mac, owner] of this.#macs()) {
+      if (!this.#moved.has(owner)) continue;
+      this.#change('delete', this.#moved.get(owner), vni, mac);
+      this.#change('add', this.#peers.get(owner), vni, mac);
+    }
+    this.#moved.clear();
+  }
+
+  /** Frames and packets dropped, by the names of counters. */
+  totals(): Record<string, number> {
+    const sum = (set: string, named: (key: string) => boolean = () => true): number =>
+      [...this.#counts(set)].filter(([key]) => named(key)).reduce((total, [, { frames }]) => total + frames, 0);
+    const totals = {
+      'guard-forged': sum('forged4') + sum('forged6'),
+      'guard-stranger-vxlan': sum('stranger'),
+      'guard-inside': sum('inside'),
+    };
+    return Object.fromEntries(Object.entries(totals).filter(([, n]) => n > 0));
+  }
+
+  *#wanted(): Iterable<Wanted> {
+    yield* this.#shared.values();
+    for (const [vni, mac, owner] of this.#macs())
+      for (const key of this.#inTable(owner)?.keys ?? []) yield [key.set, key.of(vni, mac)];
+  }
+
+  /** As the table has it, which is told of changes when they are spread. */
+  #inTable(peer: PeerId | undefined): Peer | undefined {
+    if (peer === undefined) return undefined;
+    return this.#moved.has(peer) ? this.#moved.get(peer) : this.#peers.get(peer);
+  }
+
+  #change(op: 'add' | 'delete', peer: Peer | undefined, vni: Vni, mac: number): void {
+    if (peer === undefined) return;
+    for (const key of peer.keys) this.table.change(op, key.set, key.of(vni, mac));
+  }
+
+  #spreadShared(): void {
+    const now = new Map<string, Wanted>();
+    const want = (wanted: Wanted): void => void now.set(nameOf(wanted), wanted);
+    for (const name of this.#bridges) want(bridgeElement(name));
+    for (const { source } of this.#peers.values())
+      for (const ip of source.from) {
+        if (source.isPlain) want(memberElement(ip));
+        doorElements(ip, source.vxlanPort).forEach(want);
+      }
+    for (const [name, wanted] of this.#shared) if (!now.has(name)) this.table.change('delete', ...wanted);
+    for (const [name, wanted] of now) if (!this.#shared.has(name)) this.table.change('add', ...wanted);
+    this.#shared = now;
+  }
+
+  #counts(set: string): ReadonlyMap<string, { readonly frames: number }> {
+    try {
+      return this.#nft.kernel.elements(this.#text.table, set) ?? new Map();
+    } catch (error) {
+      if (error instanceof KernelError) return new Map();
+      throw error;
+    }
+  }
+}
+
+const nameOf = ([set, key]: Wanted): string => `${set} ${Buffer.from(key).toString('hex')}`;
+
+function isSame(a: PeerSource | undefined, b: PeerSource | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const isPeerSame = a.isPlain === b.isPlain && a.vxlanPort === b.vxlanPort;
+  return isPeerSame && a.from.length === b.from.length && a.from.every((ip: Ip, i) => ip === b.from[i]);
+}
