@@ -2,7 +2,8 @@
 //
 //   GET    /v1/status[?macs=1]            StatusDocument; macs[] only when asked for
 //   GET    /v1/report                     StatusDocument with macs, and everything else the router knows
-//   POST   /v1/connect  {peers:[HOST]}    {results:[{peer, refused?}]}
+//   POST   /v1/connect  {peers:[HOST], secret?}  {results:[{peer, refused?}]}
+//   GET    /v1/secret                     SecretDocument
 //   POST   /v1/forget   {peers:[PEER]}    {results:[{peer, refused?}]}   PEER: name, id, id prefix or HOST
 //   POST   /v1/evict    {peers:[PEER]}    {results:[{peer, refused?, note?}]}   as forget, alive or not, and for good
 //   GET    /v1/endpoints                  {endpoints: EndpointStatus[]}
@@ -157,6 +158,13 @@ export interface MacStatus {
   readonly local: boolean;
 }
 
+/** `secret`: null if the mesh is open. `founded`: this launch made it. `peer`: HOST or HOST:PORT by which the next host joins. */
+export interface SecretDocument {
+  readonly secret: string | null;
+  readonly founded: boolean;
+  readonly peer: string;
+}
+
 export interface Problem {
   readonly what: string;
   readonly reason: string;
@@ -175,6 +183,8 @@ export interface StatusDocument {
     readonly uptimeMs: number;
     readonly overlay: 'auto' | 'vxlan' | 'sleeve';
     readonly stateDir: string;
+    /** `open`: the mesh has no secret. */
+    readonly trust: 'sealed' | 'open';
   };
   readonly peers: readonly PeerStatus[];
   readonly connections: readonly ConnectionStatus[];

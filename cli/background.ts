@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from './client.js';
 import { Denied, EXIT, Failure, type Io } from './command.js';
 import { launchArgv, type LaunchConfig } from './options.js';
+import { joinLine } from './secret-option.js';
 import { openRouterLog, type RouterLog } from './router-log.js';
 
 const POLL_MS = 25;
@@ -29,8 +30,11 @@ export async function launchInBackground(config: LaunchConfig, io: Io, program =
 async function launchWith(log: RouterLog, config: LaunchConfig, io: Io, program: string): Promise<number> {
   const child = spawn(process.execPath, [program, ...launchArgv(config)], {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['pipe', log.fd, log.fd],
+    env: { ...process.env, MESH_SECRET: undefined },
   });
+  child.stdin!.on('error', () => undefined); // it ended before it read
+  child.stdin!.end(typeof config.secret === 'object' ? config.secret.text : '');
   let ended: number | undefined;
   child.on('exit', (code) => (ended = code ?? EXIT.bug)).on('error', () => (ended = EXIT.bug));
   for (let waitedMs = 0; waitedMs < START_DEADLINE_MS; waitedMs += POLL_MS) {
@@ -43,6 +47,7 @@ async function launchWith(log: RouterLog, config: LaunchConfig, io: Io, program:
     }
     if (!(await answers(config.socket))) continue;
     io.err(`mesh: the router runs as process ${child.pid}, its log is ${log.path}`);
+    await tellSecret(config.socket, io);
     child.unref();
     return EXIT.done;
   }
@@ -52,6 +57,12 @@ async function launchWith(log: RouterLog, config: LaunchConfig, io: Io, program:
     `the router did not serve its socket within ${START_DEADLINE_MS / 1000} s`,
     `tail ${log.path}`,
   );
+}
+
+/** Of a mesh that was just founded: whoever is at this terminal is to launch the next host. */
+async function tellSecret(socket: string, io: Io): Promise<void> {
+  const { founded, secret, peer } = await createClient(socket).secret();
+  if (founded && secret !== null) io.err(`mesh: it founded a mesh; on the next host:\n  ${joinLine(secret, peer)}`);
 }
 
 const answers = (socket: string): Promise<boolean> =>

@@ -1,6 +1,6 @@
 // The commands' side of the control socket: HTTP and JSON over a Unix socket (cli/api.ts), and what can go wrong with it in words.
 import { request, type IncomingMessage } from 'node:http';
-import type { AttachRequest, EndpointRequest, EndpointStatus, Refusal, StatusDocument } from './api.js';
+import type { AttachRequest, EndpointRequest, EndpointStatus, Refusal, SecretDocument, StatusDocument } from './api.js';
 import { Denied, EXIT, Failure } from './command.js';
 import { DEFAULT_SOCKET } from './paths.js';
 
@@ -25,7 +25,9 @@ export interface Attached {
 export interface RouterClient {
   status(options?: { readonly macs: boolean }): Promise<StatusDocument>;
   report(): Promise<unknown>;
-  connect(peers: readonly string[]): Promise<readonly PeerResult[]>;
+  /** @param secret of the mesh that they are in, if this router is to take it */
+  connect(peers: readonly string[], secret?: string): Promise<readonly PeerResult[]>;
+  secret(): Promise<SecretDocument>;
   forget(peers: readonly string[]): Promise<readonly PeerResult[]>;
   evict(peers: readonly string[]): Promise<readonly PeerResult[]>;
   attach(request: AttachRequest): Promise<Attached>;
@@ -56,7 +58,9 @@ export function createClient(socket: string): RouterClient {
   return {
     status: (options) => ask('GET', options?.macs === true ? '/v1/status?macs=1' : '/v1/status'),
     report: () => ask('GET', '/v1/report'),
-    connect: async (peers) => (await ask<Results>('POST', '/v1/connect', { peers })).results,
+    connect: async (peers, secret) =>
+      (await ask<Results>('POST', '/v1/connect', { peers, secret }, ATTACH_DEADLINE_MS)).results,
+    secret: () => ask('GET', '/v1/secret'),
     forget: async (peers) => (await ask<Results>('POST', '/v1/forget', { peers })).results,
     evict: async (peers) => (await ask<Results>('POST', '/v1/evict', { peers })).results,
     attach: (body) => ask('POST', '/v1/attach', body, ATTACH_DEADLINE_MS),

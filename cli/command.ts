@@ -27,6 +27,10 @@ export interface Deps {
   launchInBackground(config: LaunchConfig, io: Io): Promise<number>;
   runDemo(options: { readonly keep: boolean }, io: Io): Promise<number>;
   hostname(): string;
+  /** Takes a secret out of the process list. @returns false where that cannot be done */
+  conceal(secret: string): boolean;
+  /** Standard input to its end. */
+  readInput(): string;
 }
 
 /** `flags` in commander's words: `--ip <CIDR>`. A `list` may be repeated, or take several values with commas. */

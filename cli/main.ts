@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // The process around the commands: its streams, its environment, its exit code.
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Deps, Io } from './command.js';
+import { conceal } from './conceal.js';
 import { runCli } from './program.js';
 
 // The bundle's lines are nobody's; reading its maps takes too long for every start.
@@ -28,6 +30,8 @@ const deps: Deps = {
     (await import('./background.js')).launchInBackground(config, terminal),
   runDemo: async (options, terminal) => (await import('./demo/demo.js')).runDemo(options, terminal),
   hostname,
+  conceal,
+  readInput: () => readFileSync(0, 'utf8'),
 };
 
 // `mesh status | head` closes the pipe: that is no error of ours.

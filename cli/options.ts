@@ -15,6 +15,7 @@ import type { Cidr, EndpointId, Ip, Mac, NetworkName } from '../router/types.js'
 import { UsageError, type Input, type Io } from './command.js';
 import { IFNAME_RULE, isIfname } from './ifname.js';
 import { socketPath, stateDir } from './paths.js';
+import type { SecretChoice } from './secret-option.js';
 
 /** First of the three ports: control on it (tcp and udp), the sleeve on the next, vxlan on the one after. */
 export const DEFAULT_PORT = 6783;
@@ -41,7 +42,11 @@ export interface LaunchConfig {
   /** Of what a container may send, bytes; undefined: the underlay's less 124. */
   readonly mtu: number | undefined;
   readonly overlay: 'auto' | 'vxlan' | 'sleeve';
+  /** Where VXLAN may go unsealed; left out: private, link-local and unique-local ranges. */
+  readonly trusted?: readonly Cidr[];
   readonly logFormat: 'text' | 'json';
+  /** Left out: the one on disk, or a new one for a mesh that it founds. Never on a command line of ours. */
+  readonly secret?: SecretChoice;
   /** `HOST[:PORT]` as typed, well-formed. */
   readonly peers: readonly string[];
 }
@@ -58,12 +63,13 @@ export function launchConfig(input: Input, io: Io, hostname: string): LaunchConf
     range: rangeOption(input),
     mtu: integer(input, 'mtu', MIN_MTU, MAX_MTU, `an MTU is ${MIN_MTU} to ${MAX_MTU} bytes`),
     overlay: choice(input, 'overlay', ['auto', 'vxlan', 'sleeve']) ?? 'auto',
+    ...trustedOption(input),
     logFormat: choice(input, 'log-format', ['text', 'json']) ?? 'text',
     peers: input.args.map(peerArgument),
   };
 }
 
-/** The command line that gives the same configuration again: for the background child. */
+/** The command line that gives the same configuration again, but for a secret, which is read from standard input: for the background child. */
 export function launchArgv(c: LaunchConfig): readonly string[] {
   const flag = (name: string, value: string | number | undefined): string[] =>
     value === undefined ? [] : [`--${name}=${value}`];
@@ -78,7 +84,9 @@ export function launchArgv(c: LaunchConfig): readonly string[] {
     ...flag('range', c.range),
     ...flag('mtu', c.mtu),
     ...flag('overlay', c.overlay),
+    ...flag('trusted-subnets', c.trusted && (c.trusted.join(',') || 'none')),
     ...flag('log-format', c.logFormat),
+    ...(c.secret === undefined ? [] : c.secret === 'open' ? ['--open'] : ['--secret=-']),
     ...c.peers,
   ];
 }
@@ -161,6 +169,22 @@ function advertised(text: string): Ip {
   if (ip === undefined) throw new UsageError(`--advertise "${text}" is malformed, it is an IPv4 or IPv6 address`);
   if (isUnusable(ip)) throw new UsageError(`--advertise "${text}" is not an address that another host can reach`);
   return ip;
+}
+
+const MAX_TRUSTED = 16;
+
+function trustedOption(input: Input): Pick<LaunchConfig, 'trusted'> {
+  const texts = input.list('trusted-subnets');
+  if (texts.length === 0) return {};
+  if (texts.length === 1 && texts[0] === 'none') return { trusted: [] };
+  if (texts.length > MAX_TRUSTED)
+    throw new UsageError(`--trusted-subnets has ${texts.length} of them, ${MAX_TRUSTED} is the most`);
+  const trusted = texts.map((text) => {
+    const cidr = parseCidr(text);
+    if (cidr !== undefined) return cidr;
+    throw new UsageError(`--trusted-subnets "${text}" is malformed, it is none, or NETWORK/LENGTH as 10.0.0.0/8`);
+  });
+  return { trusted };
 }
 
 function rangeOption(input: Input): Cidr | undefined {

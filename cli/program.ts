@@ -26,6 +26,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'stop dialling peers, purge faulty ones',
     load: async () => (await import('./commands/forget.js')).forget,
   },
+  secret: {
+    summary: 'print the line to type on the next host',
+    load: async () => (await import('./commands/secret.js')).secret,
+  },
   evict: {
     summary: 'put peers out of the mesh for good',
     load: async () => (await import('./commands/evict.js')).evict,
@@ -60,7 +64,7 @@ const ABOUT = 'mesh joins containers on many Linux hosts into one network.';
 const FIRST_STEPS = `
 First steps:
   sudo mesh launch --detach            on the first host
-  sudo mesh launch --detach HOST       on the others, HOST being the first
+  sudo mesh secret                     prints the line to type on the others
   sudo mesh attach web --ip 10.32.0.1/12
   mesh status topology`;
 

@@ -14,6 +14,8 @@ export { CannotListen, PortInUse, type NetworkEvent } from './runtime/network.js
 export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from './runtime/router-shell.js';
 export { systemClock } from './runtime/runtime.js';
 export { loadTrust } from './runtime/load-trust.js';
+export { stretch } from './runtime/stretch.js';
+export { meshKeys, OPEN_KEYS, type MeshKeys } from './trust/mesh-keys.js';
 export { loadSessionOptions } from './runtime/session-options.js';
 export { Sockets } from './runtime/sockets.js';
 export { StateDir, StateDirError } from './runtime/state-dir.js';

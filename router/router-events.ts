@@ -6,6 +6,7 @@ import type { PlaneRequest } from './planes.js';
 import type { RelayFx } from './relay/shared.js';
 import type { SessionFx } from './session/side.js';
 import type { Member } from './swim/membership.js';
+import type { MeshKeys } from './trust/mesh-keys.js';
 import type { DatapathReport, EndpointId, ForwardingDelta, NetworkName, PeerId, SocketAddress } from './types.js';
 
 export type RouterEvent =
@@ -35,6 +36,8 @@ export type RouterEvent =
   /** Traffic goes to the peer or comes from it; or none was seen for minutes. */
   | { readonly kind: 'peerWanted'; readonly peer: PeerId; readonly wanted: boolean }
   | PlaneRequest
+  /** Streams that begin from now on are under the keys of another secret. */
+  | { readonly kind: 'trusted'; readonly keys: MeshKeys }
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   /** The router ends: `stopped` keeps everything in force, `left` withdraws it for good. */

@@ -39,8 +39,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly drops = new Map<string, number>();
   readonly pathTimes = new PathTimes();
   readonly strangers = new Strangers();
-  /** Who we are, and the keys of our mesh. */
-  readonly trust: Trust;
+  #trust: Trust;
   readonly offences = new Offences();
   readonly farewells = new Farewells();
   readonly #exchange: Exchange;
@@ -59,11 +58,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   constructor(options: RouterOptions, now: Millis) {
     this.self = options.self;
     this.options = options;
-    this.trust = options.trust;
+    this.#trust = options.trust;
     this.connections = new Connections(
       this.self,
       (dialled) => this.#own.hello(dialled),
-      () => this.trust,
+      () => this.#trust,
     );
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);
@@ -115,6 +114,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.#settling.nextDeadline(),
     ];
     return Math.min(...all.filter((at) => at !== undefined)) as Millis;
+  }
+
+  /** Who we are, and the keys of our mesh now. */
+  get trust(): Trust {
+    return this.#trust;
   }
 
   /** In which our streams are written: that of the launch, or the one it was raised to. */
@@ -178,6 +182,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'relayWanted':
       case 'relayFailed':
         return this.planes.request(ev, now);
+      case 'trusted':
+        this.#trust = { ...this.#trust, keys: ev.keys };
+        return this.contacts.dialer.retry(now);
       case 'addresses':
         return this.#own.moved(ev.addresses);
       case 'ending':

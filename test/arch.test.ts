@@ -13,9 +13,9 @@ const MAY_IMPORT: readonly (readonly [from: RegExp, to: string])[] = [
   [/^router\/index\.ts/, 'router/'],
   [/^router\//, 'router/(?!runtime/|index)'],
   [/^datapath\//, '(datapath/|router/(types|address|core|deadlines)\\.)'],
-  [/^cli\/daemon\//, '(cli/|router/(index|types|address)\\.|datapath/(index|datapath|kernel)\\.)'],
+  [/^cli\/daemon\//, '(cli/|router/(index|types|address|trust/secret)\\.|datapath/(index|datapath|kernel)\\.)'],
   [/^cli\/main\.ts/, 'cli/'],
-  [/^cli\//, '(cli/(?!daemon/)|router/(types|address)\\.)'],
+  [/^cli\//, '(cli/(?!daemon/)|router/(types|address|trust/secret)\\.)'],
 ];
 
 /** Files that may read the clock, roll the dice or call the system; everything else is a pure core. */

@@ -13,6 +13,8 @@ import {
 } from '../../router/index.js';
 import type { NetworkEvent, RouterHooks, Sockets } from '../../router/index.js';
 import { parseHostPort } from '../../router/address.js';
+import { meshKeys, OPEN_KEYS, rootOf, type MeshKeys } from '../../router/trust/mesh-keys.js';
+import { parseSecret } from '../../router/trust/secret.js';
 import type { NetworkName, SocketAddress, Vni } from '../../router/types.js';
 
 /** The port of the router that it connects to. */
@@ -36,6 +38,12 @@ const hooks: RouterHooks = {
   log: () => undefined,
 };
 
+/** Those of the lab that the process runs in; outside of any, of an open mesh. */
+export function benchKeys(): MeshKeys {
+  const secret = parseSecret(process.env.MESH_SECRET ?? '');
+  return secret.kind === 'words' ? meshKeys(rootOf(secret.entropy)) : OPEN_KEYS;
+}
+
 /** @param port of its own, for control. @param makeSockets gets what the network's events are to be given to */
 export async function bareRouter(
   name: string,
@@ -53,7 +61,7 @@ export async function bareRouter(
   const router = new Router(
     {
       self: identity.id,
-      trust: await loadTrust(identity),
+      trust: await loadTrust(identity, benchKeys()),
       name,
       incarnation,
       port,

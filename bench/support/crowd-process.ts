@@ -14,6 +14,7 @@ import { macFromBytes } from '../../router/address.js';
 import { newIdentity } from '../../router/runtime/identity.js';
 import { loadTrust } from '../../router/runtime/load-trust.js';
 import type { Ip, Mac, PeerId } from '../../router/types.js';
+import { benchKeys } from './bare-router.js';
 import { IdlePeer } from './idle-peer.js';
 
 /** As the host's owner has made it: VNI and port of the probes, and everything to PEER. */
@@ -40,7 +41,7 @@ function echo(): void {
 
 echo();
 for (const [n, ip] of addresses.entries()) {
-  const one = new IdlePeer(n, ip, await loadTrust(newIdentity()));
+  const one = new IdlePeer(n, ip, await loadTrust(newIdentity(), benchKeys()));
   byMac.set(probeMac(one.id), one.id);
   await one.start(peer);
   await sleep(BETWEEN_MS);

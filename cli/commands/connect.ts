@@ -1,17 +1,30 @@
 import { EXIT, sentence, type Command, type Io } from '../command.js';
 import type { PeerResult } from '../client.js';
 import { peerArgument } from '../options.js';
+import { SECRET_OPTIONS, secretOption } from '../secret-option.js';
 
 export const connect: Command = {
   name: 'connect',
   verb: 'connect to',
   args: '<peer...>',
-  help: 'Join with PEERs, each HOST, HOST:PORT or [IPV6]:PORT. They are dialled again until they are forgotten, also after a restart.',
-  options: [],
-  examples: ['sudo mesh connect 10.0.0.2', 'sudo mesh connect db1.example.com:6783 "[fd00::2]:6783"'],
-  async run(input, { io, router }) {
+  help: 'Join with PEERs, each HOST, HOST:PORT or [IPV6]:PORT. They are dialled again until they are forgotten, also after a restart. With the secret of their mesh, a router that founded one and has neither peers nor endpoints takes it.',
+  options: SECRET_OPTIONS,
+  examples: [
+    'sudo mesh connect 10.0.0.2',
+    'sudo mesh connect 10.0.0.2 --secret WORD-WORD-...',
+    'sudo mesh connect db1.example.com:6783 "[fd00::2]:6783"',
+  ],
+  async run(input, { io, deps, router }) {
     const peers = input.args.map(peerArgument);
-    return reportRefusals(await (await router()).connect(peers), 'connect to', 'mesh status connections', io);
+    const secret = secretOption(input, io, deps);
+    const text = secret === undefined || secret === 'open' ? undefined : secret.text;
+    const client = await router();
+    const results = await (text === undefined ? client.connect(peers) : client.connect(peers, text));
+    const isKeptOut = results.some(({ refused = '' }) => refused.includes('secret'));
+    const remedy = isKeptOut
+      ? 'mesh secret, on a host of that mesh; then here: mesh connect HOST --secret SECRET'
+      : 'mesh status connections';
+    return reportRefusals(results, 'connect to', remedy, io);
   },
 };
 

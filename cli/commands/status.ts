@@ -2,6 +2,7 @@ import { EXIT, sentence, UsageError, type Command } from '../command.js';
 import { plain, type Look } from '../format.js';
 import type { PeerStatus, StatusDocument } from '../api.js';
 
+const OPEN = 'mesh: this mesh is open: whoever can reach the control port can join, read and write';
 const VIEWS = ['topology', 'peers', 'connections', 'macs', 'networks', 'endpoints', 'counters', 'peer'];
 
 export const status: Command = {
@@ -27,6 +28,7 @@ export const status: Command = {
       io.err(sentence(`show the peer "${word}"`, peer, 'mesh status peers'));
       return EXIT.refused;
     }
+    if (document.self.trust === 'open') io.err(OPEN);
     if (input.flag('json')) io.out(JSON.stringify(document, undefined, 2));
     else {
       const look = { columns: io.columns, paint: io.colour ? await colours() : plain };

@@ -83,16 +83,17 @@ export async function createRouter(
 }
 
 async function routerOptions(
-  { config, identity, targets }: Ground,
+  { config, identity, secret, targets }: Ground,
   { addresses }: RouterParts,
 ): Promise<Omit<RouterOptions, 'incarnation' | 'store' | 'claims'>> {
   const mtu = config.mtu ?? networkMtu((await underlayMtu(addresses().map((a) => a.ip))) ?? FALLBACK_UNDERLAY_MTU);
   return {
     self: identity.id,
-    trust: await loadTrust(identity),
+    trust: await loadTrust(identity, secret.keys),
     name: config.name,
     port: config.port,
     vxlanPort: config.port + 2,
+    ...(config.trusted && { trusted: config.trusted }),
     softwareVersion: meshVersion(),
     launch: randomBytes(8),
     addresses: addresses(),

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { loadIdentity, raiseIncarnation, StateDir, type Identity, type Log } from '../../router/index.js';
 import type { LaunchConfig } from '../options.js';
 import { claimControl, Refused, type Control } from './control.js';
+import { MeshSecret } from './mesh-secret.js';
 import { endpointsFile, targetsFile, type EndpointsOnDisk, type TargetsOnDisk } from './state.js';
 
 /** What is ours alone, and what the disk remembers. */
@@ -15,6 +16,7 @@ export interface Ground {
   readonly isNew: boolean;
   readonly control: Control;
   readonly identity: Identity;
+  readonly secret: MeshSecret;
   readonly endpoints: EndpointsOnDisk;
   readonly targets: TargetsOnDisk;
 }
@@ -38,8 +40,14 @@ export async function takeGround(config: LaunchConfig, log: Log, undo: Undo): Pr
   const endpoints = dir.load(endpointsFile) ?? { endpoints: [], exposed: [] };
   const targets = dir.load(targetsFile) ?? { targets: [], remotes: new Map<never, never>() };
   const identity = loadIdentity(dir);
+  const founding = {
+    choice: config.secret,
+    peers: config.peers,
+    wasInMesh: targets.targets.length > 0 || targets.remotes.size > 0,
+  };
+  const secret = await MeshSecret.load(dir, identity, founding, log);
   raiseIncarnation(dir, 0); // so that one that cannot be read is known of now
-  return { config, log, dir, isNew, control, identity, endpoints, targets };
+  return { config, log, dir, isNew, control, identity, secret, endpoints, targets };
 }
 
 /** A lock, a log or somebody else's file is no state of ours. */

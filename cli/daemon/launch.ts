@@ -14,6 +14,7 @@ import { Exposures } from './endpoints/exposures.js';
 import { Holdings } from './endpoints/holdings.js';
 import { resolveTarget } from './endpoints/targets.js';
 import { takeGround, type Ground, type Undo } from './ground.js';
+import type { MeshSecret } from './mesh-secret.js';
 import { endpointsKeeper } from './persistence.js';
 import { createSessionRequests, type SessionReport } from './sessions.js';
 
@@ -23,6 +24,7 @@ const REVIVE_EVERY_MS = 1_000;
 export interface Daemon {
   readonly config: LaunchConfig;
   readonly identity: Identity;
+  readonly secret: MeshSecret;
   /** The one in force. */
   readonly incarnation: () => number;
   readonly router: Router;
@@ -78,11 +80,12 @@ async function launchOn(
   for (const text of new Set([...ground.targets.targets, ...ground.config.peers])) dial(router, text);
   const rebuilt = endpoints.rebuild();
   const reviver = setInterval(() => void endpoints.revive(), REVIVE_EVERY_MS).unref();
-  const { config, identity, control } = ground;
+  const { config, identity, secret, control } = ground;
   const { datapath, addresses } = parts;
   const daemon = {
     config,
     identity,
+    secret,
     incarnation,
     router,
     datapath,
@@ -124,6 +127,7 @@ async function openNetwork(
     vxlanPort: port + 2,
     local: vxlanSources(config, network.localAddresses()),
     overlay: config.overlay,
+    ...(config.trusted && { trusted: config.trusted }),
     onReport: reports.sink,
     log: (event, fields) => log.write(event, fields),
   };

@@ -7,6 +7,7 @@ import { DEFAULT_PORT } from '../options.js';
 import { meshVersion } from '../version.js';
 import { Refused, type Handler, type Routes } from './control.js';
 import { parseNetwork } from './endpoints/request.js';
+import { secretDocument, takeSecret } from './give-way.js';
 import { requestFailure } from './failures.js';
 import type { Daemon } from './launch.js';
 import { statusDocument } from './status.js';
@@ -39,9 +40,12 @@ const handlers = (d: Daemon): Routes => ({
       datapath: d.datapath.snapshot(),
     },
   }),
-  'POST /v1/connect': async (body) => ({
-    results: await Promise.all(texts(body, 'peers').map((peer) => connect(d, peer))),
-  }),
+  'POST /v1/connect': async (body) => {
+    const { secret } = optional(body, 'secret');
+    if (secret !== undefined) await takeSecret(d, secret);
+    return { results: await Promise.all(texts(body, 'peers').map((peer) => connect(d, peer))) };
+  },
+  'GET /v1/secret': () => secretDocument(d),
   'POST /v1/forget': (body) => ({ results: texts(body, 'peers').map((peer) => forget(d, peer)) }),
   'POST /v1/evict': (body) => ({ results: texts(body, 'peers').map((peer) => evict(d, peer)) }),
   'GET /v1/endpoints': () => ({ endpoints: d.endpoints.list() }),
@@ -86,6 +90,7 @@ function document(d: Daemon, withMacs: boolean): StatusDocument {
     uptimeMs: Math.round(performance.now() - d.startedAt),
     overlay: config.overlay,
     stateDir: config.stateDir,
+    trust: d.secret.text === undefined ? 'open' : 'sealed',
   };
   const sources = {
     router: d.router,

@@ -14,6 +14,7 @@ import type {
 } from '../api.js';
 import { DEFAULT_PORT } from '../options.js';
 import { overlayCounts } from './overlay-counts.js';
+import { strangerProblems } from './strangers.js';
 
 export interface StatusSources {
   readonly router: Router;
@@ -185,6 +186,7 @@ function problems(
   return [
     ...s.datapath.capabilities.filter((c) => !c.ok).map((c) => ({ what: c.name, reason: c.reason, remedy: c.remedy })),
     ...small,
+    ...strangerProblems(s.router),
   ];
 }
 

@@ -47,7 +47,7 @@ async function play(options: { readonly keep: boolean }, io: Io): Promise<number
   }
   io.out(`\nDone in ${seconds(performance.now() - startedAt)}. On hosts of your own:\n`);
   io.out('  sudo mesh launch --detach                   on the first');
-  io.out('  sudo mesh launch --detach FIRST-HOST        on the others');
+  io.out('  sudo mesh secret                            there; it prints the line for the others');
   io.out('  sudo mesh attach CONTAINER --ip 10.32.0.1/12');
   return EXIT.done;
 }
@@ -57,7 +57,7 @@ type Step = <T>(what: string, act: () => Promise<T>) => Promise<T>;
 async function acts(stage: Stage, step: Step, io: Io): Promise<void> {
   await step('make three hosts and a switch between them', () => Promise.resolve(stage.build()));
   await step('mesh launch     on each host', () => stage.launch());
-  await step('mesh connect    from host-2 and host-3 to host-1', () => stage.connect());
+  await step('mesh connect    from host-2 and host-3 to host-1, with its secret', () => stage.connect());
   await step('mesh attach     a container on each host', () => stage.attach());
   const matrix = await step('ping            from every container to every other', () =>
     pingAllPairs(stage.containers),

@@ -63,7 +63,8 @@ export class Stage {
 
   async connect(): Promise<void> {
     const [first, ...others] = this.hosts;
-    for (const { name } of others) await this.must(name, 'connect', first!.v4);
+    const secret = await this.must(first!.name, 'secret', '--bare');
+    for (const { name } of others) await this.must(name, 'connect', first!.v4, '--secret', secret);
     await this.#until('every router sees the two others', (doc) => doc.peers.filter(isAlive).length === 2);
   }
 
@@ -89,7 +90,10 @@ export class Stage {
   /** The command line and environment of `mesh` on a host. */
   mesh(host: string): { readonly argv: readonly string[]; readonly env: NodeJS.ProcessEnv } {
     const netns = this.hosts.find((h) => h.name === host)!.netns;
-    return { argv: netns.inside([process.execPath, MESH]), env: { ...process.env, MESH_SOCKET: socketOf(host) } };
+    return {
+      argv: netns.inside([process.execPath, MESH]),
+      env: { ...process.env, MESH_SOCKET: socketOf(host), MESH_SECRET: undefined },
+    };
   }
 
   /** @returns stdout, without the last newline. @throws Error with the command's own words */

@@ -2,7 +2,7 @@
 import { shortPeer, type PeerId } from '../../router/types.js';
 import type { Problem, StatusDocument } from '../api.js';
 import { clean, count, formatDuration, wrap, type Look } from '../format.js';
-import { labels, notes } from './words.js';
+import { labels, notes, SEALED } from './words.js';
 
 const MAX_PROBLEMS = 8;
 const MAX_NETWORKS = 4;
@@ -103,7 +103,10 @@ function problemsOf(doc: StatusDocument): readonly Problem[] {
     ...doc.targets.map((t) => ({ ...t, what: `peer ${t.target}, ${t.state}` })),
     ...doc.endpoints.map((e) => ({ ...e, what: `endpoint ${e.target || e.id}, ${e.state}` })),
   ];
-  return [...doc.problems, ...found.filter(({ reason }) => reason !== '' && !told.has(reason))];
+  return [
+    ...doc.problems,
+    ...found.filter(({ reason }) => reason !== '' && !reason.startsWith(SEALED) && !told.has(reason)),
+  ];
 }
 
 /** Those with one reason and one remedy become one: thirty peers behind one closed port are one problem. */

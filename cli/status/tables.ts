@@ -11,7 +11,7 @@ import {
   type Row,
   type Style,
 } from '../format.js';
-import { byText, drawTargets, labels, notes, teller } from './words.js';
+import { byText, drawTargets, labels, notes, SEALED, teller } from './words.js';
 
 export type TableView = 'peers' | 'connections' | 'macs' | 'networks' | 'endpoints' | 'counters';
 
@@ -76,7 +76,7 @@ function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
         name(c.peer),
         portless(c.address, doc.self.port),
         c.control,
-        c.overlay,
+        c.overlay === 'vxlan' ? 'vxlan plain' : c.overlay,
         formatRtt(c.rttMs),
         number(c.mtu),
         formatBytes(c.txBytes),
@@ -92,7 +92,7 @@ function connectionRows(doc: StatusDocument, look: Look): readonly Row[] {
 function connectionStyle({ control, overlay, reason }: ConnectionStatus): Style | undefined {
   if (control === 'idle' && reason === '') return 'dim';
   if (overlay === 'none') return 'bad';
-  return control === 'down' || reason !== '' ? 'warn' : undefined;
+  return control === 'down' || (reason !== '' && !reason.startsWith(SEALED)) ? 'warn' : undefined;
 }
 
 function macRows(doc: StatusDocument): readonly Row[] {

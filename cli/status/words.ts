@@ -3,6 +3,9 @@ import { shortPeer, type PeerId } from '../../router/types.js';
 import type { StatusDocument } from '../api.js';
 import { clean, truncate, wrap, type Look, type Style } from '../format.js';
 
+/** How the reason begins that a connection has when it is sealed by the operator's will: it is told, and is no problem. */
+export const SEALED = 'sealed: ';
+
 /** The name of each peer by id; with the short id behind it where two share a name. Unknown ids are shortened. */
 export function labels(doc: StatusDocument): (id: string) => string {
   const all = [doc.self, ...doc.peers];

@@ -191,6 +191,15 @@ export class Dialer {
     }
   }
 
+  /** What kept them out may be gone: those that wait for an operator are dialled now. */
+  retry(now: Millis): void {
+    for (const j of this.#jobs.values()) {
+      if (!j.isPatient) continue;
+      Object.assign(j, { isPatient: false, dueAt: now });
+      this.#schedule(j);
+    }
+  }
+
   /** @param rests those need no dial: until `ended` or `wake` is said of them */
   tick(now: Millis, rests: (peer: PeerId) => boolean): DialFx[] {
     const fx: DialFx[] = [];

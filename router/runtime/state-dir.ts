@@ -6,8 +6,10 @@ import writeFileAtomic from 'write-file-atomic';
 import { FILE_NAMES, NEWER, type StateFile } from './state-file.js';
 
 const LOCK_NAME = 'lock';
+/** Whoever reads these is us, or in our mesh. */
+const KEY_FILES: readonly string[] = ['identity.json', 'secret.json'];
 
-export type StateFault = 'in-use' | 'unwritable' | 'corrupt' | 'newer' | 'no-lock';
+export type StateFault = 'in-use' | 'unwritable' | 'corrupt' | 'newer' | 'no-lock' | 'exposed';
 
 /** The state directory cannot be used. Nothing in it was changed. The message is a sentence without its full stop. */
 export class StateDirError extends Error {
@@ -48,14 +50,16 @@ export class StateDir {
     return dir;
   }
 
-  /** @returns undefined if there is no such file. @throws StateDirError corrupt, newer, unwritable (unreadable) */
+  /** @returns undefined if there is no such file. @throws StateDirError corrupt, newer, unwritable (unreadable), exposed (a key, and others can read it) */
   load<T>(file: StateFile<T>): T | undefined {
     const path = join(this.path, file.name);
     let bytes: Uint8Array;
     try {
+      if (KEY_FILES.includes(file.name)) refuseExposed(path);
       bytes = fs.readFileSync(path);
     } catch (e) {
       if (errno(e) === 'ENOENT') return undefined;
+      if (e instanceof StateDirError) throw e;
       throw new StateDirError('unwritable', `cannot read "${path}": ${errno(e)}`, `ls -l ${path}`, e);
     }
     const decoded = file.decode(bytes);
@@ -124,6 +128,14 @@ export class StateDir {
       e,
     );
   }
+}
+
+/** @throws StateDirError; ErrnoException */
+function refuseExposed(path: string): void {
+  const mode = fs.statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  const remedy = `chmod 600 ${path}, if nobody has read it`;
+  throw new StateDirError('exposed', `"${path}" can be read by others (mode 0${mode.toString(8)})`, remedy);
 }
 
 function openLock(path: string): number {

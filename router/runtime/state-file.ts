@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import { sameBytes } from '../wire/bytes.js';
 
 /** All that a router keeps. */
-export const FILE_NAMES = ['identity.json', 'incarnation.json', 'targets.json', 'endpoints.json', 'cache.bin'] as const;
+export const FILE_NAMES = [
+  'identity.json',
+  'secret.json',
+  'incarnation.json',
+  'targets.json',
+  'endpoints.json',
+  'cache.bin',
+] as const;
 export type StateFileName = (typeof FILE_NAMES)[number];
 
 /** Written by a version of mesh that is newer than this one. */

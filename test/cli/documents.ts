@@ -69,6 +69,7 @@ export function document(change: Partial<StatusDocument> = {}): StatusDocument {
       endpoints: [addressOf(0), '[fd99::1]:6783'],
       uptimeMs: 11_520_000,
       overlay: 'auto',
+      trust: 'sealed',
       stateDir: '/var/lib/mesh',
     },
     peers: [],

@@ -48,6 +48,7 @@ function fakeRouter(calls: Call[], answers: Partial<RouterClient>): RouterClient
     status: () => Promise.resolve(document()),
     report: () => Promise.resolve({ schema: 1, everything: true }),
     connect: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
+    secret: () => Promise.resolve({ secret: 'able-zoo-7', founded: false, peer: '10.0.0.1' }),
     forget: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
     evict: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
     attach: () => Promise.resolve({ endpoint: endpoint(), warnings: [] }),
@@ -94,6 +95,8 @@ export async function mesh(argv: readonly string[], world: World = {}): Promise<
       launchInBackground: (config) => (calls.push(['background']), launch(config)),
       runDemo: (options) => (calls.push(['demo', options]), Promise.resolve(0)),
       hostname: () => world.hostname ?? 'alpha',
+      conceal: () => true,
+      readInput: () => '',
       ...world.deps,
     },
   );

@@ -28,6 +28,9 @@ export interface Pings {
 
 const RECORDER = fileURLToPath(new URL('./capture-process.js', import.meta.url));
 
+/** The secret of every mesh in a lab, given to its routers by the environment; a test that takes it away says so. */
+export const LAB_SECRET = 'legal-winner-thank-year-wave-sausage-worth-useful-legal-winner-thank-yellow';
+
 /** Namespaces left over from one test must not be another's. */
 let labs = 0;
 
@@ -54,6 +57,7 @@ export class Lab {
 
   constructor(tag: string, mtu: number) {
     this.#tag = tag;
+    process.env.MESH_SECRET ??= LAB_SECRET;
     this.dir = mkdtempSync('/run/mesh-lab-');
     this.#underlay = new Underlay(tag, mtu);
     this.wire.ip('link set wire promisc on'); // or a recording sees only what is flooded

@@ -8,6 +8,7 @@ import { newPath, type Path } from '../../datapath/paths/probe/path-state.js';
 import { launchRouter } from '../../cli/daemon/launch.js';
 import { routes } from '../../cli/daemon/routes.js';
 import { DEFAULT_PORT } from '../../cli/options.js';
+import { parseSecret } from '../../router/trust/secret.js';
 import { Log } from '../../router/index.js';
 import type { Millis, PathReport, PeerForward, PeerId } from '../../router/types.js';
 
@@ -70,8 +71,10 @@ const [name = '', stateDir = '', socket = '', mtu = '', ...peers] = process.argv
 const vxlan = new SwitchedPaths();
 const log = new Log({ format: 'text', write: (line) => process.stderr.write(line) });
 const config = { listen: undefined, advertise: [], port: DEFAULT_PORT, range: undefined, overlay: 'auto' } as const;
+const secret = parseSecret(process.env.MESH_SECRET ?? '');
+if (secret.kind === 'fault') throw new Error(secret.why);
 const daemon = await launchRouter(
-  { ...config, name, stateDir, socket, mtu: Number(mtu), logFormat: 'text', peers },
+  { ...config, name, stateDir, socket, mtu: Number(mtu), logFormat: 'text', peers, secret },
   log,
   () => process.exit(0),
   { paths: vxlan },

@@ -43,7 +43,7 @@ test('an identity that is no Ed25519 key is corrupt, and no new one takes its pl
     const { privateKey } = generateKeyPairSync('x25519');
     for (const pem of ['', 'x', privateKey.export({ type: 'pkcs8', format: 'pem' })]) {
       const text = JSON.stringify({ version: 1, privateKey: pem });
-      fs.writeFileSync(join(path, 'identity.json'), text);
+      fs.writeFileSync(join(path, 'identity.json'), text, { mode: 0o600 });
       assert.throws(() => loadIdentity(dir), (e) => e instanceof StateDirError && e.fault === 'corrupt'); // prettier-ignore
       assert.equal(fs.readFileSync(join(path, 'identity.json'), 'utf8'), text);
     }
