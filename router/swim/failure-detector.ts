@@ -4,6 +4,7 @@ import type { Millis, PeerId } from '../types.js';
 import type { SwimClaim } from '../wire/swim.js';
 import { AnswerTimes } from './answer-times.js';
 import { lowered, raised, stretched } from './local-health.js';
+import { Probes, type Probe } from './probes.js';
 import { Roster } from './roster.js';
 import { Suspects } from './suspects.js';
 import type { SwimTiming } from './timing.js';
@@ -42,16 +43,6 @@ interface Probed {
   readonly condemned: number | undefined;
 }
 
-interface Probe {
-  readonly target: PeerId;
-  readonly startedAt: Millis;
-  /** When others are asked to help; undefined once they are. */
-  readonly askAt: Millis | undefined;
-  readonly failedAt: Millis;
-  /** We probe for another, who gave it this number; its failure is not ours to judge. */
-  readonly asked: { readonly by: PeerId; readonly seq: number } | undefined;
-}
-
 const MAX_PROBES = 1024;
 /** About as many peers look for themselves when they hear of a suspicion, until it is settled; the others in their turn. */
 const WITNESSES = 10;
@@ -75,7 +66,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   /** The same peers, to draw from. */
   readonly #roster = new Roster();
   readonly #suspects: Suspects;
-  readonly #probes = new Map<number, Probe>();
+  readonly #probes = new Probes();
   readonly #turns: Turns;
   readonly #answerTimes = new AnswerTimes();
   #nextTurnAt: Millis | undefined;
@@ -120,8 +111,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   nextDeadline(): Millis | undefined {
-    let at = Math.min(this.#nextTurnAt ?? Infinity, this.#suspects.nextDeadline());
-    for (const probe of this.#probes.values()) at = Math.min(at, probe.askAt ?? probe.failedAt);
+    const at = Math.min(this.#nextTurnAt ?? Infinity, this.#suspects.nextDeadline(), this.#probes.nextDeadline);
     return at === Infinity ? undefined : (at as Millis);
   }
 
@@ -136,7 +126,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   /** The process stood still, and with it what we should have received: as if time had, too, for what had begun by then. */
   #postpone(ms: number, now: Millis): void {
-    for (const [seq, p] of this.#probes) {
+    for (const [seq, p] of this.#probes.all()) {
       const later = (at: Millis): Millis => (at + Math.min(ms, now - p.startedAt)) as Millis;
       this.#probes.set(seq, { ...p, askAt: p.askAt && later(p.askAt), failedAt: later(p.failedAt) });
     }
@@ -151,7 +141,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     if (first) return [];
     const target = this.#turns.next(
       (peer) => this.#suspects.has(peer),
-      (peer) => this.#isProbed(peer),
+      (peer) => this.#probes.isOn(peer),
     );
     return target === undefined ? [] : this.#probe(target, now);
   }
@@ -168,7 +158,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   #probesDue(now: Millis): DetectorEffect[] {
     const effects: DetectorEffect[] = [];
-    for (const [seq, probe] of this.#probes) {
+    for (const [seq, probe] of this.#probes.all()) {
       if (now >= probe.failedAt) {
         this.#probes.delete(seq);
         if (!probe.asked) {
@@ -246,7 +236,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
     this.#suspects.condemn(claim.peer);
     this.#members.set(claim.peer, { ...m, condemned: claim.incarnation });
     // The other side of a partition that just healed says so of all of ours: some of us ask them, and they will refute.
-    const isAsked = this.#suspects.has(claim.peer) || this.#isProbed(claim.peer) || !this.#isWitness();
+    const isAsked = this.#suspects.has(claim.peer) || this.#probes.isOn(claim.peer) || !this.#isWitness();
     return isAsked ? [] : this.#probe(claim.peer, now);
   }
 
@@ -287,7 +277,7 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
 
   /** A probe in a hurry: directly and through others at once. */
   #bearWitness(target: PeerId, now: Millis): DetectorEffect[] {
-    if (this.#isProbed(target)) return [];
+    if (this.#probes.isOn(target)) return [];
     const seq = this.#seq;
     if (this.#probe(target, now).length === 0) return [];
     const { pingTimeoutMs, probeTimeoutMs } = this.#timing;
@@ -324,16 +314,12 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
   }
 
   #endProbes(peer: PeerId): void {
-    for (const [seq, probe] of this.#probes)
+    if (!this.#probes.isOn(peer)) return;
+    for (const [seq, probe] of this.#probes.all())
       if (probe.target === peer && !probe.asked) {
         this.#probes.delete(seq);
         this.#answerTimes.gaveUp(seq, probe);
       }
-  }
-
-  #isProbed(peer: PeerId): boolean {
-    for (const probe of this.#probes.values()) if (probe.target === peer && !probe.asked) return true;
-    return false;
   }
 
   #newSeq(): number {

@@ -27,8 +27,10 @@ export interface DueSuspect {
 
 export class Suspects {
   readonly #options: SuspectsOptions;
-  /** Few, and looked at on every tick. */
+  /** In a partition half of the mesh. */
   readonly #suspects = new Map<PeerId, Suspect>();
+  /** What is due next, looked up with so many members and this patience; undefined after a change. */
+  #next: { readonly at: number; readonly members: number; readonly waitMs: number } | undefined;
 
   constructor(options: SuspectsOptions) {
     this.#options = options;
@@ -52,7 +54,7 @@ export class Suspects {
     const { accuser, condemned, looks } = by;
     const lookAt = looks ? now : undefined; // the next tick, which is at once
     const accusers = new Set([accuser]);
-    this.#suspects.set(peer, {
+    this.#set(peer, {
       startedAt: now,
       accusers,
       condemned,
@@ -64,7 +66,7 @@ export class Suspects {
   }
 
   end(peer: PeerId): void {
-    this.#suspects.delete(peer);
+    if (this.#suspects.delete(peer)) this.#next = undefined;
   }
 
   /** @returns is it one more that counts? */
@@ -72,7 +74,7 @@ export class Suspects {
     const suspect = this.#suspects.get(peer);
     if (suspect === undefined || suspect.accusers.has(accuser)) return false;
     if (suspect.accusers.size > confirmationsWanted(this.#options.members())) return false;
-    this.#suspects.set(peer, { ...suspect, accusers: new Set([...suspect.accusers, accuser]) });
+    this.#set(peer, { ...suspect, accusers: new Set([...suspect.accusers, accuser]) });
     return true;
   }
 
@@ -97,9 +99,14 @@ export class Suspects {
       if (!s.condemned) this.restart(peer, Math.min(s.startedAt + ms, now) as Millis);
   }
 
+  /** Asked for after every event, and few of those change anything here. Infinity when nothing is due. */
   nextDeadline(): number {
+    if (this.#suspects.size === 0) return Infinity;
+    const [members, waitMs] = [this.#options.members(), this.#options.stretched(1_000)];
+    if (this.#next?.members === members && this.#next.waitMs === waitMs) return this.#next.at;
     let at = Infinity;
     for (const s of this.#suspects.values()) at = Math.min(at, this.#askAt(s), this.#buryAt(s), s.lookAt ?? Infinity);
+    this.#next = { at, members, waitMs };
     return at;
   }
 
@@ -120,7 +127,12 @@ export class Suspects {
 
   #change(peer: PeerId, change: Partial<Suspect>): void {
     const suspect = this.#suspects.get(peer);
-    if (suspect !== undefined) this.#suspects.set(peer, { ...suspect, ...change });
+    if (suspect !== undefined) this.#set(peer, { ...suspect, ...change });
+  }
+
+  #set(peer: PeerId, suspect: Suspect): void {
+    this.#suspects.set(peer, suspect);
+    this.#next = undefined;
   }
 
   /** Whom another has given up, who may well be on time, does not gain from our being late. */
