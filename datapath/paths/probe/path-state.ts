@@ -4,24 +4,22 @@
 //      └────────────3 probes lost───────────►┘
 import type { Random } from '../../../router/core.js';
 import type { Millis } from '../../../router/types.js';
+import {
+  BUSY_MS,
+  IDLE_MS,
+  isBusy,
+  isCheckDue,
+  isCheckNear,
+  isSearchDue,
+  isTurnNear,
+  paceMs,
+  QUICK_MS,
+} from './path-pace.js';
 import { sizeLost, sizePassed, startCheck, startSearch, type MtuSearch } from './mtu-search.js';
 
 /** Consecutive losses that take a path down, and consecutive echoes that bring it back. */
 export const LOSSES_TO_DOWN = 3;
 export const ECHOES_TO_UP = 3;
-export const QUICK_MS = 200;
-export const DOWN_MS = 1_000;
-/** A path that is down for this long may never have been one: behind a hub most are not. One that comes back is still up, and
- *  trusted, within five seconds. */
-export const LONG_DOWN_AFTER_MS = 60_000;
-export const LONG_DOWN_MS = 3_000;
-/** While the pair has traffic: three losses at this pace are known within a second. */
-export const BUSY_MS = 250;
-export const IDLE_MS = 5_000;
-/** Idle paths whose turns are no further apart are probed together: to wake costs more than to probe. */
-const TOGETHER_SHARE = 1 / 16;
-/** When idle only the leading side probes; the other waits this much longer, and takes the probe as its evidence. */
-export const FOLLOW_GRACE_MS = 1_000;
 /** Traffic keeps the quick pace for this long. */
 export const BUSY_FOR_MS = 5_000;
 /** It is seen at two looks in a row, 2 s apart: a container's lone router solicitation is no conversation. */
@@ -29,18 +27,13 @@ export const CONVERSATION_MS = 3_000;
 export const RESEARCH_IDLE_MS = 600_000;
 export const RESEARCH_BUSY_MS = 60_000;
 /** While traffic lasts: whether what passed still passes. That it does not is known within two seconds. */
-export const CHECK_MS = 500;
+export const CHECK_MS = 800;
 /** It lasts when it is still seen this long after it began: what a container multicasts to everybody does not. */
 export const LASTING_MS = 3_000;
 /** A path that does not take what the network sends is looked at again after this, whether it has traffic or not. */
 export const NARROW_MS = 60_000;
 /** One that was found narrower by a check, sooner: it may have been losses. */
 export const DOUBT_MS = 5_000;
-
-/** Nobody has any use for the path: so long between two probes while it works, a quarter more or less. */
-export const REST_MS = 300_000;
-/** The same of a path that has been down for long. */
-export const REST_DOWN_MS = 60_000;
 
 /** Somebody has to know soon whether the path works: quick for this long. */
 export const HURRY_FOR_MS = 2_000;
@@ -85,6 +78,8 @@ export interface Path {
   readonly trafficAt: Millis | undefined;
   /** When a frame of the peer last came, of either kind. */
   readonly heardAt: Millis | undefined;
+  /** Does the peer hear us, by the last that came of it? */
+  readonly isHeard: boolean;
   /** The network's round trip: the least of `rtts`; undefined when there is none. */
   readonly rttMs: number | undefined;
   /** The last round trips that either side measured, ms, the newest last. */
@@ -156,6 +151,7 @@ export const newPath = (leads: boolean, now: Millis, idleMs = IDLE_MS): Path => 
   busySince: 0 as Millis,
   trafficAt: undefined,
   heardAt: undefined,
+  isHeard: true,
   rttMs: undefined,
   rtts: [],
   measuredMs: undefined,
@@ -172,8 +168,11 @@ export function stepPath(p: Path, ev: PathEvent, now: Millis, limits: PathLimits
   switch (ev.kind) {
     case 'tick':
       return advance(expire(p, now), now, limits);
-    case 'early':
-      return advance({ ...p, nextAt: min(p.nextAt, now) }, now, limits);
+    case 'early': {
+      const nextAt = isTurnNear(p, now) ? min(p.nextAt, now) : p.nextAt;
+      const checkAt = isCheckNear(p, now) ? min(p.checkAt, now) : p.checkAt;
+      return advance({ ...p, nextAt, checkAt }, now, limits);
+    }
     case 'sent':
       return [{ ...p, sent: p.sent.map((s) => (s.nonce === ev.nonce ? { ...s, at: now } : s)) }, []];
     case 'echo': {
@@ -215,10 +214,6 @@ export function pathDeadline(p: Path): Millis {
   return at;
 }
 
-/** May it be probed together with others, rather than at its own moment? */
-export const isNear = (p: Path, now: Millis): boolean =>
-  p.kind === 'up' && p.losses === 0 && !isBusy(p, now) && p.nextAt <= now + p.idleMs * TOGETHER_SHARE;
-
 /** The largest packet that may pass: what was found, less what has been lost since. Undefined: nothing is known yet. */
 export function passesAtMost(p: Path): number | undefined {
   const lost = p.search === undefined ? Infinity : p.search.hi - 1;
@@ -231,22 +226,9 @@ export function passesAtLeast(p: Path): number | undefined {
   return isInDoubt || p.mtu === undefined ? p.search?.lo : p.mtu;
 }
 
-const isSearchDue = (p: Path, now: Millis): boolean =>
-  p.kind === 'up' && p.search === undefined && !p.rests && p.searchAt <= now;
-
-const isCheckDue = (p: Path, now: Millis): boolean =>
-  p.kind === 'up' &&
-  !p.rests &&
-  p.search === undefined &&
-  p.mtu !== undefined &&
-  now < p.checksUntil &&
-  p.checkAt <= now;
-
 const plus = (at: Millis, ms: number): Millis => (at + ms) as Millis;
 const min = (a: Millis, b: Millis): Millis => (a < b ? a : b);
 const max = (a: Millis, b: Millis): Millis => (a > b ? a : b);
-const isBusy = (p: Path, now: Millis): boolean => now < p.busyUntil;
-
 const dueAt = (p: Path, s: Sent): Millis =>
   plus(
     s.at,
@@ -254,21 +236,6 @@ const dueAt = (p: Path, s: Sent): Millis =>
       ? FIRST_TIMEOUT_MS
       : Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, 2 * p.answerMs + 100)),
   );
-
-function paceMs(p: Path, now: Millis): number {
-  switch (p.kind) {
-    case 'probing':
-      return QUICK_MS;
-    case 'down':
-      if (p.echoes > 0) return QUICK_MS;
-      if (now - (p.losingSince ?? now) < LONG_DOWN_AFTER_MS) return DOWN_MS;
-      return p.rests ? REST_DOWN_MS : LONG_DOWN_MS;
-    case 'up':
-      return isBusy(p, now) ? BUSY_MS : idleMs(p);
-  }
-}
-
-const idleMs = (p: Path): number => (p.leads ? p.idleMs : p.idleMs + FOLLOW_GRACE_MS);
 
 /** Counts what is overdue. */
 function expire(p: Path, now: Millis): Path {
@@ -289,7 +256,9 @@ function expire(p: Path, now: Millis): Path {
 function echoed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }, now: Millis): Path {
   const small = sent.packetBytes === undefined;
   const next: Path = {
-    ...(small ? timed(p, sent, echo, now) : p),
+    ...(small ? timed(p, sent, echo) : p),
+    answerMs: answered(p, now - sent.at),
+    isHeard: true,
     sent: p.sent.filter((s) => s !== sent),
     losses: 0,
     losingSince: undefined,
@@ -311,11 +280,11 @@ function echoed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }
 }
 
 function probed(p: Path, rttMs: number | undefined, now: Millis): Path {
-  const heard: Path = { ...p, heardAt: now };
+  const heard: Path = { ...p, heardAt: now, isHeard: rttMs !== undefined };
   if (p.kind !== 'up' || rttMs === undefined)
     return { ...heard, nextAt: min(p.nextAt, max(now, plus(p.sentAt, QUICK_MS))) };
   const known: Path = { ...heard, ...sampled([...p.rtts, rttMs]), losses: 0, losingSince: undefined };
-  return isBusy(p, now) ? known : { ...known, nextAt: plus(now, idleMs(p)) };
+  return isBusy(p, now) && p.leads ? known : { ...known, nextAt: plus(now, paceMs(known, now)) };
 }
 
 function trafficked(p: Path, now: Millis): Path {
@@ -334,11 +303,13 @@ function trafficked(p: Path, now: Millis): Path {
   };
 }
 
-function timed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }, now: Millis): Path {
+function timed(p: Path, sent: Sent, echo: { arrivedAt: Millis; heldMs: number }): Path {
   const measuredMs = Math.max(0, echo.arrivedAt - sent.at - echo.heldMs);
-  const answerMs = p.answerMs === undefined ? now - sent.at : p.answerMs + (now - sent.at - p.answerMs) / 8;
-  return { ...p, ...sampled([...p.rtts, measuredMs]), measuredMs, answerMs };
+  return { ...p, ...sampled([...p.rtts, measuredMs]), measuredMs };
 }
+
+const answered = ({ answerMs }: Path, ms: number): number =>
+  answerMs === undefined ? ms : answerMs + (ms - answerMs) / 8;
 
 function sampled(all: readonly number[]): Pick<Path, 'rttMs' | 'rtts'> {
   const rtts = all.slice(-RTT_SAMPLES);
@@ -352,8 +323,10 @@ function advance(p: Path, now: Millis, limits: PathLimits): [Path, readonly Path
   const size = q.search?.size;
   const large = size !== undefined && !q.sent.some((s) => s.packetBytes !== undefined && !s.overdue);
   if (large) q = send(q, size, now, limits, effects);
-  // Every large probe has a small one beside it, so that a dead path is not taken for a narrow one.
-  if (large || q.nextAt <= now) {
+  // Every large probe has a small one beside it, so that a dead path is not taken for a narrow one; but for the first of a
+  // check, which is not lost as a rule.
+  const isRoutine = q.search !== undefined && q.search.known > 0 && q.search.losses === 0;
+  if ((large && !isRoutine) || q.nextAt <= now) {
     q = send(q, undefined, now, limits, effects);
     q = { ...q, nextAt: plus(now, paceMs(q, now)) };
   }

@@ -3,11 +3,9 @@ import type { Core, Random } from '../../../router/core.js';
 import { Deadlines } from '../../../router/deadlines.js';
 import type { Millis, PeerId } from '../../../router/types.js';
 import { PROBE_MIN_BYTES, type ProbeFrame } from './frame.js';
+import { IDLE_MS, isNear, REST_MS } from './path-pace.js';
 import {
-  IDLE_MS,
-  isNear,
   newPath,
-  REST_MS,
   passesAtLeast,
   passesAtMost,
   pathDeadline,

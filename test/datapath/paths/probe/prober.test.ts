@@ -42,19 +42,34 @@ test('a lone frame now and then does not quicken the pace', () => {
   assert.ok((w.sentBytes.get(A)! - before) / 90 <= 30, 'one probe or echo in 4 s at most');
 });
 
-test('with traffic a dead path is known by both sides within a second', () => {
+test('with traffic a dead path is known by both sides within a second, also when only one direction is dead', () => {
+  const dead = fc.constantFrom([A], [B], [A, B]);
   fc.assert(
-    fc.property(fc.integer(), fc.nat(5_000), (seed, ms) => {
+    fc.property(fc.integer(), fc.nat(5_000), dead, (seed, ms, from) => {
       const w = pair(seed);
       w.run(2_000);
       w.converse();
       w.run(ms % 4_000);
-      w.loses = () => true;
+      w.loses = (a) => from.includes(a);
       w.run(1_000);
       assert.equal(w.path(A, B).kind, 'down');
       assert.equal(w.path(B, A).kind, 'down');
     }),
   );
+});
+
+test('while both have traffic one side asks five times a second, the other hears it, and each tries the full size', () => {
+  const w = pair();
+  const sent = { small: 0, large: 0 };
+  for (let s = 0; s < 40; s += 2) {
+    if (s === 20) sent.small = sent.large = 0;
+    w.converse();
+    w.run(2_000);
+    w.loses = (_a, _b, bytes) => (sent[bytes > 1_000 ? 'large' : 'small']++, false);
+  }
+  assert.ok(sent.large >= 40 && sent.large <= 52, `${sent.large} of full size in 20 s`);
+  assert.ok(sent.small >= 240 && sent.small <= 260, `${sent.small} small ones in 20 s`);
+  for (const [by, to] of [[A, B], [B, A]] as const) assert.equal(w.path(by, to).mtu, 1376); // prettier-ignore
 });
 
 test('while idle a dead path is known by both sides within 8 seconds, also when only one direction is dead', () => {
