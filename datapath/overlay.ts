@@ -3,6 +3,7 @@
 //   of the overlay in use             then
 //   works                             it stays, until a better one has worked for a while
 //   lost, another is heard since      the best of those that are heard
+//   lost, one that fell too is back   it stays for a while: a peer that comes back does so on both, on one of them first
 //   lost, none is heard since         the first in order: the peer's router may be dead, and its kernel is not
 //   narrower than the network         one that carries whole frames, if there is one
 //
@@ -51,11 +52,17 @@ export const FLAP_MS = 60_000;
 /** A peer that is heard this long after the first lost probe had gone, ms, did not die with its answer under way. */
 export const OUTLIVED_MS = 150;
 
+/** When a direct overlay that fell with the one in use is back, that one has so long to be heard too, ms: it is asked once a second. */
+export const RETURN_MS = 1_500;
+
 interface Choice {
   readonly allowed: readonly Carrier[];
   readonly states: Map<Carrier, CarrierState>;
   /** Since when each is whole: up, not narrow, and without a loss. */
   readonly wholeSince: Map<Carrier, Millis>;
+  /** Of those that are up, since when; and when each was last down. */
+  readonly upSince: Map<Carrier, Millis>;
+  readonly downAt: Map<Carrier, Millis>;
   readonly holds: Map<Carrier, { readonly ms: number; readonly takenAt: Millis }>;
   inUse: Carrier | undefined;
   hurried: boolean;
@@ -81,14 +88,16 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
     }
   }
 
-  /** When a better overlay will have worked long enough. */
+  /** When another overlay will have worked long enough. */
   nextDeadline(): Millis | undefined {
     let at: Millis | undefined;
-    for (const c of this.#peers.values())
-      for (const better of this.#betterThan(c)) {
-        const due = dueAt(c, better);
-        if (due !== undefined && (at === undefined || due < at)) at = due;
-      }
+    for (const c of this.#peers.values()) {
+      const dues = [
+        ...this.#betterThan(c).map((better) => dueAt(c, better)),
+        ...c.allowed.map((one) => returnsAt(c, one)),
+      ];
+      for (const due of dues) if (due !== undefined && (at === undefined || due < at)) at = due;
+    }
     return at;
   }
 
@@ -109,7 +118,8 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
       return none;
     }
     const inUse = old?.inUse !== undefined && allowed.includes(old.inUse) ? old.inUse : allowed[0];
-    const fresh = { states: new Map(), wholeSince: new Map(), holds: new Map(), hurried: false, wantsRelay: false };
+    const times = { wholeSince: new Map(), upSince: new Map(), downAt: new Map() };
+    const fresh = { states: new Map(), ...times, holds: new Map(), hurried: false, wantsRelay: false };
     const choice: Choice = { ...(old ?? fresh), allowed, inUse };
     this.#peers.set(peer, choice);
     const why = old?.inUse === undefined ? 'first' : 'refused';
@@ -119,6 +129,9 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
 
   #setState(c: Choice, carrier: Carrier, state: CarrierState, now: Millis): void {
     c.states.set(carrier, state);
+    if (state.kind === 'down') c.downAt.set(carrier, now);
+    if (state.kind !== 'up') c.upSince.delete(carrier);
+    else if (!c.upSince.has(carrier)) c.upSince.set(carrier, now);
     const isWhole = state.kind === 'up' && !state.isNarrow && state.losingSince === undefined;
     if (!isWhole) c.wholeSince.delete(carrier);
     else if (!c.wholeSince.has(carrier)) c.wholeSince.set(carrier, now);
@@ -134,7 +147,7 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
   }
 
   #choose(peer: PeerId, c: Choice, now: Millis): readonly OverlayEffect[] {
-    const found = this.#better(c, now) ?? this.#instead(c);
+    const found = this.#better(c, now) ?? this.#instead(c, now);
     if (found === undefined || found.carrier === c.inUse) return [];
     if (found.why === 'lost' || found.why === 'dead') this.#fell(c, now);
     if (found.why === 'lost') distrustSilent(c);
@@ -154,14 +167,15 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
   }
 
   /** Another for one that does not do; undefined while it does. */
-  #instead(c: Choice): { carrier: Carrier; why: ChangeReason } | undefined {
+  #instead(c: Choice, now: Millis): { carrier: Carrier; why: ChangeReason } | undefined {
     const state = c.inUse && c.states.get(c.inUse);
     if (state === undefined || state.kind === 'probing') return undefined;
     if (state.kind === 'up') {
       const whole = state.isNarrow ? c.allowed.find((one) => c.wholeSince.has(one)) : undefined;
       return whole && { carrier: whole, why: 'narrow' };
     }
-    const alive = c.allowed.filter((one) => one !== c.inUse && outlived(c.states.get(one), state));
+    const waits = (one: Carrier): boolean => (returnsAt(c, one) ?? -Infinity) > now;
+    const alive = c.allowed.filter((one) => one !== c.inUse && outlived(c.states.get(one), state) && !waits(one));
     const next = alive.find((one) => c.wholeSince.has(one)) ?? alive[0];
     if (next !== undefined) return { carrier: next, why: 'lost' };
     return c.allowed.some((one) => c.states.get(one)?.kind === 'up')
@@ -185,6 +199,15 @@ export class OverlayChoice implements Core<OverlayEvent, OverlayEffect> {
 /** Was it heard after the other had begun to lose? */
 const outlived = (one: CarrierState | undefined, lost: CarrierState): boolean =>
   one?.kind === 'up' && (one.heardAt ?? -Infinity) > (lost.losingSince ?? Infinity) + OUTLIVED_MS;
+
+/** When a direct overlay that fell with the one in use, and was heard again, may take its place; undefined: it did not. */
+function returnsAt(c: Choice, one: Carrier): Millis | undefined {
+  const lost = c.inUse && c.states.get(c.inUse);
+  const [since, downAt] = [c.upSince.get(one), c.downAt.get(one)];
+  if (one === 'relay' || lost?.kind !== 'down' || !outlived(c.states.get(one), lost)) return undefined;
+  const fellToo = since !== undefined && downAt !== undefined && downAt > (lost.losingSince ?? Infinity);
+  return fellToo ? ((since + RETURN_MS) as Millis) : undefined;
+}
 
 /** Of what is up and was not heard since the overlay in use began to lose, nobody knows: it has to prove itself again. */
 function distrustSilent(c: Choice): void {

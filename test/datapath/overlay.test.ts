@@ -6,6 +6,7 @@ import {
   HOLD_MS,
   MAX_HOLD_MS,
   OverlayChoice,
+  RETURN_MS,
   type Carrier,
   type CarrierState,
   type OverlayEffect,
@@ -85,6 +86,27 @@ test('when all fail at once the vxlan stays: a dead router is not a dead kernel'
   set('vxlan', down(300), 900);
   assert.deepEqual(uses(set('sleeve', down(300), 1_000)), []);
   assert.deepEqual(uses(set('relay', down(300), 1_000)), []);
+});
+
+test('a peer that comes back is heard on the sleeve first: the vxlan that fell with it has a second and a half', () => {
+  const back = (): ReturnType<typeof choice> => {
+    const c = choice(['vxlan', 'sleeve']);
+    c.set('vxlan', up(100), 100);
+    c.set('sleeve', up(100), 100);
+    c.set('vxlan', down(300), 900);
+    c.set('sleeve', down(400), 1_000);
+    assert.deepEqual(uses(c.set('sleeve', up(9_000), 9_000)), []);
+    assert.equal(c.choice.nextDeadline(), 9_000 + RETURN_MS);
+    return c;
+  };
+  const [{ choice: heard, set }, { choice: silent }] = [back(), back()];
+  const answered: CarrierState = { ...down(0), losingSince: undefined, heardAt: at(10_000) };
+  assert.deepEqual(uses(set('vxlan', answered, 10_000)), []);
+  assert.equal(heard.nextDeadline(), undefined);
+  assert.deepEqual(uses(set('vxlan', up(10_400), 10_400)), []);
+  assert.deepEqual(uses(silent.handle({ kind: 'tick' }, at(9_000 + RETURN_MS - 1))), []);
+  assert.deepEqual(uses(silent.handle({ kind: 'tick' }, at(9_000 + RETURN_MS))), ['sleeve lost']);
+  assert.equal(silent.nextDeadline(), undefined);
 });
 
 test('a sleeve that dies after the vxlan goes back to the vxlan', () => {
