@@ -11,17 +11,16 @@ import type { Fault, Happened } from './fault.js';
 import { Inflictor } from './inflict.js';
 import { introduceContainers, introduceHosts } from './neighbours.js';
 import { LATE_MS } from './outages.js';
-import { Prober, type ProbeResult } from './prober.js';
+import { INTERVAL_MS, Prober, type ProbeResult } from './prober.js';
 import { planFaults } from './schedule.js';
 import type { Settings } from './settings.js';
 
-/** Between two probes of a pair whose turn it is, ms. */
-const INTERVAL_MS = 200;
 const START_WITHIN_MS = 120_000;
 /** Back to the vxlan after faults that came one upon another takes up to a minute: datapath/overlay.ts, MAX_HOLD_MS. */
 const QUIET_WITHIN_MS = 100_000;
-/** Probes go on for so long before the first fault. */
-const CALM_MS = 3_000;
+/** Probes go on for so long before the first fault; the first part until their paths are seen to be busy. */
+const CALM_MS = 5_000;
+const SETTLE_MS = 8_000;
 export interface Outcome {
   readonly settings: Settings;
   readonly plan: readonly Fault[];
@@ -67,7 +66,7 @@ export async function runChaos(settings: Settings, beside: Beside = {}): Promise
       `${routers.length} routers see each other, and a container is attached to each, after ${(startMs / 1000).toFixed(1)} s`,
     );
     const targets = routers.map(({ container, ip }) => ({ path: container.path, ip }));
-    const maxMs = CALM_MS + settings.seconds * 1000 + QUIET_WITHIN_MS + 120_000;
+    const maxMs = SETTLE_MS + CALM_MS + settings.seconds * 1000 + QUIET_WITHIN_MS + 120_000;
     prober = await Prober.start(targets, INTERVAL_MS, maxMs);
     return await inflict({ lab, routers, prober }, settings, startMs, beside);
   } finally {
@@ -101,6 +100,7 @@ async function inflict(
   const before = await waitForQuiet(routers, prober, START_WITHIN_MS);
   if (before.afterMs === undefined) throw new Error(`the mesh is not whole to begin with: ${before.wrong.join('; ')}`);
   await prober.watch('rota');
+  await sleep(SETTLE_MS);
   const watch = new CpuWatch(() => routers.flatMap(({ pid }) => pid ?? []));
   const calm = await cpuWhile(watch, prober, () => sleep(CALM_MS));
   const startedAt = prober.now();
@@ -113,7 +113,6 @@ async function inflict(
   );
   watch.close();
   say(`the last fault is over; waiting until all is quiet`);
-  await prober.watch('all');
   const end = await waitForQuiet(routers, prober, quietWithinMs);
   const { outages, ...probes } = await prober.stop(prober.now() - LATE_MS);
   const { happened, sleeved } = inflictor;

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { interfaceOf, kernelRows, rowsWanted } from '../../test/support/kernel-truth.js';
 import type { ChaosRouter } from './chaos-router.js';
 import { LATE_MS } from './outages.js';
-import type { Prober } from './prober.js';
+import { INTERVAL_MS, type Prober } from './prober.js';
+import { allIntervalMs } from './rota.js';
 
 export interface EndState {
   /** How long after the last fault all was right, ms; undefined if it was not within the time. */
@@ -13,19 +14,20 @@ export interface EndState {
 }
 
 const LOOK_EVERY_MS = 1_000;
-/** Every ordered pair is probed five times meanwhile. */
-const SILENCE_MS = 2_000;
+const LEAST_SILENCE_MS = 2_000;
 
-/** @param withinMs how long to wait for it */
+/** Has all pairs ping each other once the tables are right. @param withinMs how long to wait for it */
 export async function waitForQuiet(
   routers: readonly ChaosRouter[],
   prober: Prober,
   withinMs: number,
 ): Promise<EndState> {
   const since = prober.now();
+  const silenceMs = Math.max(LEAST_SILENCE_MS, 2.5 * allIntervalMs(routers.length, INTERVAL_MS));
   for (;;) {
     const at = prober.now();
-    const wrong = [...(await membership(routers)), ...(await tables(routers)), ...(await reachability(prober))];
+    const wrong = [...(await membership(routers)), ...(await tables(routers))];
+    if (wrong.length === 0) wrong.push(...(await reachability(prober, silenceMs)));
     if (wrong.length === 0) return { afterMs: at - since, wrong };
     if (prober.now() - since > withinMs) return { afterMs: undefined, wrong };
     await sleep(LOOK_EVERY_MS);
@@ -66,11 +68,12 @@ async function tables(routers: readonly ChaosRouter[]): Promise<string[]> {
   return wrong;
 }
 
-/** Every container reaches every other, from either side. Asked of all pairs, so not while a rota is on. */
-async function reachability(prober: Prober): Promise<string[]> {
-  await sleep(SILENCE_MS + LATE_MS);
+/** Every container reaches every other, from either side. @param forMs in which every ordered pair is probed */
+async function reachability(prober: Prober, forMs: number): Promise<string[]> {
+  await prober.watch('all');
+  await sleep(forMs + LATE_MS);
   const to = prober.now() - LATE_MS;
-  const silent = await prober.silentBetween(to - SILENCE_MS, to);
+  const silent = await prober.silentBetween(to - forMs, to);
   if (silent.length === 0) return [];
   return [`no answer to all pings of ${some(silent.map(([a, b]) => `c${a} to c${b}`))}`];
 }

@@ -18,7 +18,7 @@ import {
 import { decodeAnswer, encodeProbe } from './icmp.js';
 import { ProbeLedger } from './outages.js';
 import type { ProberAnswer, ProberOrder } from './prober.js';
-import { ROTA_MS, rotaOf } from './rota.js';
+import { allIntervalMs, ROTA_MS, rotaOf } from './rota.js';
 
 const [AF_INET, SOCK_RAW, IPPROTO_ICMP] = [2, 3, 1];
 const [SOL_SOCKET, SO_RCVBUF] = [1, 8];
@@ -69,6 +69,8 @@ class Prober {
   /** Numbers of the pairs that ping now, whose turn it is, and when. */
   #rota: readonly number[] = [];
   #turn = -1;
+  /** Between two pings of a pair of the rota. */
+  #everyMs = Infinity;
   #next = 0;
   #dueAt = 0;
   #who: 'all' | 'rota' = 'all';
@@ -120,12 +122,8 @@ class Prober {
   #tick(): void {
     const now = this.#now();
     const turn = Math.floor(now / ROTA_MS);
-    if (turn !== this.#turn) {
-      const hosts = this.#sockets.length;
-      this.#rota = this.#who === 'rota' ? rotaOf(hosts, turn) : this.#ledger.pairs.map((_, pair) => pair);
-      this.#turn = turn;
-    }
-    const gapMs = this.#intervalMs / this.#rota.length;
+    if (turn !== this.#turn) this.#turnTo(turn);
+    const gapMs = this.#everyMs / this.#rota.length;
     const lateMs = now - this.#dueAt;
     this.#lateMs = Math.max(this.#lateMs, lateMs - TICK_MS);
     if (lateMs > SKIP_MS) {
@@ -133,6 +131,13 @@ class Prober {
       this.#dueAt = now;
     }
     for (; this.#dueAt <= now && !this.#ledger.isFull; this.#dueAt += gapMs) this.#send();
+  }
+
+  #turnTo(turn: number): void {
+    const hosts = this.#sockets.length;
+    this.#turn = turn;
+    this.#rota = this.#who === 'rota' ? rotaOf(hosts, turn) : this.#ledger.pairs.map((_, pair) => pair);
+    this.#everyMs = this.#who === 'rota' ? this.#intervalMs : allIntervalMs(hosts, this.#intervalMs);
   }
 
   #send(): void {

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Outage } from './outages.js';
 
+/** Between two probes of a pair whose turn it is, ms. */
+export const INTERVAL_MS = 200;
 const SCRIPT = fileURLToPath(new URL('./prober-process.js', import.meta.url));
 
 export interface ProbeTarget {

@@ -1,6 +1,6 @@
 // Which pairs of containers ping each other now. In a small mesh all do, all the time. In a large one each has a few partners, and
-// others after a while: a router probes a path that carries traffic four times a second, and thirty of them that watch over 29 such
-// paths each want more than the two processors that play them all. Pure.
+// others after a while: a router probes a path that carries traffic five times a second, and thirty of them that watch over 29 such
+// paths each leave the two processors that play them all little for anything else. Pure.
 import { pairsOf } from './outages.js';
 
 /** So many partners a container has at a time, about. */
@@ -16,3 +16,10 @@ export function rotaOf(hosts: number, turn: number): readonly number[] {
     return apart % turns === turn % turns ? [pair] : [];
   });
 }
+
+/** Slow enough for the paths not to count as busy: fewer than four frames in 2 s (datapath/paths/nft/traffic.ts). */
+const LARGE_ALL_MS = 1_600;
+
+/** @returns between two pings of a pair while all pairs ping, ms. @param intervalMs the same while it is those whose turn it is */
+export const allIntervalMs = (hosts: number, intervalMs: number): number =>
+  rotaOf(hosts, 0).length < pairsOf(hosts).length ? Math.max(LARGE_ALL_MS, intervalMs) : intervalMs;
