@@ -34,7 +34,10 @@ export const EVENTS = {
   'sessions-refused': { level: 'warn', sentence: 'no keys can be agreed on here, so the sleeve carries nothing' },
   'connection-up': { level: 'info', sentence: 'a control connection to a peer stands' },
   'connection-down': { level: 'info', sentence: 'a control connection to a peer ended' },
-  'guard-repaired': { level: 'warn', sentence: 'the rules against forged frames had been changed, and are as they were' },
+  'guard-repaired': {
+    level: 'warn',
+    sentence: 'the rules against forged frames had been changed, and are as they were',
+  },
   'guard-failed': { level: 'error', sentence: 'the rules against forged frames could not be set' },
   'secret-replaced': { level: 'info', sentence: 'the secret of the mesh on disk gave way to another' },
   'stranger-refused': { level: 'warn', sentence: 'who called was not let in: another secret, or another version' },
