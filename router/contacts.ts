@@ -83,15 +83,16 @@ export class Contacts {
 
   /** Whoever has waited long enough is told so. */
   tick(now: Millis): RouterEffect[] {
+    if (this.#waiting.size === 0) return [];
     const due = [...this.#waiting].filter(([, w]) => now >= w.until);
     return due.flatMap(([text]) => this.#answer(text, { note: `it has not answered yet; ${KEPT}` }));
   }
 
   /** @see Dialer.tick */
   nextDeadline(rests: (peer: PeerId) => boolean): Millis | undefined {
-    const dialAt = this.dialer.nextDeadline(rests);
-    const all = [...[...this.#waiting.values()].map((w) => w.until), ...(dialAt === undefined ? [] : [dialAt])];
-    return all.length === 0 ? undefined : (Math.min(...all) as Millis);
+    let at = this.dialer.nextDeadline(rests);
+    for (const { until } of this.#waiting.values()) if (at === undefined || until < at) at = until;
+    return at;
   }
 
   /** To a person who waits: refused, and nothing changed. A target of `launch` is kept: a name may resolve later. */

@@ -237,7 +237,8 @@ export class Dialer {
 
   /** A target and the peer behind it are two jobs and need one dial. */
   #isDialling(peer: PeerId): boolean {
-    return [...this.#jobsOf(peer)].some((j) => j.conn !== undefined);
+    for (const j of this.#jobsOf(peer)) if (j.conn !== undefined) return true;
+    return false;
   }
 
   /** They waited for the outcome of a dial of `except`. */
