@@ -13,6 +13,8 @@
 //                                             greeted      who was dialled: wait, for the other may have given up long ago
 //   greeted      frame                        established  as above
 //   greeting     hello of ourselves           (closed)     refused: own address, or another router has our key
+//   greeting     hello of a launch that another    (closed)     refused: a copy of its key; the other is told, and stays
+//                of the peer took the place of
 //   greeting     hello, id not of its key     (closed)     refused: counted
 //   handshake    5 s, 10 s if we dialled      (closed)     refused: no greeting
 //   greet…       10 s                         (closed)     refused: no greeting
@@ -21,9 +23,11 @@
 //   any          closed                       (none)       in use: another takes its place, or tell the router
 import type { Ip, Millis, PeerId, SocketAddress } from '../types.js';
 import { Deadlines } from '../deadlines.js';
+import { CLONE, FAULTS, unfinished } from './sentences.js';
 import type { Connection, ConnectionFx, ConnId, RefusalKind } from './connection.js';
 import { Admission } from '../trust/admission.js';
 import { isOfKey, signHello } from '../trust/greeting.js';
+import { Launches } from '../trust/launches.js';
 import { DIALLED_HANDSHAKE_MS, HANDSHAKE_MS } from '../trust/limits.js';
 import { SecureStream, type SecureItem } from '../trust/secure-stream.js';
 import type { Trust } from '../trust/trust.js';
@@ -72,6 +76,7 @@ export class Connections {
   readonly #connected = new Map<PeerId, Stream[]>();
   /** Those in use. */
   readonly #byPeer = new Map<PeerId, Stream>();
+  readonly #launches = new Launches();
   #peers: readonly PeerId[] | undefined;
 
   /** @param hello what we say of ourselves, made anew for each stream. @param trust in force for streams that begin now */
@@ -261,7 +266,15 @@ export class Connections {
   #frame(s: Stream, { type, body }: Frame): ConnectionFx[] {
     if (type === FrameType.ping) return [this.#say(s, encodeFrame(FrameType.pong, NOTHING))];
     if (type === FrameType.pong || type === FrameType.hello) return [];
+    if (type === FrameType.refuse) return this.#warned(s, body);
     return [{ kind: 'frame', peer: s.established!.peer, type, body }];
+  }
+
+  /** The connection stays; who reads `status` is to know. */
+  #warned({ remote }: Stream, body: Uint8Array): ConnectionFx[] {
+    const refusal = decodeRefuse(body);
+    if (typeof refusal === 'string' || refusal.code !== 'clone') return [];
+    return [{ kind: 'refused', conn: NO_CONN, reason: CLONE, why: 'clone', caller: remote.ip }];
   }
 
   #greet(s: Stream, { type, body }: Frame, now: Millis): ConnectionFx[] {
@@ -278,6 +291,7 @@ export class Connections {
     const fault = isOfKey(this.#trust(), s.secure.hash!, !s.outbound, hello, signed);
     if (fault !== undefined) return drop(`hello-${fault}`, FAULTS[fault]);
     if (hello.id === this.#self) return this.#ourself(s, hello, now);
+    if (this.#launches.hasGivenWay(hello.id, hello.launch)) return this.#clone(s, hello, now);
     s.hello = hello;
     if (!s.outbound) return [];
     return [this.#say(s, encodeFrame(FrameType.pong, NOTHING)), ...this.#establish(s, hello, now)];
@@ -291,15 +305,28 @@ export class Connections {
     return [{ kind: 'drop', reason: 'hello-clone' }, ...this.#abort(s, sentence, 'clone', now)];
   }
 
+  /** Both hear of it: who calls, and who is connected already. */
+  #clone(s: Stream, { id, name }: Hello, now: Millis): ConnectionFx[] {
+    const other = this.#byPeer.get(id);
+    const told = encodeFrame(FrameType.refuse, encodeRefuse({ code: 'clone', sentence: CLONE }));
+    return [
+      { kind: 'drop', reason: 'hello-clone' },
+      ...(other === undefined ? [] : [this.#say(other, told)]),
+      ...this.#abort(s, `two machines have the key of "${name}": one is a copy of the other`, 'clone', now),
+    ];
+  }
+
   #refused(s: Stream, body: Uint8Array, now: Millis): ConnectionFx[] {
     const refusal = decodeRefuse(body);
-    const sentence = typeof refusal === 'string' ? 'refused without a readable reason' : refusal.sentence;
-    return this.#abort(s, sentence, 'failed', now);
+    if (typeof refusal === 'string') return this.#abort(s, 'refused without a readable reason', 'failed', now);
+    if (refusal.code === 'clone') return this.#abort(s, CLONE, 'clone', now);
+    return this.#abort(s, refusal.sentence, 'failed', now);
   }
 
   #establish(s: Stream, hello: Hello, now: Millis): ConnectionFx[] {
     const isOver = (older: Connection): boolean =>
       this.#self < hello.id || !sameBytes(older.hello.launch, hello.launch);
+    this.#launches.established(hello.id, hello.launch);
     const over = this.#established(hello.id).filter((older) => isOver(older.established!));
     s.established = { conn: s.conn, peer: hello.id, remote: s.remote, outbound: s.outbound, hello, upAt: now };
     this.#connected.set(hello.id, [...this.#established(hello.id), s]);
@@ -339,14 +366,16 @@ export class Connections {
   #abort(s: Stream, reason: string, why: RefusalKind, now: Millis): ConnectionFx[] {
     const close: ConnectionFx = { kind: 'close', conn: s.conn };
     if (s.established !== undefined) return [close, ...this.#end(s, reason, now)];
-    const code: RefuseCode = why === 'failed' ? 'retry' : 'final';
+    const code: RefuseCode = why === 'failed' ? 'retry' : why === 'clone' ? why : 'final';
     const refuse = encodeFrame(FrameType.refuse, encodeRefuse({ code, sentence: reason }));
     return [this.#say(s, refuse), close, ...this.#refuse(s, reason, why)];
   }
 
   #refuse(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
     this.#forget(s);
-    return [{ kind: 'refused', conn: s.conn, reason, why, ...(!s.outbound && { caller: s.remote.ip }) }];
+    return [
+      { kind: 'refused', conn: s.conn, reason, why, ...((!s.outbound || why === 'clone') && { caller: s.remote.ip }) },
+    ];
   }
 
   /** It is no stranger any more, or it is gone. */
@@ -366,13 +395,5 @@ export class Connections {
   }
 }
 
-const FAULTS = {
-  id: 'its id is not the hash of its key',
-  signature: 'its hello is not signed by its key',
-  forged: 'a record was changed on the way',
-  oversize: "it broke the control stream's format (oversize)",
-} as const;
-
-/** @param reason the network's code for how the stream ended */
-const unfinished = (reason: string): string =>
-  `it ${reason === 'reset' ? 'broke off' : 'closed'} the connection before it said who it is`;
+/** Of no stream. */
+const NO_CONN = 0;

@@ -25,5 +25,8 @@ export const REFUSALS_SHOWN_MS = 10 * 60_000;
 export const REFUSAL_LOGGED_MS = 60_000;
 /** Whom another secret keeps out is dialled again after this: nothing but an operator changes that. */
 export const SECRET_BACKOFF_MS = 60_000;
+/** Launches of a peer that gave way to others and are remembered, and peers that they are remembered of. */
+export const MAX_FORMER_LAUNCHES = 8;
+export const MAX_LAUNCHES_OF = 4_096;
 /** A stream's key is replaced by a hash of itself after so many records. */
 export const RECORDS_PER_KEY = 65_536;

@@ -198,6 +198,29 @@ test('another router with our key is noticed by both, and told apart from oursel
   assert.equal(dialler.did.find((f) => f.kind === 'refused')?.why, 'clone');
 });
 
+test('two machines with one key that both call a third are told by it, and the one that is connected stays so', () => {
+  const c = connections(LOW);
+  const [one, two] = [connections(HIGH, 1), connections(HIGH, 2)];
+  meet(c, one, 'b', 1);
+  meet(c, two, 'b', 2);
+  assert.equal(c.of(HIGH)?.conn, 2, 'as after a restart');
+  const [ofC, ofOne] = [opened(c, 3, false, at(1)), opened(one, -3, true, at(1))];
+  for (let round = 0; round < 3; round++) {
+    hear(ofC, ofOne, at(1));
+    hear(ofOne, ofC, at(1));
+  }
+  assert.equal(ofC.did.find((f) => f.kind === 'refused')?.why, 'clone');
+  assert.equal(ofOne.did.find((f) => f.kind === 'refused')?.why, 'clone');
+  const told = ofC.did.flatMap((f) => (f.kind === 'send' && f.conn === 2 ? [f.bytes] : []));
+  const heard = two.received(-2, joined(told), at(2));
+  assert.deepEqual(
+    heard.map((f) => f.kind === 'refused' && [f.why, f.caller]),
+    [['clone', REMOTE.ip]],
+  );
+  assert.equal(c.of(HIGH)?.conn, 2);
+  assert.equal(two.of(LOW)?.conn, -2);
+});
+
 /** Somebody who dials `a` under a key and says what it likes in a hello's place. */
 function impostor(a: Connections, as: PeerId, say: (hash: Uint8Array) => Uint8Array): readonly ConnectionFx[] {
   const end = opened(a, -1, false, at(0));
