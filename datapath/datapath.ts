@@ -70,6 +70,8 @@ export interface DatapathConfig {
   readonly local: { readonly v4?: Ip; readonly v6?: Ip };
   /** What may carry data: `auto` is the kernel's vxlan where it works, else the sleeve, straight or through others. */
   readonly overlay: 'auto' | 'vxlan' | 'sleeve';
+  /** VXLAN, which is neither sealed nor signed, goes between addresses in these alone; undefined: PRIVATE_SUBNETS. */
+  readonly trusted?: readonly Cidr[];
   readonly onReport: (report: DatapathReport) => void;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }

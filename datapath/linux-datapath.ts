@@ -14,7 +14,6 @@ import type {
   RelayRule,
   RelayWay,
   SessionKeys,
-  Vni,
 } from '../router/types.js';
 import type { Clock } from './clock.js';
 import type { Capability, Datapath, DatapathConfig, DatapathSnapshot, EndpointSpec, Sandbox } from './datapath.js';
@@ -22,7 +21,7 @@ import { Demand } from './demand.js';
 import { Endpoints, type NetnsOpener } from './endpoints.js';
 import { Exposures } from './exposures.js';
 import type { Guard } from './guard/guard.js';
-import { sourceOf } from './guard/peer-source.js';
+import { guardMac, guardNetwork, sealedBecause, sourceOf, withoutVxlan } from './guard/peer-source.js';
 import { deniedByEndpoint } from './guard/port-guard.js';
 import { KernelError, type Kernel, type KernelEvent, type Link } from './kernel.js';
 import { LearntMacs } from './learnt.js';
@@ -133,15 +132,16 @@ export class LinuxDatapath implements Datapath {
   }
 
   apply(deltas: readonly ForwardingDelta[]): void {
+    const { guard } = this.#deps;
     for (const delta of deltas) {
-      if (delta.kind === 'peer') this.#setPeer(delta.peer, delta.value);
+      const sealed = delta.kind === 'peer' && this.#setPeer(delta.peer, delta.value);
       if (delta.kind === 'neigh') this.#noteMove(delta.network, delta.ip, delta.value);
-      if (delta.kind === 'mac') this.#guardMac(delta.network, delta.mac, delta.value);
+      if (delta.kind === 'mac') guardMac(guard, this.#want.networks.get(delta.network), delta.mac, delta.value);
       const before = delta.kind === 'network' ? this.#want.networks.get(delta.network)?.forward : undefined;
-      this.#want.apply(delta);
+      this.#want.apply(sealed ? withoutVxlan(delta) : delta);
       if (delta.kind !== 'network') continue;
       for (const prober of [this.#overlays, this.#deps.paths]) prober.setCeiling(this.#largestMtu());
-      this.#guardNetwork(delta.network, before?.vni);
+      guardNetwork(guard, this.#want.networks.get(delta.network), before?.vni);
       if (before !== undefined) this.#followMtu(delta.network, before.mtu);
     }
     this.#reconciler.kick();
@@ -310,27 +310,18 @@ export class LinuxDatapath implements Datapath {
     else if (mac === undefined) queue.delete(ip);
   }
 
-  #guardMac(name: NetworkName, mac: Mac, after: PeerId | undefined): void {
-    const network = this.#want.networks.get(name);
-    const [vni, before] = [network?.forward?.vni, network?.ownerOf(mac)];
-    if (vni !== undefined && before !== after) this.#deps.guard.setMac(vni, mac, before, after);
-  }
-
-  #guardNetwork(name: NetworkName, before: Vni | undefined): void {
-    const network = this.#want.networks.get(name);
-    const vni = network?.forward?.vni;
-    if (network !== undefined && vni !== before) this.#deps.guard.setVni(before, vni, network.remoteMacs());
-  }
-
   #onTraffic(peers: readonly PeerId[]): void {
     this.#report(this.#demand.seen(peers, this.#deps.clock.now()));
   }
 
-  #setPeer(peer: PeerId, value: PeerForward | undefined): void {
+  /** @returns whether no VXLAN may go to it */
+  #setPeer(peer: PeerId, value: PeerForward | undefined): boolean {
     if (value === undefined) this.#demand.forget(peer);
-    this.#deps.guard.setPeer(peer, value && sourceOf(value));
-    this.#deps.paths.setPeer(peer, value);
-    this.#overlays.setPeer(peer, value);
+    const sealed = value && sealedBecause(this.#config, value);
+    this.#deps.guard.setPeer(peer, value && sourceOf(this.#config, value, sealed !== undefined));
+    this.#deps.paths.setPeer(peer, value, sealed);
+    this.#overlays.setPeer(peer, value, sealed !== undefined);
+    return sealed !== undefined;
   }
 
   #largestMtu(): number {

@@ -100,10 +100,12 @@ export class Overlays {
     if (overlay !== 'vxlan') this.#start.start(overlay === 'sleeve' || !hasVxlan);
   }
 
-  setPeer(peer: PeerId, value: PeerForward | undefined): void {
+  /** @param isSealed no VXLAN may go to it */
+  setPeer(peer: PeerId, value: PeerForward | undefined, isSealed = false): void {
     const way = value && wayTo(this.#config.local, value);
     const old = this.#peers.get(peer);
-    const allowed = value && this.#allowed(way);
+    const allowed = value && this.#allowed(way, isSealed);
+    if (isSealed) this.#start.hurry();
     if (value === undefined || allowed === undefined) return this.#dropPeer(peer);
     this.#peers.set(peer, { name: value.name, way, session: old?.session, changes: old?.changes ?? NO_CHANGES });
     this.#step({ kind: 'peer', peer, allowed });
@@ -248,11 +250,11 @@ export class Overlays {
   }
 
   /** @returns undefined where nothing can carry */
-  #allowed(way: Way | undefined): readonly Carrier[] | undefined {
+  #allowed(way: Way | undefined, isSealed: boolean): readonly Carrier[] | undefined {
     const { overlay } = this.#config;
-    if (overlay === 'vxlan') return way && ['vxlan'];
+    if (overlay === 'vxlan') return way && !isSealed ? ['vxlan'] : undefined;
     if (way === undefined) return ['relay'];
-    return overlay === 'auto' && this.#hasVxlan ? ['vxlan', 'sleeve', 'relay'] : ['sleeve', 'relay'];
+    return overlay === 'auto' && this.#hasVxlan && !isSealed ? ['vxlan', 'sleeve', 'relay'] : ['sleeve', 'relay'];
   }
 
   #onEvent(ev: SleeveEvent): void {

@@ -44,6 +44,7 @@ function words(f: SleeveFacts, vxlan: PathReport): Pick<PathReport, 'reason' | '
     const remedy = `is UDP ${f.to.port} open from ${f.way.local} to ${f.to.ip} (${f.name}) and back?`;
     return { reason: 'sleeve: probes lost', remedy };
   }
+  if (vxlan.reason.startsWith('sealed: ')) return { reason: vxlan.reason, remedy: vxlan.remedy };
   if (!f.forced && vxlan.reason !== '') return { reason: `vxlan: ${vxlan.reason}`, remedy: vxlan.remedy };
   const mtu = f.path?.mtu;
   if (mtu === undefined || mtu >= f.ceiling) return { reason: '', remedy: '' };

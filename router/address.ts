@@ -45,6 +45,24 @@ export function isUnusable(ip: Ip): boolean {
 
 export const isLinkLocal = (ip: Ip): boolean => ipaddr.parse(ip).range() === 'linkLocal';
 
+/** What `--trusted-subnets` is if it is not given: private, shared by link, unique to a site (RFC 1918, 3927, 4193, 4291). */
+export const PRIVATE_SUBNETS: readonly Cidr[] = [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  'fc00::/7',
+  'fe80::/10',
+].map((text) => text as Cidr);
+
+export const isWithin = (ip: Ip, subnets: readonly Cidr[]): boolean =>
+  subnets.some((subnet) => {
+    const [bytes, prefix, length] = [ipBytes(ip), ipBytes(cidrIp(subnet)), cidrLength(subnet)];
+    const isSame = (byte: number, i: number): boolean =>
+      ((byte ^ bytes[i]!) & (0xff00 >> Math.min(8, Math.max(0, length - i * 8))) & 0xff) === 0;
+    return prefix.length === bytes.length && prefix.every(isSame);
+  });
+
 /** Six hex pairs with colons, any case. @returns undefined for a group address or all zeros: nobody can own those. */
 export function parseMac(text: string): Mac | undefined {
   const mac = text.toLowerCase();

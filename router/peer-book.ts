@@ -104,7 +104,7 @@ export class PeerBook {
   forward(peer: PeerId, isConnected: boolean): PeerForward | undefined {
     const e = this.#entries.get(peer);
     if (e?.record === undefined || e.state === 'left') return undefined;
-    const { name, vxlanPort } = e.record;
+    const { name, vxlanPort, trusted } = e.record;
     const published = e.record.addresses.map((a) => a.ip);
     const pick = (proved: Ip | undefined, family: readonly Ip[]): SocketAddress | undefined => {
       const ip =
@@ -119,7 +119,7 @@ export class PeerBook {
     if (v4 === undefined && v6 === undefined) return undefined;
     const { v4: proved4, v6: proved6 } = e.remotes;
     const from = [...new Set([...published, ...(proved4 ? [proved4] : []), ...(proved6 ? [proved6] : [])])];
-    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }), from };
+    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }), from, ...(trusted && { trusted }) };
   }
 
   /** Where to dial and send datagrams, best first. */

@@ -1,6 +1,6 @@
 // What a router says in its `core` stream: who it is, whom it is connected to, and its copies of the shared records.
 import type { Claims, Winner } from './gossip/claims.js';
-import type { Millis, NetworkName, PathReport, PeerId, SocketAddress } from './types.js';
+import type { Cidr, Millis, NetworkName, PathReport, PeerId, SocketAddress } from './types.js';
 import type { Topic } from './wire/block.js';
 import {
   connKey,
@@ -22,6 +22,7 @@ export interface Identity {
   readonly name: string;
   readonly vxlanPort: number;
   readonly softwareVersion: string;
+  readonly trusted?: readonly Cidr[];
 }
 
 /** What others see of one of our connections. */
@@ -49,8 +50,9 @@ export class Publisher {
   }
 
   peer(addresses: readonly SocketAddress[], state: 'running' | 'stopped' | 'left'): void {
-    const { name, vxlanPort, softwareVersion: version } = this.#identity;
-    this.#put('core', PEER_KEY, encodePeer({ name, addresses, vxlanPort, state, version }), 0);
+    const { name, vxlanPort, softwareVersion: version, trusted } = this.#identity;
+    const record = { name, addresses, vxlanPort, state, version, ...(trusted && { trusted }) };
+    this.#put('core', PEER_KEY, encodePeer(record), 0);
   }
 
   connection(peer: PeerId, isUp: boolean): void {

@@ -3,7 +3,7 @@ import type { Random } from './core.js';
 import type { Claims } from './gossip/claims.js';
 import type { RecordStore } from './gossip/store.js';
 import type { Remotes } from './peer-book.js';
-import type { NetworkName, PeerId, SocketAddress } from './types.js';
+import type { Cidr, NetworkName, PeerId, SocketAddress } from './types.js';
 import type { Trust } from './trust/trust.js';
 import type { NetRecord } from './wire/records.js';
 
@@ -17,6 +17,8 @@ export interface RouterOptions {
   readonly port: number;
   readonly vxlanPort: number;
   readonly softwareVersion: string;
+  /** @see PeerRecord.trusted */
+  readonly trusted?: readonly Cidr[];
   /** 8 random bytes, new at each launch. */
   readonly launch: Uint8Array;
   readonly addresses: readonly SocketAddress[];

@@ -41,6 +41,8 @@ export interface PeerForward {
   readonly v6?: SocketAddress;
   /** Every address that its packets may come from; undefined: those two. */
   readonly from?: readonly Ip[];
+  /** Its `--trusted-subnets`; undefined: PRIVATE_SUBNETS. */
+  readonly trusted?: readonly Cidr[];
 }
 
 /**

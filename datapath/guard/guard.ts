@@ -9,9 +9,9 @@ export type Denied = Readonly<Partial<Record<Denial, number>>>;
 /** Where a peer's packets come from. */
 export interface PeerSource {
   readonly from: readonly Ip[];
+  /** Those of them that VXLAN is taken from. */
+  readonly plain: readonly Ip[];
   readonly vxlanPort: number;
-  /** May it send VXLAN? */
-  readonly isPlain: boolean;
 }
 
 /** The remote MACs that there are, of every network that this host takes part in: `macNumber`, and who has it. */

@@ -15,12 +15,15 @@ export type Wanted = readonly [set: string, key: Uint8Array];
 
 /** A missing nft is looked for again after so many looks. */
 const MISSING_PATIENCE = 20;
+/** Elements are compared for no more than a fiftieth of the time, however often others commit; rules are looked at each time. */
+const COMPARE_COST_FACTOR = 50;
 
 export class OwnTable {
   readonly #text: TableText;
   readonly #wanted: () => Iterable<Wanted>;
   readonly #nft: Nft;
   readonly #repaired: () => void;
+  readonly #now: () => number;
   readonly #queue = new KeyQueue();
   /** The rules as they lay in the kernel when the table was last seen whole; undefined: it was never seen. */
   #rules: string | undefined;
@@ -30,13 +33,26 @@ export class OwnTable {
   #patience = 0;
   /** May elements go that nobody wants? */
   #tidy = false;
+  /** The table is another router's, and may have what nobody wants. */
+  #isAdopted = false;
+  /** Others may have changed elements since they were compared. */
+  #isDoubted = false;
+  /** To compare is not wanted before. */
+  #compareAt = -Infinity;
 
   /** @param wanted every element there ought to be, whenever it is asked */
-  constructor(text: TableText, nft: Nft, wanted: () => Iterable<Wanted>, repaired: () => void) {
+  constructor(
+    text: TableText,
+    nft: Nft,
+    wanted: () => Iterable<Wanted>,
+    repaired: () => void,
+    now = (): number => performance.now(),
+  ) {
     this.#text = text;
     this.#nft = nft;
     this.#wanted = wanted;
     this.#repaired = repaired;
+    this.#now = now;
   }
 
   get refusal(): Refusal | undefined {
@@ -51,7 +67,8 @@ export class OwnTable {
   /** Before this what nobody wants stays: it may belong to what an earlier router had. */
   settled(): void {
     this.#tidy = true;
-    this.#edition = undefined;
+    if (this.#isAdopted) this.#edition = undefined;
+    if (this.#isAdopted) this.#compareAt = -Infinity;
   }
 
   /** `wanted` has changed by one element. Before the table was seen there is no need to say so. @param key is copied */
@@ -91,9 +108,11 @@ export class OwnTable {
     if (edition !== this.#edition) {
       const isWhole = this.#isWhole();
       if (!isWhole && !(await this.#load())) return;
-      this.#queue.clear();
-      this.#compare();
+      // After a refusal nothing is known; another's commit was hardly about our elements.
+      if (!isWhole || this.#edition === undefined) this.#compareAt = -Infinity;
+      this.#isDoubted = true;
     }
+    if (this.#isDoubted && this.#now() >= this.#compareAt) this.#compare();
     this.#edition = edition;
     this.#refusal = undefined;
     await this.#flush();
@@ -116,6 +135,7 @@ export class OwnTable {
     if (rules.length !== ruleCount(this.#text)) return false;
     if (this.#rules !== undefined && this.#rules !== rules.join()) return false;
     if (this.#nft.kernel.elements(table, markOf(this.#text)) === undefined) return false; // those in use cannot be deleted
+    if (this.#rules === undefined) this.#isAdopted = true;
     this.#rules = rules.join();
     return true;
   }
@@ -124,8 +144,17 @@ export class OwnTable {
     return this.#nft.kernel.rules(this.#text.table).join();
   }
 
-  /** Queues what differs between the kernel's elements and those that are wanted. */
+  /** Queues what differs between the kernel's elements and those that are wanted: a second for 100,000. */
   #compare(): void {
+    const startedAt = this.#now();
+    this.#queue.clear();
+    this.#queueDifferences();
+    this.#isDoubted = false;
+    const endedAt = this.#now();
+    this.#compareAt = endedAt + (endedAt - startedAt) * COMPARE_COST_FACTOR;
+  }
+
+  #queueDifferences(): void {
     const have = new Map<string, Set<string>>();
     for (const [set, key] of this.#wanted()) {
       const keys = have.get(set) ?? this.#keysOf(set);

@@ -25,10 +25,10 @@ export class UnderlayGuard {
   #shared = new Map<string, Wanted>();
   #bridges: readonly string[] = [];
 
-  constructor(vxlanPort: number, nft: Nft, repaired: () => void) {
+  constructor(vxlanPort: number, nft: Nft, repaired: () => void, now?: () => number) {
     this.#nft = nft;
     this.#text = underlayTable(vxlanPort);
-    this.table = new OwnTable(this.#text, nft, () => this.#wanted(), repaired);
+    this.table = new OwnTable(this.#text, nft, () => this.#wanted(), repaired, now);
   }
 
   start(macs: RemoteMacs): void {
@@ -40,7 +40,7 @@ export class UnderlayGuard {
     const old = this.#peers.get(peer);
     if (isSame(old?.source, source)) return false;
     if (source === undefined) this.#peers.delete(peer);
-    else this.#peers.set(peer, { source, keys: source.isPlain ? source.from.map((ip) => new OwnedKey(ip)) : [] });
+    else this.#peers.set(peer, { source, keys: source.plain.map((ip) => new OwnedKey(ip)) });
     if (!this.#moved.has(peer)) this.#moved.set(peer, old);
     return true;
   }
@@ -109,11 +109,10 @@ export class UnderlayGuard {
     const now = new Map<string, Wanted>();
     const want = (wanted: Wanted): void => void now.set(nameOf(wanted), wanted);
     for (const name of this.#bridges) want(bridgeElement(name));
-    for (const { source } of this.#peers.values())
-      for (const ip of source.from) {
-        if (source.isPlain) want(memberElement(ip));
-        doorElements(ip, source.vxlanPort).forEach(want);
-      }
+    for (const { source } of this.#peers.values()) {
+      for (const ip of source.plain) want(memberElement(ip));
+      for (const ip of source.from) doorElements(ip, source.vxlanPort).forEach(want);
+    }
     for (const [name, wanted] of this.#shared) if (!now.has(name)) this.table.change('delete', ...wanted);
     for (const [name, wanted] of now) if (!this.#shared.has(name)) this.table.change('add', ...wanted);
     this.#shared = now;
@@ -133,6 +132,7 @@ const nameOf = ([set, key]: Wanted): string => `${set} ${Buffer.from(key).toStri
 
 function isSame(a: PeerSource | undefined, b: PeerSource | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  const isPeerSame = a.isPlain === b.isPlain && a.vxlanPort === b.vxlanPort;
-  return isPeerSame && a.from.length === b.from.length && a.from.every((ip: Ip, i) => ip === b.from[i]);
+  const same = (x: readonly Ip[], y: readonly Ip[]): boolean =>
+    x.length === y.length && x.every((ip, i) => ip === y[i]);
+  return a.vxlanPort === b.vxlanPort && same(a.from, b.from) && same(a.plain, b.plain);
 }

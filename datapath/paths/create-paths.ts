@@ -35,6 +35,7 @@ export const createPaths = (config: DatapathConfig, kernel: Kernel, nft = linuxN
 interface Peer {
   readonly name: string;
   readonly way: Way | undefined;
+  readonly sealed: string | undefined;
 }
 
 class LinuxPaths implements Paths {
@@ -90,12 +91,12 @@ class LinuxPaths implements Paths {
     this.#arm();
   }
 
-  setPeer(peer: PeerId, value: PeerForward | undefined): void {
+  setPeer(peer: PeerId, value: PeerForward | undefined, sealed?: string): void {
     const old = this.#peers.get(peer);
-    const way = value === undefined ? undefined : wayTo(this.#config.local, value);
+    const way = value === undefined || sealed !== undefined ? undefined : wayTo(this.#config.local, value);
     if (value === undefined) this.#peers.delete(peer);
-    else this.#peers.set(peer, { name: value.name, way });
-    if (old !== undefined && value !== undefined && sameWay(old.way, way)) return;
+    else this.#peers.set(peer, { name: value.name, way, sealed });
+    if (old !== undefined && value !== undefined && sameWay(old.way, way) && old.sealed === sealed) return;
     if (way === undefined || old?.way?.family !== way.family) this.#device(old?.way)?.setPeer(peer, undefined);
     this.#device(way)?.setPeer(peer, way?.vtep);
     this.#traffic.setPeer(peer, way?.vtep);
@@ -315,8 +316,8 @@ class LinuxPaths implements Paths {
     if (p !== undefined) this.#config.onReport({ kind: 'path', path: this.#describe(peer, p, clock()) });
   }
 
-  #describe(peer: PeerId, { name, way }: Peer, now: Millis): PathReport {
-    const facts = { peer, name, way, path: this.#prober.path(peer), refusal: this.#device(way)?.refusal() };
+  #describe(peer: PeerId, { name, way, sealed }: Peer, now: Millis): PathReport {
+    const facts = { peer, name, way, sealed, path: this.#prober.path(peer), refusal: this.#device(way)?.refusal() };
     const carried = this.#traffic.carried(peer);
     const bytes = carried && { tx: carried.tx.bytes, rx: carried.rx.bytes };
     const more = { bytes, ceiling: this.#ceiling, port: this.#config.vxlanPort };

@@ -29,6 +29,8 @@ export interface PathFacts {
   readonly peer: PeerId;
   readonly name: string;
   readonly way: Way | undefined;
+  /** Why no VXLAN may go there. */
+  readonly sealed?: string | undefined;
   readonly path: Path | undefined;
   /** Why the kernel has no probe device for this way; undefined when it has. */
   readonly refusal: string | undefined;
@@ -38,6 +40,8 @@ export interface PathFacts {
   /** The port that our own vxlan listens on. */
   readonly port: number;
 }
+
+const SEALED_REMEDY = 'nothing need be done; --trusted-subnets on both hosts, where nobody else reaches that network';
 
 export const NO_VXLAN_REMEDY = 'modprobe vxlan, and launch again';
 
@@ -61,6 +65,7 @@ type Words = Pick<PathReport, 'overlay' | 'state' | 'reason' | 'remedy'>;
 
 function words(f: PathFacts, now: Millis): Words {
   const { way, path } = f;
+  if (f.sealed !== undefined) return { overlay: 'none', state: 'down', reason: f.sealed, remedy: SEALED_REMEDY };
   if (way === undefined) {
     const remedy = `give this host and ${f.name} an address of the same family (mesh launch --advertise)`;
     return { overlay: 'none', state: 'down', reason: 'no address in common', remedy };

@@ -16,8 +16,8 @@ export interface Paths {
    * @param hasVxlan if the kernel has none nothing is probed, for no data would arrive where a probe does
    */
   start(hasVxlan: boolean): Promise<void>;
-  /** Sets how a peer is reached, or (undefined) forgets it. Idempotent. */
-  setPeer(peer: PeerId, value: PeerForward | undefined): void;
+  /** Sets how a peer is reached, or (undefined) forgets it. Idempotent. @param sealed why no VXLAN may go there, and no probe does */
+  setPeer(peer: PeerId, value: PeerForward | undefined, sealed?: string): void;
   /** One report per peer, in the order in which they came. */
   paths(): readonly PathReport[];
   /** What the peer's vxlan carried since it was set; undefined where nft does not count. */

@@ -16,6 +16,7 @@ import { decodeMsgpackMap, encodeMsgpack, type MsgpackDrop, type MsgpackValue } 
 import { peerIdAt, peerIdBytes } from './peer-id.js';
 
 export const MAX_ADDRESSES = 16;
+export const MAX_TRUSTED = 16;
 export const MAX_NAME_BYTES = 64;
 export const MAX_VERSION_BYTES = 32;
 
@@ -30,6 +31,8 @@ export interface PeerRecord {
   readonly state: 'running' | 'stopped' | 'left';
   /** Of its software: `0.1.0`. */
   readonly version: string;
+  /** Where it takes and sends VXLAN unsealed, at most 16; undefined: PRIVATE_SUBNETS. */
+  readonly trusted?: readonly Cidr[];
 }
 
 /** Key `conn/PEER` in `core`: a connection as this end sees it. */
@@ -113,10 +116,17 @@ export function parseKey(key: string): RecordKey | undefined {
 /** The same text as it is known elsewhere, so that not each connection keeps an id and its whole key. */
 const theOne = (peer: PeerId): PeerId => peerIdAt(peerIdBytes(peer), 0);
 
-/** Map: `n` name, `a` addresses as text, `p` vxlan port, `s` state 0 running 1 stopped 2 left, `v` version. */
+/** Map: `n` name, `a` addresses as text, `p` vxlan port, `s` state 0 running 1 stopped 2 left, `v` version, `t` trusted subnets as text, which may be missing. */
 export function encodePeer(r: PeerRecord): Uint8Array {
   const a = r.addresses.slice(0, MAX_ADDRESSES).map(formatSocketAddress);
-  return encodeMsgpack({ n: r.name, a, p: r.vxlanPort, s: STATES.indexOf(r.state), v: r.version });
+  return encodeMsgpack({
+    n: r.name,
+    a,
+    p: r.vxlanPort,
+    s: STATES.indexOf(r.state),
+    v: r.version,
+    t: r.trusted?.slice(0, MAX_TRUSTED),
+  });
 }
 
 export function decodePeer(bytes: Uint8Array): PeerRecord | RecordDrop {
@@ -128,8 +138,9 @@ export function decodePeer(bytes: Uint8Array): PeerRecord | RecordDrop {
   const state = STATES[intIn(map.get('s'), 0, 2) ?? -1];
   const version = textIn(map.get('v'), MAX_VERSION_BYTES);
   if (name === undefined || addresses === undefined || vxlanPort === undefined) return 'field';
-  if (state === undefined || version === undefined) return 'field';
-  return { name, addresses, vxlanPort, state, version };
+  const trusted = map.has('t') ? subnetsIn(map.get('t')) : [];
+  if (state === undefined || version === undefined || trusted === undefined) return 'field';
+  return { name, addresses, vxlanPort, state, version, ...(map.has('t') && { trusted }) };
 }
 
 /** Map: `o` overlay 0 none 1 vxlan 2 sleeve 3 relay, `r` RTT in ms, `m` MTU; the last two may be missing. */
@@ -219,6 +230,14 @@ const intIn = (v: MsgpackValue | undefined, low: number, high: number): number |
 /** Printable, so that nobody's name moves the cursor of a terminal that prints it. */
 const textIn = (v: MsgpackValue | undefined, maxBytes: number): string | undefined =>
   typeof v === 'string' && v.length > 0 && v.length <= maxBytes && /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(v) ? v : undefined;
+
+function subnetsIn(v: MsgpackValue | undefined): readonly Cidr[] | undefined {
+  if (!Array.isArray(v) || v.length > MAX_TRUSTED) return undefined;
+  const subnets = (v as readonly MsgpackValue[]).map((text) =>
+    typeof text === 'string' ? same(parseCidr(text), text) : undefined,
+  );
+  return subnets.includes(undefined) ? undefined : (subnets as Cidr[]);
+}
 
 function addressesIn(v: MsgpackValue | undefined): readonly SocketAddress[] | undefined {
   if (!Array.isArray(v) || v.length > MAX_ADDRESSES) return undefined;

@@ -25,6 +25,7 @@ function bench(text = TEXT) {
       nft,
       () => [...wanted].map(parse),
       () => repairs++,
+      () => 0,
     );
   const table = newTable();
   const change = (op: 'add' | 'delete', element: string): void => {
@@ -138,4 +139,31 @@ test('without nf_tables or the nft program it says so, and goes on when there is
   for (let looks = 0; looks < 21; looks++) await table.ensure();
   assert.equal(table.refusal, undefined);
   assert.deepEqual(have(), ['a1']);
+});
+
+test('to compare is not done for more than a fiftieth of the time, and what another deleted comes back when it is', async () => {
+  const nft = new FakeNft('t', 'bridge');
+  let now = 0;
+  const wanted = function* (): Iterable<Wanted> {
+    now += 100; // so long it takes
+    yield ['a', keyOf(1)];
+  };
+  const table = new OwnTable(
+    TEXT,
+    nft,
+    wanted,
+    () => undefined,
+    () => now,
+  );
+  await table.ensure();
+  nft.disturb(() => nft.sets!.get('a')!.clear());
+  now += 4_900;
+  await table.ensure();
+  assert.equal(nft.sets!.get('a')!.size, 0);
+  now += 200;
+  await table.ensure();
+  assert.equal(nft.sets!.get('a')!.size, 1);
+  nft.disturb(() => (nft.sets = undefined));
+  await table.ensure();
+  assert.equal(nft.sets!.get('a')!.size, 1, 'a table that is gone does not wait');
 });

@@ -56,7 +56,12 @@ test('VXLAN is taken from members at their addresses, with the MACs that they ow
     fc.asyncProperty(fc.array(anyEvent, { maxLength: 40 }), async (events) => {
       const truth = new Truth();
       const nft = new FakeNft('mesh_6785_underlay');
-      const guard = new UnderlayGuard(6785, nft, () => undefined);
+      const guard = new UnderlayGuard(
+        6785,
+        nft,
+        () => undefined,
+        () => 0,
+      );
       guard.start(() => truth.remoteMacs());
       guard.table.settled();
       const look = async (): Promise<void> => {
@@ -76,7 +81,7 @@ test('VXLAN is taken from members at their addresses, with the MACs that they ow
           }
           case 'peer':
             truth.peers.set(ev.peer, ev);
-            guard.setPeer(ev.peer, { from: ev.from, isPlain: ev.isPlain, vxlanPort: 6785 });
+            guard.setPeer(ev.peer, { from: ev.from, plain: ev.isPlain ? ev.from : [], vxlanPort: 6785 });
             break;
           case 'gone':
             truth.peers.delete(ev.peer);
