@@ -48,6 +48,8 @@ const MAX_PROBES = 1024;
 const WITNESSES = 10;
 /** So many are asked before a burial: at 5 % loss one question in ten is in vain, and with it all five in 100,000. */
 const ASKED = 5;
+/** Of more suspects than twenty at a time, fewer each: it is a partition then, and half of a mesh about the other half is a storm. */
+const ASKED_IN_ALL = 100;
 
 export interface DetectorOptions {
   readonly self: PeerId;
@@ -214,7 +216,10 @@ export class FailureDetector implements Core<DetectorEvent, DetectorEffect> {
    */
   #askOthers(suspect: PeerId): DetectorEffect[] {
     const tell = this.#said(suspect);
-    const asked = this.#roster.sample(ASKED, this.#random, (peer) => !this.#suspects.has(peer));
+    const wanted = Math.min(ASKED, ASKED_IN_ALL / this.#suspects.size);
+    const share = wanted % 1;
+    const count = Math.floor(wanted) + (share > 0 && this.#random() < share ? 1 : 0);
+    const asked = this.#roster.sample(count, this.#random, (peer) => !this.#suspects.has(peer));
     return asked.map((to) => ({ kind: 'ping', to, seq: this.#newSeq(), tell }));
   }
 

@@ -36,6 +36,10 @@ export class Suspects {
     this.#options = options;
   }
 
+  get size(): number {
+    return this.#suspects.size;
+  }
+
   has(peer: PeerId): boolean {
     return this.#suspects.has(peer);
   }
@@ -80,7 +84,7 @@ export class Suspects {
 
   /** Another router has given it up. */
   condemn(peer: PeerId): void {
-    this.#change(peer, { condemned: true });
+    if (this.#suspects.get(peer)?.condemned === false) this.#change(peer, { condemned: true });
   }
 
   /** We heard from it. */

@@ -222,6 +222,18 @@ test('before a burial five others are asked, in time for their answer', () => {
   assert.equal(asked(bench).length, 5, 'asked once');
 });
 
+test('before half of a mesh is buried some hundred questions are asked, not five for each', () => {
+  const bench = new Bench();
+  for (let n = 1; n <= 400; n++) bench.member(alive(peerNumber(n)));
+  bench.handle({ kind: 'tick' });
+  const lost = Array.from({ length: 200 }, (_, i) => peerNumber(2 * i + 1));
+  for (const peer of lost) bench.member(suspectedBy(C, peer));
+  bench.runTo(suspicionMinMs * suspicionMaxFactor * 2, (to) => !lost.some((peer) => peer === to));
+  const questions = bench.of('ping').filter((fx) => fx.tell !== undefined && fx.tell.peer !== fx.to).length;
+  assert.ok(questions >= 50 && questions <= 200, `${questions}`);
+  assert.equal(bench.verdicts().filter((verdict) => verdict.startsWith('faulty')).length, lost.length);
+});
+
 test('nobody is buried before others could answer, however late accusers come', () => {
   const bench = suspectedBench();
   bench.runTo(suspicionMinMs - 100, othersAnswer);
