@@ -12,6 +12,7 @@
 import { Asking } from './asking.js';
 import type { Random } from './core.js';
 import type { RecordChange } from './gossip/chain.js';
+import type { LimitReason } from './gossip/replicas.js';
 import { incarnationOf, type ReceiveDrop, type Received, type RecordStore } from './gossip/store.js';
 import { Inbox } from './inbox.js';
 import type { Offence } from './offences.js';
@@ -188,12 +189,17 @@ export class Exchange {
     }
   }
 
-  /** Others would not have passed on what is forged: it is the neighbour's own doing. */
+  /** Others would not have passed on what is forged: it is the neighbour's own doing. What is too much is its owner's. */
   #dropped(from: PeerId, body: Uint8Array, reason: ReceiveDrop, now: Millis): Exchanged {
     const drops = [`block-${reason}`];
-    if (reason !== 'signature') return { ...NOTHING, drops };
-    this.#deafUntil.set(from, (now + DEAF_MS) as Millis);
-    return { ...NOTHING, drops, offence: { kind: 'forged', by: from, about: peekBlock(body)!.owner } };
+    const owner = peekBlock(body)?.owner;
+    if (owner === undefined) return { ...NOTHING, drops };
+    if (reason === 'signature') {
+      this.#deafUntil.set(from, (now + DEAF_MS) as Millis);
+      return { ...NOTHING, drops, offence: { kind: 'forged', by: from, about: owner } };
+    }
+    if (!isLimit(reason)) return { ...NOTHING, drops };
+    return { ...NOTHING, drops, offence: { kind: reason, by: owner, about: owner } };
   }
 
   /** A part of a base is all right; for an increment the one before is missing. In a sparse mesh that is on its way along the tree. */
@@ -234,6 +240,9 @@ export class Exchange {
     return { to, type: FrameType.digest, body: this.#store.digest() };
   }
 }
+
+const isLimit = (reason: ReceiveDrop): reason is LimitReason =>
+  ['streams', 'records', 'bytes', 'full'].includes(reason);
 
 /** Block by block, so that each is made a frame once for all. */
 const blocksTo = (peers: readonly PeerId[], blocks: readonly Uint8Array[]): FrameOut[] =>

@@ -1,8 +1,11 @@
 // What members did that no honest one does, for `status`: until ten minutes after the last time.
 import type { Millis, PeerId } from './types.js';
 
-/** `forged`: it sent a block that its owner had not signed. */
-export type OffenceKind = 'forged';
+/**
+ * `forged`: it sent a block that its owner had not signed. `streams`, `records`, `bytes`: it wrote more of these than a peer may.
+ * `full`: no fault of its own, there is no room for what it writes.
+ */
+export type OffenceKind = 'forged' | 'streams' | 'records' | 'bytes' | 'full';
 
 export interface Offence {
   readonly kind: OffenceKind;

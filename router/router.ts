@@ -313,10 +313,13 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onOffence(offence: Offence, now: Millis): void {
-    const { by, about } = offence;
+    const { kind, by, about } = offence;
     const { book } = this.ledger;
     this.offences.note(offence, now);
-    this.#out.log('block-forged', { peer: book.name(by), id: by, owner: book.name(about), ownerId: about });
+    const who = { peer: book.name(by), id: by };
+    if (kind === 'forged') this.#out.log('block-forged', { ...who, owner: book.name(about), ownerId: about });
+    else if (kind === 'full') this.#out.log('store-full', who);
+    else this.#out.log('peer-over-limit', { ...who, limit: kind });
   }
 
   #onSpare(from: PeerId, body: Uint8Array, now: Millis): void {

@@ -200,11 +200,28 @@ function trustProblems({ isEvicted, turnedAway, offences }: RouterSnapshot): Pro
   return [...(out === undefined ? [] : [{ ...out, remedy }]), ...offences.map(offenceProblem)];
 }
 
-const offenceProblem = ({ name, about, count }: RouterSnapshot['offences'][number]): Problem => ({
-  what: `peer ${name}`,
-  reason: `it sent ${count === 1 ? 'a block' : `${count} blocks`} forged in the name of ${about}; nothing of that was taken`,
-  remedy: 'look at that host; nobody else can send such blocks',
-});
+function offenceProblem({ kind, name, about, count }: RouterSnapshot['offences'][number]): Problem {
+  const what = `peer ${name}`;
+  if (kind === 'full')
+    return {
+      what,
+      reason: 'all peers together announce more than fits here, and what it announces is refused',
+      remedy: 'mesh forget those that are gone',
+    };
+  if (kind !== 'forged')
+    return {
+      what,
+      reason: `it announces more ${kind} than a peer may, and what is beyond is refused`,
+      remedy: 'withdraw some of it there',
+    };
+  const blocks = count === 1 ? 'a block' : `${count} blocks`;
+  const reason = `it sent ${blocks} forged in the name of ${about}; nothing of that was taken`;
+  return {
+    what,
+    reason,
+    remedy: `mesh evict ${name}, unless its software is at fault; no other peer can send such blocks`,
+  };
+}
 
 const prefixed = (prefix: string, counters: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(counters).map(([name, n]) => [`${prefix}.${name}`, n]));

@@ -4,28 +4,15 @@ import type { Block, BlockPeek, Topic } from '../wire/block.js';
 import { streamKey, type StreamName } from '../wire/vector.js';
 import { goneChange, type Chain, type RecordChange } from './chain.js';
 import type { KeptBlock } from './kept-block.js';
+import type { StoreLimits } from './limits.js';
 import { Stream, type StreamRefusal } from './stream.js';
-
-/** Bounds on what others can make us hold. */
-export interface StoreLimits {
-  readonly streams: number;
-  readonly streamsPerOwner: number;
-  /** Live and tombstones together. */
-  readonly recordsPerOwner: number;
-  readonly bytesPerOwner: number;
-  /** Of all owners together. */
-  readonly records: number;
-  readonly bytes: number;
-  /** What blocks take that wait for a predecessor or for the rest of a base, over all streams. */
-  readonly pendingBytes: number;
-  /** Blocks received after which what still waits is given up; the next exchange brings it. */
-  readonly pendingPatience: number;
-}
 
 /**
  *  - `news`: relay `blocks` (this one, and those it had kept waiting) to others.
  *  - `known`: nothing new in it.
  *  - `gap`: its predecessor is missing, or (`partial`) other parts of its base. It is kept while there is room.
+ *  - `streams`, `records`, `bytes`: its owner has as much as an owner may; `full`: all owners together have. So it is for what
+ *    follows in that stream, until there is a base of it that fits.
  */
 export type ReplicaOutcome =
   | {
@@ -44,7 +31,9 @@ export type ReplicaOutcome =
       readonly have: number;
       readonly partial: boolean;
     }
-  | { readonly kind: 'dropped'; readonly reason: 'streams' | StreamRefusal };
+  | { readonly kind: 'dropped'; readonly reason: LimitReason | StreamRefusal };
+
+export type LimitReason = 'streams' | 'records' | 'bytes' | 'full';
 
 /** Told of every step of a stream's version; 0 is no stream. */
 export type OnMove = (owner: PeerId, topic: Topic, from: number, to: number) => void;
@@ -53,6 +42,13 @@ interface Owner {
   readonly streams: Map<Topic, Stream>;
   records: number;
   bytes: number;
+  pendingBytes: number;
+}
+
+/** A stream beyond a limit, and the highest version that was refused of it. */
+interface Refused extends StreamName {
+  readonly version: number;
+  readonly reason: LimitReason;
 }
 
 interface Forgotten {
@@ -69,6 +65,8 @@ export class Replicas {
   readonly #waiting = new Map<Stream, number>();
   /** Forgotten streams: what is at or below the head comes only from those who have not forgotten yet. */
   readonly #forgotten = new Map<string, Forgotten>();
+  /** By stream, the one that was refused last at the end. */
+  readonly #refused = new Map<string, Refused>();
   #streamCount = 0;
   #records = 0;
   #bytes = 0;
@@ -95,9 +93,12 @@ export class Replicas {
     this.#evict();
     if (block.version <= this.forgottenHead(block.owner, block.topic)) return { kind: 'known' };
     this.#forgotten.delete(streamKey(block));
-    const owner = this.#owners.get(block.owner) ?? { streams: new Map<Topic, Stream>(), records: 0, bytes: 0 };
+    // What follows on what was refused is no gap: nobody is asked for that again.
+    const before = block.kind === 'increment' ? this.#refused.get(streamKey(block)) : undefined;
+    if (before !== undefined) return this.#refuse(block, before.reason);
+    const owner = this.#owners.get(block.owner) ?? newOwner();
     const stream = owner.streams.get(block.topic) ?? this.#newStream(owner, block);
-    if (stream === undefined) return { kind: 'dropped', reason: 'streams' };
+    if (typeof stream === 'string') return this.#refuse(block, stream);
     const outcome = this.#feed(owner, stream, kept);
     this.#evict();
     return outcome;
@@ -122,7 +123,7 @@ export class Replicas {
   seen(block: BlockPeek, bytes: Uint8Array): Extract<ReplicaOutcome, { kind: 'known' | 'gap' }> | undefined {
     const { owner, topic, version, isBase } = block;
     const stream = this.#owners.get(owner)?.streams.get(topic);
-    if (version <= (stream?.chain.head ?? this.forgottenHead(owner, topic))) return { kind: 'known' };
+    if (version <= this.shownHead(owner, topic)) return { kind: 'known' };
     if (stream?.holds(block, bytes) !== true) return undefined;
     return isBase ? { kind: 'known' } : { kind: 'gap', owner, topic, have: stream.chain.head, partial: false };
   }
@@ -144,9 +145,23 @@ export class Replicas {
     return this.#forgotten.get(streamKey({ owner, topic }))?.head ?? 0;
   }
 
+  /** How far others need not tell us of a stream: we have it, had it, or refused it. */
+  shownHead(owner: PeerId, topic: Topic): number {
+    const refused = this.#refused.get(streamKey({ owner, topic }))?.version ?? 0;
+    return Math.max(refused, this.chain(owner, topic)?.head ?? this.forgottenHead(owner, topic));
+  }
+
+  /** Streams of which we hold nothing, for lack of room. */
+  *refused(): Iterable<Refused> {
+    for (const refused of this.#refused.values())
+      if (this.chain(refused.owner, refused.topic) === undefined) yield refused;
+  }
+
   /** Purges a peer's streams that are below a version. @returns their records, as gone */
   forget(owner: PeerId, below: number): readonly RecordChange[] {
     const changes: RecordChange[] = [];
+    for (const [key, refused] of this.#refused)
+      if (refused.owner === owner || refused.reason === 'full') this.#refused.delete(key); // there is room now
     for (const stream of [...(this.#owners.get(owner)?.streams.values() ?? [])]) {
       const { chain } = stream;
       if (chain.head >= below) continue;
@@ -160,9 +175,18 @@ export class Replicas {
     return changes;
   }
 
-  #newStream(owner: Owner, block: Block): Stream | undefined {
-    const isFull = this.#streamCount >= this.#limits.streams;
-    if (isFull || owner.streams.size >= this.#limits.streamsPerOwner) return undefined;
+  #refuse({ owner, topic, version }: StreamName & { readonly version: number }, reason: LimitReason): ReplicaOutcome {
+    const key = streamKey({ owner, topic });
+    this.#refused.delete(key);
+    this.#refused.set(key, { owner, topic, version, reason });
+    for (const oldest of this.#refused.keys())
+      if (this.#refused.size > this.#limits.streams) this.#refused.delete(oldest);
+    return { kind: 'dropped', reason };
+  }
+
+  #newStream(owner: Owner, block: Block): Stream | LimitReason {
+    if (owner.streams.size >= this.#limits.streamsPerOwner) return 'streams';
+    if (this.#streamCount >= this.#limits.streams) return 'full';
     const stream = new Stream(block.owner, block.topic);
     owner.streams.set(block.topic, stream);
     this.#owners.set(block.owner, owner);
@@ -180,21 +204,34 @@ export class Replicas {
     });
     this.#count(owner, chain.records.size - before.records, chain.bytes - before.bytes);
     this.#pendingBytes += stream.pendingBytes - before.pending;
+    owner.pendingBytes += stream.pendingBytes - before.pending;
     this.#onMove(chain.owner, chain.topic, before.head, chain.head);
     this.#waiting.delete(stream);
     if (stream.pendingBytes > 0) this.#waiting.set(stream, this.#receipts);
+    if (owner.pendingBytes > limits.pendingBytesPerOwner) this.#abandon(stream);
     const { topic } = chain;
     switch (outcome.kind) {
       case 'applied':
+        this.#refused.delete(streamKey(chain));
         return { kind: 'news', owner: chain.owner, topic, changes: outcome.changes, blocks: outcome.blocks };
       case 'waiting':
         return { kind: 'gap', owner: chain.owner, topic, have: chain.head, partial: outcome.partial };
       case 'known':
         return outcome;
-      case 'refused':
+      case 'refused': {
         if (chain.head === 0 && stream.pendingBytes === 0) this.#remove(stream);
-        return { kind: 'dropped', reason: outcome.reason };
+        const { reason } = outcome;
+        if (reason === 'overlap' || reason === 'parts-differ') return { kind: 'dropped', reason };
+        return this.#refuse(kept.block, this.#isOwnersFault(owner, reason) ? reason : 'full');
+      }
     }
+  }
+
+  /** Or is it that all together have too much? */
+  #isOwnersFault(owner: Owner, reason: 'records' | 'bytes'): boolean {
+    const limits = this.#limits;
+    if (reason === 'bytes') return limits.bytesPerOwner - owner.bytes <= limits.bytes - this.#bytes;
+    return limits.recordsPerOwner - owner.records <= limits.records - this.#records;
   }
 
   #count(owner: Owner, records: number, bytes: number): void {
@@ -216,6 +253,8 @@ export class Replicas {
 
   #abandon(stream: Stream): void {
     this.#pendingBytes -= stream.pendingBytes;
+    const owner = this.#owners.get(stream.chain.owner);
+    if (owner !== undefined) owner.pendingBytes -= stream.pendingBytes;
     stream.dropPending();
     this.#waiting.delete(stream);
   }
@@ -235,3 +274,5 @@ export class Replicas {
     for (const oldest of this.#forgotten.keys()) return void this.#forgotten.delete(oldest);
   }
 }
+
+const newOwner = (): Owner => ({ streams: new Map(), records: 0, bytes: 0, pendingBytes: 0 });

@@ -16,20 +16,10 @@ import { changeOf, type Chain, type RecordChange } from './chain.js';
 import { Digest } from './digest.js';
 import { keepBlock, type KeptBlock } from './kept-block.js';
 import { OwnStream, type MayDrop } from './own-stream.js';
-import { Replicas, type ReplicaOutcome, type StoreLimits } from './replicas.js';
+import { DEFAULT_LIMITS, type StoreLimits } from './limits.js';
+import { Replicas, type ReplicaOutcome } from './replicas.js';
 import type { Signatures } from './signatures.js';
 import type { Stream } from './stream.js';
-
-const DEFAULT_LIMITS: StoreLimits = {
-  streams: 15_360, // with ours they fit one vector
-  streamsPerOwner: 1_024,
-  recordsPerOwner: 524_288,
-  bytesPerOwner: 128 << 20,
-  records: 4_194_304,
-  bytes: 512 << 20,
-  pendingBytes: 192 << 20,
-  pendingPatience: 65_536,
-};
 
 export const MAX_INCARNATION = 2 ** 21 - 1; // so that incarnation * 2^32 stays a safe integer
 const DEFAULT_EXCHANGE_BYTES = 4 << 20;
@@ -181,7 +171,18 @@ export class RecordStore {
         head,
         partial: undefined,
       })),
-      ...this.#replicaList().map(({ chain: { owner, topic, head }, partial }) => ({ owner, topic, head, partial })),
+      ...this.#replicaList().map(({ chain: { owner, topic }, partial }) => ({
+        owner,
+        topic,
+        head: this.#replicas.shownHead(owner, topic),
+        partial,
+      })),
+      ...[...this.#replicas.refused()].map(({ owner, topic, version }) => ({
+        owner,
+        topic,
+        head: version,
+        partial: undefined,
+      })),
     ];
     return encodeVector(entries.filter((e) => e.head > 0 || e.partial !== undefined).sort(compareStreams));
   }
@@ -221,11 +222,9 @@ export class RecordStore {
 
   /** Has the sender of `vector` something that we lack? */
   wants(vector: Vector): boolean {
-    return vector.some(
-      (e) =>
-        e.head > Math.max(this.head(e.owner, e.topic), this.#replicas.forgottenHead(e.owner, e.topic)) &&
-        !this.#isGone(e.owner, e.head),
-    );
+    const has = (owner: PeerId, topic: Topic): number =>
+      owner === this.#options.self ? this.head(owner, topic) : this.#replicas.shownHead(owner, topic);
+    return vector.some((e) => e.head > has(e.owner, e.topic) && !this.#isGone(e.owner, e.head));
   }
 
   /** @returns undefined for what is not there or deleted */

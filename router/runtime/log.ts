@@ -23,6 +23,16 @@ export const EVENTS = {
   'peer-left': { level: 'info', sentence: 'a peer left the mesh' },
   'peer-forgotten': { level: 'info', sentence: 'an operator had a peer forgotten; its addresses are free' },
   'peer-evicted': { level: 'warn', sentence: 'an operator had a peer evicted; it cannot come back with its key' },
+  'peer-over-limit': {
+    level: 'warn',
+    sentence: 'a peer announces more than a peer may; that is refused',
+    limited: true,
+  },
+  'store-full': {
+    level: 'error',
+    sentence: 'all peers together announce more than fits; what comes now is refused',
+    limited: true,
+  },
   'turned-away': { level: 'warn', sentence: 'a peer ended the connection and says why', limited: true },
   'overlay-changed': { level: 'warn', sentence: 'another overlay carries the data to a peer' },
   'vxlan-missing': { level: 'warn', sentence: 'this kernel has no vxlan: the sleeve carries everything' },

@@ -48,20 +48,16 @@ test('a block that contradicts what its owner published is dropped', () => {
 test('records, bytes and streams are bounded per owner and in all', () => {
   const few = newStore(2, { limits: { recordsPerOwner: 2 } });
   few.receive(block({ records: [record('a'), record('b')] }));
-  assert.deepEqual(few.receive(increment(1, record('c'))), { kind: 'dropped', reason: 'records' });
-  assert.equal(
-    few.receive(increment(1, { key: 'a', seq: 0, value: undefined })).kind,
-    'news',
-    'updates and deletes go on',
-  );
-  const small = newStore(2, { limits: { bytes: 300 } });
+  assert.equal(few.receive(increment(1, record('a', 0, 1))).kind, 'news', 'updates go on');
+  assert.deepEqual(few.receive(increment(2, record('c'))), { kind: 'dropped', reason: 'records' });
+  const small = newStore(2, { limits: { bytesPerOwner: 300 } });
   small.receive(block({ records: [record('a', 0, ...new Array<number>(100).fill(1))] }));
   assert.deepEqual(small.receive(increment(1, record('c'))), { kind: 'dropped', reason: 'bytes' });
   const narrow = newStore(2, { limits: { streams: 2, streamsPerOwner: 1 } });
   narrow.receive(block());
   assert.deepEqual(narrow.receive(block({ topic: blue })), { kind: 'dropped', reason: 'streams' });
   narrow.receive(block({ owner: peerOf(3) }));
-  assert.deepEqual(narrow.receive(block({ owner: peerOf(4) })), { kind: 'dropped', reason: 'streams' });
+  assert.deepEqual(narrow.receive(block({ owner: peerOf(4) })), { kind: 'dropped', reason: 'full' });
 });
 
 test('what waits is bounded in bytes, and given up after a count of blocks', () => {
