@@ -37,6 +37,8 @@ export interface LaunchConfig {
   /** Absolute paths. */
   readonly stateDir: string;
   readonly socket: string;
+  /** Whose members may speak to the router; left out: root alone. */
+  readonly socketGroup?: string;
   /** Host bits are zero. */
   readonly range: Cidr | undefined;
   /** Of what a container may send, bytes; undefined: the underlay's less 124. */
@@ -60,6 +62,7 @@ export function launchConfig(input: Input, io: Io, hostname: string): LaunchConf
     port: integer(input, 'port', 1, MAX_PORT, `a port and the two after it must fit: 1 to ${MAX_PORT}`) ?? DEFAULT_PORT,
     stateDir: stateDir(input, io.env),
     socket: socketPath(input, io.env),
+    ...groupOption(input),
     range: rangeOption(input),
     mtu: integer(input, 'mtu', MIN_MTU, MAX_MTU, `an MTU is ${MIN_MTU} to ${MAX_MTU} bytes`),
     overlay: choice(input, 'overlay', ['auto', 'vxlan', 'sleeve']) ?? 'auto',
@@ -81,6 +84,7 @@ export function launchArgv(c: LaunchConfig): readonly string[] {
     ...flag('port', c.port),
     ...flag('state-dir', c.stateDir),
     ...flag('socket', c.socket),
+    ...flag('socket-group', c.socketGroup),
     ...flag('range', c.range),
     ...flag('mtu', c.mtu),
     ...flag('overlay', c.overlay),
@@ -169,6 +173,13 @@ function advertised(text: string): Ip {
   if (ip === undefined) throw new UsageError(`--advertise "${text}" is malformed, it is an IPv4 or IPv6 address`);
   if (isUnusable(ip)) throw new UsageError(`--advertise "${text}" is not an address that another host can reach`);
   return ip;
+}
+
+function groupOption(input: Input): Pick<LaunchConfig, 'socketGroup'> {
+  const valid = (text: string): string | undefined =>
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(text) ? text : undefined;
+  const socketGroup = parsed(input, 'socket-group', valid, 'the name or the number of a group');
+  return socketGroup === undefined ? {} : { socketGroup };
 }
 
 const MAX_TRUSTED = 16;

@@ -24,6 +24,7 @@ export const launch: Command = {
       help: 'where VXLAN may go unsealed: none, or networks, by commas (default: private ones)',
       list: true,
     },
+    { flags: '--socket-group <group>', help: 'let its members use the control socket (default: root alone)' },
     { flags: '--log-format <format>', help: 'text or json (default: text)' },
     ...SECRET_OPTIONS,
     { flags: '--open', help: 'without a secret: whoever can reach the control port can join' },

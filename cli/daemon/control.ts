@@ -1,6 +1,6 @@
 // The control socket: HTTP and JSON over a Unix socket (cli/api.ts is its vocabulary). Knows nothing of what it serves.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Refusal } from '../api.js';
@@ -34,22 +34,38 @@ export interface Control {
 }
 
 const MAX_BODY_BYTES = 1 << 20;
+const MAX_HEADER_BYTES = 8 << 10;
+/** Who connects and does not end its request in time is let go. */
+const HEADERS_WITHIN_MS = 3_000;
+const REQUEST_WITHIN_MS = 10_000;
+const LOOK_FOR_SLOW_MS = 1_000;
+/** Commands last for milliseconds, attaches for a second or two. */
+const MAX_CONNECTIONS = 256;
 
 /**
  * Takes the path, so that nobody else can. A socket that nobody serves any more is replaced.
+ * @param group whose members may speak to it as well, a name or a number; undefined: its owner alone
  * @param onBug an exception that is not a refusal: it is answered with 500 and reported
- * @throws Refused if another router serves the path, something else is there, or it cannot be made
+ * @throws Refused if another router serves the path, something else is there, it cannot be made, or there is no such group
  */
-export async function claimControl(path: string, onBug: (e: unknown) => void): Promise<Control> {
+export async function claimControl(
+  path: string,
+  group: string | undefined,
+  onBug: (e: unknown) => void,
+): Promise<Control> {
+  const gid = group === undefined ? undefined : groupId(group);
   let decide: (find: Find) => void = () => undefined;
   let find = new Promise<Find>((resolve) => (decide = resolve));
-  const server = createServer((req, res) => void find.then((now) => answer(req, res, now, onBug)));
-  server.keepAliveTimeout = 1_000;
+  const server = createServer(LIMITS, (req, res) => void find.then((now) => answer(req, res, now, onBug)));
+  server.maxConnections = MAX_CONNECTIONS;
   try {
     ensureDirectory(dirname(path), 0o755);
     await removeStale(path);
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
-    chmodSync(path, 0o600);
+    await listenAlone(server, path);
+    if (gid !== undefined) {
+      chownSync(path, -1, gid);
+      chmodSync(path, 0o660);
+    }
   } catch (e) {
     server.close();
     if (e instanceof Refused) throw e;
@@ -69,6 +85,32 @@ export async function claimControl(path: string, onBug: (e: unknown) => void): P
       server.closeAllConnections();
     },
   };
+}
+
+const LIMITS: ServerOptions = {
+  keepAliveTimeout: 1_000,
+  headersTimeout: HEADERS_WITHIN_MS,
+  requestTimeout: REQUEST_WITHIN_MS,
+  connectionsCheckingInterval: LOOK_FOR_SLOW_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+};
+
+/** Nobody but its owner can connect, not for a moment: the mode is there when the socket is. */
+function listenAlone(server: Server, path: string): Promise<void> {
+  const before = process.umask(0o177);
+  try {
+    return new Promise((resolve, reject) => server.once('error', reject).listen(path, resolve)); // binds before it returns
+  } finally {
+    process.umask(before);
+  }
+}
+
+/** group(5). @throws Refused */
+function groupId(group: string): number {
+  const lines = readFileSync('/etc/group', 'utf8').split('\n');
+  const found = lines.map((line) => line.split(':')).find(([name]) => name === group)?.[2] ?? group;
+  if (/^\d{1,9}$/.test(found)) return Number(found);
+  throw new Refused(`there is no group "${group}" in /etc/group`, `groupadd ${group}`);
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -32,7 +32,7 @@ export async function takeGround(config: LaunchConfig, log: Log, undo: Undo): Pr
     if (isNew) dir.erase();
     dir.close();
   });
-  const control = await claimControl(config.socket, (e) =>
+  const control = await claimControl(config.socket, config.socketGroup, (e) =>
     log.write('bug', { message: (e as Error).message, stack: (e as Error).stack ?? '' }),
   );
   undo.push(() => control.close());

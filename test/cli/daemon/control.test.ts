@@ -41,7 +41,7 @@ const noBug = (e: unknown): void => assert.fail(String(e));
 async function serving(use: (path: string, control: Control, bugs: unknown[]) => Promise<void>): Promise<void> {
   await inTemporaryDir(async (dir) => {
     const [path, bugs]: [string, unknown[]] = [join(dir, 'new', 'sock'), []];
-    const control = await claimControl(path, (e) => bugs.push(e));
+    const control = await claimControl(path, undefined, (e) => bugs.push(e));
     try {
       await use(path, control, bugs);
     } finally {
@@ -126,7 +126,10 @@ test('a router that ends refuses every request with a sentence', () =>
 test('a path that is served is refused and served on; one that nobody serves any more is taken', () =>
   serving(async (path, control) => {
     control.serve(ROUTES);
-    await assert.rejects(claimControl(path, noBug), new Refused(`another router serves "${path}"`, 'mesh status'));
+    await assert.rejects(
+      claimControl(path, undefined, noBug),
+      new Refused(`another router serves "${path}"`, 'mesh status'),
+    );
     assert.equal((await ask(path, 'GET', '/v1/status')).status, 200);
     assert.equal(statSync(path).mode & 0o777, 0o600);
   }));
@@ -135,9 +138,55 @@ test('a file that is no socket is refused and kept', () =>
   inTemporaryDir(async (dir) => {
     const path = join(dir, 'precious');
     writeFileSync(path, 'data');
-    await assert.rejects(claimControl(path, noBug), { message: `"${path}" exists and is no socket` });
+    await assert.rejects(claimControl(path, undefined, noBug), { message: `"${path}" exists and is no socket` });
     assert.equal(readFileSync(path, 'utf8'), 'data');
-    await assert.rejects(claimControl(join(path, 'sock'), noBug), {
+    await assert.rejects(claimControl(join(path, 'sock'), undefined, noBug), {
       message: `the control socket "${path}/sock" cannot be made: its directory is a file`,
     });
+  }));
+
+test('only its owner can connect, from the first moment, and with --socket-group the members of one group', () =>
+  inTemporaryDir(async (dir) => {
+    const before = process.umask(0);
+    try {
+      const [path, shared] = [join(dir, 'own'), join(dir, 'shared')];
+      const alone = claimControl(path, undefined, noBug);
+      const group = String(process.getgid!());
+      const both = [await alone, await claimControl(shared, group, noBug)];
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      assert.deepEqual([statSync(shared).mode & 0o777, statSync(shared).gid], [0o660, process.getgid!()]);
+      assert.equal(process.umask(), 0, "others' files are made as before");
+      await assert.rejects(
+        claimControl(join(dir, 'none'), 'no-such-group', noBug),
+        new Refused('there is no group "no-such-group" in /etc/group', 'groupadd no-such-group'),
+      );
+      for (const control of both) control.close();
+    } finally {
+      process.umask(before);
+    }
+  }));
+
+test('who says nothing, or half a request, or too much, is let go, and others are served meanwhile', () =>
+  inTemporaryDir(async (dir) => {
+    const path = join(dir, 'sock');
+    const control = await claimControl(path, undefined, noBug);
+    control.serve(ROUTES);
+    const ended = (first: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        let heard = '';
+        const socket = connect(path, () => socket.write(first));
+        socket.setEncoding('utf8').on('data', (text: string) => (heard += text));
+        socket.on('close', () => resolve(heard.split('\r\n')[0]!)).on('error', reject);
+      });
+    const silent = Promise.all([
+      ended(''),
+      ended('GET /v1/status HTTP/1.1\r\nhost: mesh\r\n'),
+      ended(`GET /v1/status HTTP/1.1\r\nhost: ${'m'.repeat(10_000)}`),
+    ]);
+    assert.equal((await ask(path, 'GET', '/v1/status')).status, 200);
+    const answers = await silent;
+    assert.ok(['', 'HTTP/1.1 408 Request Timeout'].includes(answers[0]), answers[0]);
+    assert.equal(answers[1], 'HTTP/1.1 408 Request Timeout');
+    assert.equal(answers[2], 'HTTP/1.1 431 Request Header Fields Too Large');
+    control.close();
   }));
