@@ -2,7 +2,7 @@
 // file system of its own, and a container.
 import { execFileSync, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type RouterClient } from '../../cli/client.js';
@@ -14,6 +14,7 @@ const DISK_BYTES = 2 << 20;
 /** A router that ended is launched again after this, ms: systemd's Restart=always with RestartSec=1. */
 const RESTART_MS = 1_000;
 const POLL_MS = 250;
+const ANSWER_MS = 5_000;
 const LOG_TAIL_LINES = 30;
 
 /** A router that ended and was not asked to. */
@@ -114,7 +115,7 @@ export class ChaosRouter {
     const until = performance.now() + withinMs;
     for (;;) {
       // Not its status: of thirty routers that costs a young one a fifth of a second of processor.
-      if (await accepts(this.#socket)) return;
+      if (await answers(this.#socket)) return;
       if (performance.now() > until)
         throw new Error(`${this.host.name} does not serve its socket:\n${this.logTail().join('\n')}`);
       await sleep(POLL_MS);
@@ -163,12 +164,13 @@ export class ChaosRouter {
   }
 }
 
-const accepts = (path: string): Promise<boolean> =>
+/** Does anything answer the socket, were it that there is no such thing? */
+const answers = (socketPath: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = createConnection(path);
-    const done = (does: boolean): void => {
-      socket.destroy();
-      resolve(does);
-    };
-    socket.once('connect', () => done(true)).once('error', () => done(false));
+    const asked = request({ socketPath, path: '/', timeout: ANSWER_MS }, (answer) => {
+      answer.resume();
+      resolve(true);
+    });
+    asked.once('timeout', () => asked.destroy());
+    asked.once('error', () => resolve(false)).end();
   });
