@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../test/support/netns.js';
 import { ChaosRouter, type Crash } from './chaos-router.js';
-import { waitForQuiet, type EndState } from './end-state.js';
+import { waitForMembers, waitForQuiet, type EndState } from './end-state.js';
 import { CpuWatch } from './cpu-watch.js';
 import { explain, type Explained } from './explain.js';
 import type { Fault, Happened } from './fault.js';
@@ -86,6 +86,7 @@ async function launchAll(lab: Lab, routers: ChaosRouter[], { routers: count, ove
     for (const router of some) router.launch();
     await Promise.all(some.map((router) => router.serves(START_WITHIN_MS)));
   }
+  await waitForMembers(routers, START_WITHIN_MS); // before that they have no time for an attach where thirty are launched at once
   for (const router of routers) await router.attach();
   introduceContainers(routers.map(({ container: netns, mac, ip }) => ({ netns, mac, ip })));
 }

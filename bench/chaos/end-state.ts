@@ -34,6 +34,17 @@ export async function waitForQuiet(
   }
 }
 
+/** Resolves when each router sees each other alive. @throws Error if they do not within the time */
+export async function waitForMembers(routers: readonly ChaosRouter[], withinMs: number): Promise<void> {
+  const until = performance.now() + withinMs;
+  for (;;) {
+    const wrong = await membership(routers);
+    if (wrong.length === 0) return;
+    if (performance.now() > until) throw new Error(`the routers do not see each other: ${wrong.join('; ')}`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
 /** Each router sees each other alive. */
 async function membership(routers: readonly ChaosRouter[]): Promise<string[]> {
   const names = routers.map(({ host }) => host.name);
