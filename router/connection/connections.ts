@@ -266,14 +266,13 @@ export class Connections {
   #frame(s: Stream, { type, body }: Frame): ConnectionFx[] {
     if (type === FrameType.ping) return [this.#say(s, encodeFrame(FrameType.pong, NOTHING))];
     if (type === FrameType.pong || type === FrameType.hello) return [];
-    if (type === FrameType.refuse) return this.#warned(s, body);
+    const refusal = type === FrameType.refuse ? decodeRefuse(body) : undefined;
+    if (typeof refusal === 'object' && refusal.code === 'clone') return this.#warned(s);
     return [{ kind: 'frame', peer: s.established!.peer, type, body }];
   }
 
   /** The connection stays; who reads `status` is to know. */
-  #warned({ remote }: Stream, body: Uint8Array): ConnectionFx[] {
-    const refusal = decodeRefuse(body);
-    if (typeof refusal === 'string' || refusal.code !== 'clone') return [];
+  #warned({ remote }: Stream): ConnectionFx[] {
     return [{ kind: 'refused', conn: NO_CONN, reason: CLONE, why: 'clone', caller: remote.ip }];
   }
 
