@@ -44,7 +44,7 @@ test('a larger value is drawn higher, and ten times as many routers as far to th
 });
 
 test('the table leaves out what was not measured, and says what did not happen in time', () => {
-  const lines = scaleTable([{ size: 10, partition: 300 }, { size: 100, partition: -1 }, { size: 300 }]).split('\n');
+  const lines = scaleTable([{ size: 10, healed: 300 }, { size: 100, healed: -1 }, { size: 300 }]).split('\n');
   assert.equal(lines[0], '| routers | 10 | 100 | 300 |');
-  assert.ok(lines.includes('| 60 s partition, all agree after the heal | 0.3 s | not in time |  |'));
+  assert.ok(lines.includes('| 60 s partition healed: all alive, all that was told known | 0.3 s | not in time |  |'));
 });
