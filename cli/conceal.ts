@@ -8,7 +8,7 @@ const FIELDS_BEFORE = 3;
 
 /**
  * Overwrites each occurrence in the process's own memory, where the kernel reads it; deleting it from `process.env` leaves it there.
- * Until this is called it can be seen, some 50 ms after the start: whoever minds gives it on standard input or in a file.
+ * Until this is called it can be seen, a moment after the start: whoever minds gives it on standard input or in a file.
  * @returns false where the kernel does not allow it
  */
 export function conceal(secret: string): boolean {
