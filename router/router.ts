@@ -222,9 +222,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onConnections(list: readonly ConnectionFx[], now: Millis): void {
     for (const fx of list)
       switch (fx.kind) {
-        case 'send':
+        case 'send': // sealed here, in the order in which it leaves
         case 'close':
-          this.#out.push(fx);
+          this.#out.push(fx.kind === 'close' ? fx : { kind: 'send', conn: fx.conn, bytes: fx.bytes });
           break;
         case 'up':
           if (this.ledger.isEvicted(fx.connection.peer)) this.#turnAway(fx.connection, now);

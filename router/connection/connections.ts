@@ -29,6 +29,7 @@ import { Admission } from '../trust/admission.js';
 import { isOfKey, signHello } from '../trust/greeting.js';
 import { Launches } from '../trust/launches.js';
 import { DIALLED_HANDSHAKE_MS, HANDSHAKE_MS } from '../trust/limits.js';
+import { Saying } from './saying.js';
 import { SecureStream, type SecureItem } from '../trust/secure-stream.js';
 import type { Trust } from '../trust/trust.js';
 import { sameBytes } from '../wire/bytes.js';
@@ -177,8 +178,8 @@ export class Connections {
   }
 
   /** @param frame encoded, of a stream whose handshake is done */
-  #say(s: Stream, frame: Uint8Array): ConnectionFx {
-    return { kind: 'send', conn: s.conn, bytes: s.secure.seal(frame) };
+  #say({ conn, secure }: Stream, frame: Uint8Array): ConnectionFx {
+    return new Saying(conn, secure, frame);
   }
 
   tick(now: Millis): ConnectionFx[] {

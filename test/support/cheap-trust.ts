@@ -2,6 +2,7 @@
 // another secret, a changed byte of the handshake, a hello that another key signed. It hides nothing.
 import { createHash } from 'node:crypto';
 import { OPEN_KEYS, type MeshKeys } from '../../router/trust/mesh-keys.js';
+import { RecordOpener, RecordSealer } from '../../router/trust/records.js';
 import type { Trust, TrustCrypto } from '../../router/trust/trust.js';
 import type { KeyPair, Noise, NoiseOptions, NoiseResult, NoiseXx } from '../../router/session/noise-xx.js';
 import { joined, sameBytes } from '../../router/wire/bytes.js';
@@ -92,4 +93,11 @@ export function cheapTrust(publicKey: Uint8Array, seed: string, keys: MeshKeys =
     staticKey: pairOf(entropy(KEY)),
     entropy,
   };
+}
+
+/** The same with real records: they are numbered, and none may be missed or come before another. */
+export function withRecords(trust: Trust): Trust {
+  const sealer = (key: Uint8Array): RecordSealer => new RecordSealer(key);
+  const opener = (key: Uint8Array): RecordOpener => new RecordOpener(key);
+  return { ...trust, crypto: { ...trust.crypto, sealer, opener } };
 }

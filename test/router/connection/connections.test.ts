@@ -10,7 +10,7 @@ import type { Trust } from '../../../router/trust/trust.js';
 import type { Hello } from '../../../router/wire/hello.js';
 import { peerIdOf } from '../../../router/wire/peer-id.js';
 import { encodeFrame, encodePreamble, FrameType } from '../../../router/wire/stream.js';
-import { cheapTrust } from '../../support/cheap-trust.js';
+import { cheapTrust, withRecords } from '../../support/cheap-trust.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const KEYS = new Map([0, 1, 2, 3].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
@@ -28,7 +28,7 @@ const helloOf = (id: PeerId, launch = 1): Hello => ({
   softwareVersion: '0.1.0',
 });
 
-const trustOf = (id: PeerId): Trust => cheapTrust(KEYS.get(id)!, id);
+const trustOf = (id: PeerId): Trust => withRecords(cheapTrust(KEYS.get(id)!, id));
 const connections = (id: PeerId, launch = 1): Connections =>
   new Connections(
     id,
@@ -352,6 +352,17 @@ test('frames go to the router under the peer that the hello named', () => {
   const bytes = joined(sent(b.send(LOW, encodeFrame(FrameType.digest, Uint8Array.of(1, 2)))));
   const [frame] = a.received(1, bytes, at(5));
   assert.ok(frame?.kind === 'frame' && frame.peer === HIGH && frame.type === FrameType.digest);
+});
+
+test('what is said because of a frame may leave before the answer to a ping that came with it', () => {
+  const [a, b] = [connections(LOW), connections(HIGH)];
+  meet(a, b, 'a', 1);
+  const digest = encodeFrame(FrameType.digest, Uint8Array.of(1, 2));
+  const both = joined(sent([...b.send(LOW, digest), ...b.challenge(LOW, at(4))]));
+  const [frame, pong] = a.received(1, both, at(5));
+  assert.deepEqual([frame?.kind, pong?.kind], ['frame', 'send']);
+  const answer = sent(a.send(HIGH, digest));
+  assert.deepEqual(kinds(b.received(-1, joined([...answer, ...sent([pong!])]), at(6))), ['frame']);
 });
 
 test('a frame before the hello ends the stream, before the handshake and behind it', () => {
