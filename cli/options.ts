@@ -95,6 +95,12 @@ export function launchArgv(c: LaunchConfig): readonly string[] {
   ];
 }
 
+/** Peers as a person calls them. @throws UsageError */
+export function peerWords({ args }: Input): readonly string[] {
+  if (args.includes('')) throw new UsageError('peer "" is malformed, a peer is a name, an id or an address');
+  return args;
+}
+
 /** A dial target as typed, its form checked. */
 export function peerArgument(text: string): string {
   const host = parseHostPort(text, DEFAULT_PORT)?.host ?? '';

@@ -1,4 +1,5 @@
-import { UsageError, type Command } from '../command.js';
+import type { Command } from '../command.js';
+import { peerWords } from '../options.js';
 import { reportRefusals } from './connect.js';
 
 export const evict: Command = {
@@ -12,7 +13,6 @@ export const evict: Command = {
   options: [],
   examples: ['sudo mesh evict db1'],
   async run(input, { io, router }) {
-    if (input.args.includes('')) throw new UsageError('peer "" is malformed, a peer is a name, an id or an address');
-    return reportRefusals(await (await router()).evict(input.args), 'evict', 'mesh status peers', io);
+    return reportRefusals(await (await router()).evict(peerWords(input)), 'evict', 'mesh status peers', io);
   },
 };

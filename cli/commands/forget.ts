@@ -1,4 +1,5 @@
-import { UsageError, type Command } from '../command.js';
+import type { Command } from '../command.js';
+import { peerWords } from '../options.js';
 import { reportRefusals } from './connect.js';
 
 export const forget: Command = {
@@ -11,7 +12,6 @@ export const forget: Command = {
   options: [],
   examples: ['sudo mesh forget db1'],
   async run(input, { io, router }) {
-    if (input.args.includes('')) throw new UsageError('peer "" is malformed, a peer is a name, an id or an address');
-    return reportRefusals(await (await router()).forget(input.args), 'forget', 'mesh status peers', io);
+    return reportRefusals(await (await router()).forget(peerWords(input)), 'forget', 'mesh status peers', io);
   },
 };

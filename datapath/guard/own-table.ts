@@ -1,5 +1,6 @@
 // A table of ours in the host's nft: what is wanted in its sets is brought there, and whatever others do to it is undone.
 import { KernelError } from '../kernel.js';
+import type { Count, ElementKey } from '../nft-kernel.js';
 import type { Nft } from '../paths/nft/traffic.js';
 import { KeyQueue } from './key-queue.js';
 import { loadScript, markOf, removeScript, ruleCount, type TableText } from './table-text.js';
@@ -74,6 +75,16 @@ export class OwnTable {
   /** `wanted` has changed by one element. Before the table was seen there is no need to say so. @param key is copied */
   change(op: 'add' | 'delete', set: string, key: Uint8Array): void {
     if (this.#edition !== undefined) this.#queue.push(op, set, key);
+  }
+
+  /** By key, as the kernel has them; none where it cannot be asked. */
+  counts(set: string): ReadonlyMap<ElementKey, Count> {
+    try {
+      return this.#nft.kernel.elements(this.#text.table, set) ?? new Map();
+    } catch (error) {
+      if (error instanceof KernelError) return new Map();
+      throw error;
+    }
   }
 
   /** Makes the table agree with what is wanted. A refusal is remembered, and tried again the next time. */

@@ -1,5 +1,4 @@
 // Which of our ports are guarded, and what was dropped there.
-import { KernelError } from '../kernel.js';
 import type { Nft } from '../paths/nft/traffic.js';
 import type { EndpointId } from '../../router/types.js';
 import type { DatapathSnapshot } from '../datapath.js';
@@ -12,14 +11,15 @@ const REASONS = Object.keys(DENIALS) as Denial[];
 
 export class PortGuard {
   readonly table: OwnTable;
-  readonly #nft: Nft;
-  readonly #text: ReturnType<typeof portTable>;
   readonly #ports = new Map<string, GuardedPort>();
 
   constructor(vxlanPort: number, nft: Nft, repaired: () => void) {
-    this.#nft = nft;
-    this.#text = portTable(vxlanPort);
-    this.table = new OwnTable(this.#text, nft, () => [...this.#ports.values()].flatMap(portElements), repaired);
+    this.table = new OwnTable(
+      portTable(vxlanPort),
+      nft,
+      () => [...this.#ports.values()].flatMap(portElements),
+      repaired,
+    );
   }
 
   set(port: GuardedPort): void {
@@ -40,7 +40,7 @@ export class PortGuard {
   denied(): ReadonlyMap<string, Denied> {
     const found = new Map<string, Partial<Record<Denial, number>>>();
     for (const why of REASONS)
-      for (const [key, { frames }] of this.#counts(why)) {
+      for (const [key, { frames }] of this.table.counts(denialSet(why))) {
         const name = portOfKey(key);
         if (frames > 0 && this.#ports.has(name)) found.set(name, { ...found.get(name), [why]: frames });
       }
@@ -51,19 +51,10 @@ export class PortGuard {
   totals(): Record<string, number> {
     const totals: Record<string, number> = {};
     for (const why of REASONS) {
-      const frames = [...this.#counts(why)].reduce((sum, [, count]) => sum + count.frames, 0);
+      const frames = [...this.table.counts(denialSet(why))].reduce((sum, [, count]) => sum + count.frames, 0);
       if (frames > 0) totals[`guard-denied-${why}`] = frames;
     }
     return totals;
-  }
-
-  #counts(why: Denial): ReadonlyMap<string, { readonly frames: number }> {
-    try {
-      return this.#nft.kernel.elements(this.#text.table, denialSet(why)) ?? new Map();
-    } catch (error) {
-      if (error instanceof KernelError) return new Map();
-      throw error;
-    }
   }
 }
 

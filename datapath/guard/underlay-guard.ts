@@ -1,7 +1,6 @@
 // Which addresses may send VXLAN to us, and from which MACs: kept as the forwarding table changes.
 import type { Ip, Mac, PeerId, Vni } from '../../router/types.js';
 import { macNumber } from '../address-map.js';
-import { KernelError } from '../kernel.js';
 import type { Nft } from '../paths/nft/traffic.js';
 import type { PeerSource, RemoteMacs } from './guard.js';
 import { OwnTable, type Wanted } from './own-table.js';
@@ -15,8 +14,6 @@ interface Peer {
 
 export class UnderlayGuard {
   readonly table: OwnTable;
-  readonly #nft: Nft;
-  readonly #text: ReturnType<typeof underlayTable>;
   #macs: RemoteMacs = () => [];
   readonly #peers = new Map<PeerId, Peer>();
   /** Peers whose MACs are in the table under other addresses, or under none. */
@@ -26,9 +23,7 @@ export class UnderlayGuard {
   #bridges: readonly string[] = [];
 
   constructor(vxlanPort: number, nft: Nft, repaired: () => void, now?: () => number) {
-    this.#nft = nft;
-    this.#text = underlayTable(vxlanPort);
-    this.table = new OwnTable(this.#text, nft, () => this.#wanted(), repaired, now);
+    this.table = new OwnTable(underlayTable(vxlanPort), nft, () => this.#wanted(), repaired, now);
   }
 
   start(macs: RemoteMacs): void {
@@ -79,7 +74,7 @@ export class UnderlayGuard {
   /** Frames and packets dropped, by the names of counters. */
   totals(): Record<string, number> {
     const sum = (set: string, named: (key: string) => boolean = () => true): number =>
-      [...this.#counts(set)].filter(([key]) => named(key)).reduce((total, [, { frames }]) => total + frames, 0);
+      [...this.table.counts(set)].filter(([key]) => named(key)).reduce((total, [, { frames }]) => total + frames, 0);
     const totals = {
       'guard-forged': sum('forged4') + sum('forged6'),
       'guard-stranger-vxlan': sum('stranger'),
@@ -116,15 +111,6 @@ export class UnderlayGuard {
     for (const [name, wanted] of this.#shared) if (!now.has(name)) this.table.change('delete', ...wanted);
     for (const [name, wanted] of now) if (!this.#shared.has(name)) this.table.change('add', ...wanted);
     this.#shared = now;
-  }
-
-  #counts(set: string): ReadonlyMap<string, { readonly frames: number }> {
-    try {
-      return this.#nft.kernel.elements(this.#text.table, set) ?? new Map();
-    } catch (error) {
-      if (error instanceof KernelError) return new Map();
-      throw error;
-    }
   }
 }
 

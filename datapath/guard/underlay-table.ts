@@ -4,6 +4,7 @@
 // In the input hook an outer packet and what it carries are seen together, before the vxlan takes it apart: RFC 7348 §5.
 import { ipBytes, isIpv6 } from '../../router/address.js';
 import type { Ip, Vni } from '../../router/types.js';
+import { concat } from '../netlink/message.js';
 import type { Wanted } from './own-table.js';
 import type { TableText } from './table-text.js';
 
@@ -76,7 +77,10 @@ export const memberElement = (ip: Ip): Wanted => [setOf('member', ip), ipBytes(i
 
 /** A router listens there, and containers are kept from it. @param port of its vxlan */
 export const doorElements = (ip: Ip, port: number): readonly Wanted[] =>
-  [port - 2, port - 1, port].map((door) => [setOf('door', ip), concat(ipBytes(ip), [door >> 8, door & 255, 0, 0])]);
+  [port - 2, port - 1, port].map((door) => [
+    setOf('door', ip),
+    concat(ipBytes(ip), Uint8Array.of(door >> 8, door, 0, 0)),
+  ]);
 
 export function bridgeElement(name: string): Wanted {
   const key = new Uint8Array(16); // IFNAMSIZ
@@ -106,11 +110,4 @@ export class OwnedKey {
     for (let i = 9, rest = mac; i >= 4; i--, rest = Math.floor(rest / 256)) key[at + i] = rest % 256;
     return key;
   }
-}
-
-function concat(a: Uint8Array, b: Uint8Array | readonly number[]): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
 }
