@@ -11,8 +11,11 @@ interface Open {
 
 const FIRST_KEYS = 16;
 
+/** In order within a set: between sets there is none to keep, and what is for two of them in turn still goes in large batches. */
 export class KeyQueue {
   readonly #batches: Open[] = [];
+  /** The last of each set. */
+  readonly #last = new Map<string, Open>();
 
   get isEmpty(): boolean {
     return this.#batches.length === 0;
@@ -20,12 +23,15 @@ export class KeyQueue {
 
   /** @param key is copied */
   push(op: KeyBatch['op'], set: string, key: Uint8Array): void {
-    const last = this.#batches.at(-1);
-    const fits = last?.op === op && last.set === set && last.length < MAX_BATCH_KEYS * key.length;
+    const last = this.#last.get(set);
+    const fits = last?.op === op && last.length < MAX_BATCH_KEYS * key.length;
     const batch = fits
       ? last
       : { op, set, keyBytes: key.length, keys: new Uint8Array(FIRST_KEYS * key.length), length: 0 };
-    if (!fits) this.#batches.push(batch);
+    if (!fits) {
+      this.#batches.push(batch);
+      this.#last.set(set, batch);
+    }
     if (batch.length === batch.keys.length) {
       const larger = new Uint8Array(batch.length * 2);
       larger.set(batch.keys);
@@ -43,12 +49,13 @@ export class KeyQueue {
       keys += length / keyBytes;
       count++;
     }
-    return this.#batches
-      .splice(0, count)
-      .map(({ op, set, keyBytes, keys: all, length }) => ({ op, set, keyBytes, keys: all.subarray(0, length) }));
+    const taken = this.#batches.splice(0, count);
+    for (const batch of taken) if (this.#last.get(batch.set) === batch) this.#last.delete(batch.set);
+    return taken.map(({ op, set, keyBytes, keys, length }) => ({ op, set, keyBytes, keys: keys.subarray(0, length) }));
   }
 
   clear(): void {
     this.#batches.length = 0;
+    this.#last.clear();
   }
 }

@@ -1,6 +1,6 @@
 // What the forwarding table says of a peer, as far as trust goes: whether VXLAN may go between us, and where it may come from.
 // Pure.
-import { isWithin, PRIVATE_SUBNETS } from '../../router/address.js';
+import { isIpv6, isWithin, PRIVATE_SUBNETS } from '../../router/address.js';
 import type { Cidr, ForwardingDelta, Ip, Mac, PeerForward, PeerId, Vni } from '../../router/types.js';
 import type { DatapathConfig } from '../datapath.js';
 import { wayTo } from '../paths/path-report.js';
@@ -26,12 +26,18 @@ export function sealedBecause(config: Config, peer: PeerForward): string | undef
   return undefined;
 }
 
-/** @param sealed VXLAN is not taken from it */
+/**
+ * Both ends choose the way by one rule, so its frames come from addresses of that family alone.
+ * @param sealed VXLAN is not taken from it
+ */
 export function sourceOf(config: Config, peer: PeerForward, sealed: boolean): PeerSource {
   const known = [peer.v4, peer.v6].filter((at) => at !== undefined);
   const from = peer.from ?? known.map(({ ip }) => ip);
   const lists = [config.trusted ?? PRIVATE_SUBNETS, peer.trusted ?? PRIVATE_SUBNETS];
-  const plain = sealed ? [] : from.filter((ip) => lists.every((subnets) => isWithin(ip, subnets)));
+  const family = sealed ? undefined : wayTo(config.local, peer)?.family;
+  const plain = from.filter(
+    (ip) => family === (isIpv6(ip) ? 'v6' : 'v4') && lists.every((subnets) => isWithin(ip, subnets)),
+  );
   return { from, plain, vxlanPort: known[0]?.port ?? 0 };
 }
 

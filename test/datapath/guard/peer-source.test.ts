@@ -54,3 +54,10 @@ test('VXLAN is taken from those addresses of a peer that both trust, and from a 
   const delta = { kind: 'peer' as const, peer: peerOf(1), value: peer('10.0.0.2') };
   assert.deepEqual(withoutVxlan(delta), { ...delta, value: { name: 'b' } });
 });
+
+test('VXLAN is taken from addresses of the family alone by which it goes', () => {
+  const both: PeerForward = { ...peer('10.0.0.2', undefined, 'fd00::2', '10.0.0.3'), v6: at('fd00::2') };
+  const plainAt = (config: ReturnType<typeof here>) => sourceOf(config, both, false).plain;
+  assert.deepEqual(plainAt(here('10.0.0.1')), ['10.0.0.2', '10.0.0.3']);
+  assert.deepEqual(plainAt(here('fd00::1')), ['fd00::2']);
+});
