@@ -36,8 +36,8 @@ export type RouterEvent =
   /** Traffic goes to the peer or comes from it; or none was seen for minutes. */
   | { readonly kind: 'peerWanted'; readonly peer: PeerId; readonly wanted: boolean }
   | PlaneRequest
-  /** Streams that begin from now on are under the keys of another secret. */
-  | { readonly kind: 'trusted'; readonly keys: MeshKeys }
+  /** Streams that begin from now on are under the keys of another secret; of these, those that others begin may be as well. */
+  | { readonly kind: 'trusted'; readonly keys: MeshKeys; readonly alsoAccepted: readonly MeshKeys[] }
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   /** The router ends: `stopped` keeps everything in force, `left` withdraws it for good. */

@@ -183,7 +183,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'relayFailed':
         return this.planes.request(ev, now);
       case 'trusted':
-        this.#trust = { ...this.#trust, keys: ev.keys };
+        this.#trust = { ...this.#trust, keys: ev.keys, alsoAccepted: ev.alsoAccepted };
         return this.contacts.dialer.retry(now);
       case 'addresses':
         return this.#own.moved(ev.addresses);

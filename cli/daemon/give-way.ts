@@ -23,7 +23,7 @@ export async function takeSecret(d: Daemon, text: string): Promise<void> {
       'mesh reset, then launch with --secret',
     );
   await d.secret.replace(secret);
-  d.router.dispatch({ kind: 'trusted', keys: d.secret.keys });
+  d.router.dispatch({ kind: 'trusted', keys: d.secret.keys, alsoAccepted: [] });
 }
 
 const some = (n: number, what: string): readonly string[] => (n === 0 ? [] : [`${n} ${what}${n === 1 ? '' : 's'}`]);

@@ -35,5 +35,12 @@ export async function loadTrust(identity: Identity, keys: MeshKeys = OPEN_KEYS):
     sealer: (key) => new RecordSealer(key),
     opener: (key) => new RecordOpener(key),
   };
-  return { keys, signer: signerOf(identity), crypto, staticKey: noise.keyPair(random(32)), entropy: random };
+  return {
+    keys,
+    alsoAccepted: [],
+    signer: signerOf(identity),
+    crypto,
+    staticKey: noise.keyPair(random(32)),
+    entropy: random,
+  };
 }

@@ -5,10 +5,10 @@
 //   state      event                            next      what is done
 //   (none)     opened, we dialled               calling   say preamble, knock and message 1
 //   (none)     opened, we accepted              called    nothing
-//   called     preamble, knock with our key id  called    say preamble and knock
+//   called     preamble, knock, key id accepted called    say preamble, and knock with the same key id
 //   called     knock with another key id        (over)    say preamble and refuse; refused: another secret
 //   called     message 1                        answered  say message 2
-//   calling    preamble, knock                  calling   nothing
+//   calling    preamble, knock with our key id  calling   nothing
 //   calling    message 2                        (over)    say message 3; sealed
 //   answered   message 3                        (over)    sealed
 //   any        no version in common             (over)    say preamble, if we have not; refused
@@ -37,7 +37,8 @@ import {
   type Frame,
 } from '../wire/stream.js';
 import { MAX_OPENING_BYTES, MAX_OPENING_FRAME_BYTES } from './limits.js';
-import { OPEN_KEY_ID } from './mesh-keys.js';
+import { keysNamed } from './keyring.js';
+import { OPEN_KEY_ID, type MeshKeys } from './mesh-keys.js';
 import { accept, answer, finish, initiate, prologueOf, type StreamKeys } from './noise-messages.js';
 import type { Trust } from './trust.js';
 
@@ -57,6 +58,8 @@ interface Heard {
   readonly heardBytes: number;
   readonly preamble: Uint8Array | undefined;
   readonly knock: Uint8Array | undefined;
+  /** Those that it is under: ours, or of a secret that who dialled has and we accept. Undefined until its knock says so. */
+  readonly keys: MeshKeys | undefined;
 }
 
 export type HandshakeEvent =
@@ -67,8 +70,8 @@ export type HandshakeRefusal = 'secret' | 'forged' | 'not-mesh' | 'version' | 'f
 
 export type HandshakeFx =
   | { readonly kind: 'say'; readonly bytes: Uint8Array }
-  /** `rest`: what came behind the handshake, the first records. */
-  | (StreamKeys & { readonly kind: 'sealed'; readonly rest: Uint8Array })
+  /** `keyId`: of the secret that it is under. `rest`: what came behind the handshake, the first records. */
+  | (StreamKeys & { readonly kind: 'sealed'; readonly keyId: string; readonly rest: Uint8Array })
   /** `drop`: by what it is counted. */
   | { readonly kind: 'refused'; readonly why: HandshakeRefusal; readonly reason: string; readonly drop: string };
 
@@ -76,7 +79,7 @@ type Step = readonly [Handshake, readonly HandshakeFx[]];
 
 const OVER: Handshake = { kind: 'over' };
 const NOTHING = new Uint8Array(0);
-const UNHEARD: Heard = { held: NOTHING, heardBytes: 0, preamble: undefined, knock: undefined };
+const UNHEARD: Heard = { held: NOTHING, heardBytes: 0, preamble: undefined, knock: undefined, keys: undefined };
 
 /** Before `opened`. */
 export const NEW_HANDSHAKE: Handshake = OVER;
@@ -91,7 +94,7 @@ export function stepHandshake(h: Handshake, ev: HandshakeEvent, me: Trust): Step
 function call(me: Trust): Step {
   const ephemeral = me.crypto.noise.keyPair(me.entropy(32));
   const call = say(encodePreamble(), knockOf(me), noiseFrame(initiate(me, ephemeral)));
-  return [{ ...UNHEARD, kind: 'calling', ephemeral }, [call]];
+  return [{ ...UNHEARD, kind: 'calling', keys: me.keys, ephemeral }, [call]];
 }
 
 /** Takes what has come piece by piece, until something is missing or all is over. */
@@ -123,7 +126,8 @@ function readFrame(h: Live, preamble: Uint8Array, me: Trust): Step {
   if (frame.type === FrameType.refuse) return refused(frame.body);
   if (h.knock === undefined)
     return frame.type === FrameType.knock ? knocked({ ...h, held: rest }, frame.body, me) : outOfTurn();
-  return frame.type === FrameType.noise ? message({ ...h, held: rest }, preamble, h.knock, frame, me) : outOfTurn();
+  if (frame.type !== FrameType.noise || h.keys === undefined) return outOfTurn();
+  return message({ ...h, held: rest }, preamble, h.knock, frame, { ...me, keys: h.keys });
 }
 
 /** Only what is unfinished may be too much: behind the last message there are records. */
@@ -137,8 +141,10 @@ const outOfTurn = (): Step => refuse('failed', 'it sent a frame before its hands
 function knocked(h: Live, body: Uint8Array, me: Trust): Step {
   const knock = decodeKnock(body);
   if (knock === 'short') return refuse('failed', 'its knock is malformed (short)', 'knock-short');
-  if (knock.keyId !== me.keys.id) return [OVER, otherSecret(h, knock.keyId, me)];
-  return [{ ...h, knock: body.slice() }, h.kind === 'called' ? [say(encodePreamble(), knockOf(me))] : []];
+  const keys = h.kind === 'called' ? keysNamed(me, knock.keyId) : h.keys;
+  if (knock.keyId !== keys?.id) return [OVER, otherSecret(h, knock.keyId, me)];
+  const answer = h.kind === 'called' ? [say(encodePreamble(), knockOf({ ...me, keys }))] : [];
+  return [{ ...h, keys, knock: body.slice() }, answer];
 }
 
 /** Who dialled hears that it is so, and not what our key id is. */
@@ -175,15 +181,22 @@ function message(h: Live, preamble: Uint8Array, knock: Uint8Array, { body }: Fra
     }
     case 'answered': {
       const keys = accept(me, h.ephemeral, prologueOf(me, theirs, ours), h.initiated, body);
-      return keys === undefined ? forged() : [OVER, [{ kind: 'sealed', ...keys, rest: h.held }]];
+      return keys === undefined ? forged() : [OVER, [sealed(h, keys, me)]];
     }
     case 'calling': {
       const done = finish(me, h.ephemeral, prologueOf(me, ours, theirs), body);
       if (done === undefined) return forged();
-      return [OVER, [say(noiseFrame(done.message)), { kind: 'sealed', ...done.keys, rest: h.held }]];
+      return [OVER, [say(noiseFrame(done.message)), sealed(h, done.keys, me)]];
     }
   }
 }
+
+const sealed = ({ held: rest }: Heard, keys: StreamKeys, me: Trust): HandshakeFx => ({
+  kind: 'sealed',
+  keyId: me.keys.id,
+  ...keys,
+  rest,
+});
 
 const ownKnock = (me: Trust): Uint8Array => encodeKnock({ keyId: me.keys.id, capabilities: 0 });
 const knockOf = (me: Trust): Uint8Array => encodeFrame(FrameType.knock, ownKnock(me));

@@ -16,6 +16,7 @@ interface Channel {
   readonly sealer: Sealer;
   readonly opener: Opener;
   readonly hash: Uint8Array;
+  readonly keyId: string;
 }
 
 export class SecureStream {
@@ -31,6 +32,11 @@ export class SecureStream {
   /** Of the handshake, once it is done. */
   get hash(): Uint8Array | undefined {
     return this.#channel?.hash;
+  }
+
+  /** Of the secret that it is under, once the handshake is done. */
+  get keyId(): string | undefined {
+    return this.#channel?.keyId;
   }
 
   get isSealed(): boolean {
@@ -56,8 +62,8 @@ export class SecureStream {
     return done.flatMap((fx): readonly SecureItem[] => {
       if (fx.kind !== 'sealed') return [fx];
       const { crypto } = this.#trust;
-      const { sendKey, receiveKey, hash, rest } = fx;
-      this.#channel = { sealer: crypto.sealer(sendKey), opener: crypto.opener(receiveKey), hash };
+      const { sendKey, receiveKey, hash, keyId, rest } = fx;
+      this.#channel = { sealer: crypto.sealer(sendKey), opener: crypto.opener(receiveKey), hash, keyId };
       return [{ kind: 'sealed' }, ...(rest.length > 0 ? this.#open(this.#channel, rest) : [])];
     });
   }

@@ -36,7 +36,10 @@ export interface Signer {
 }
 
 export interface Trust {
+  /** Of the mesh's secret: what is sealed and begun is under these. */
   readonly keys: MeshKeys;
+  /** Of the other secrets that are accepted while the mesh changes from one to another; mostly none. @see keysNamed */
+  readonly alsoAccepted: readonly MeshKeys[];
   readonly signer: Signer;
   readonly crypto: TrustCrypto;
   /** X25519, new at each launch: what binds it to the identity is the signature in the hello. */

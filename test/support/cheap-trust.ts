@@ -88,6 +88,7 @@ export function cheapTrust(publicKey: Uint8Array, seed: string, keys: MeshKeys =
   const entropy = (bytes: number): Uint8Array => hash(Buffer.from(`${seed} ${drawn++}`)).slice(0, bytes);
   return {
     keys,
+    alsoAccepted: [],
     signer: { publicKey, sign: (message) => hash(publicKey, message) },
     crypto: cheapCrypto,
     staticKey: pairOf(entropy(KEY)),

@@ -97,6 +97,19 @@ test('another secret is refused on both sides after one message, and neither say
   assert.ok(!said.join('').includes(THEIRS.id));
 });
 
+test('who accepts two secrets lets in whoever has either, under that one, and begins under its own', async () => {
+  const both = { ...(await realTrust(OURS)), alsoAccepted: [THEIRS] };
+  for (const keys of [OURS, THEIRS]) {
+    const [dialler, other] = meet(await realTrust(keys), both);
+    assertSealed(dialler, other);
+    assert.deepEqual([dialler.sealed?.keyId, other.sealed?.keyId], [keys.id, keys.id]);
+  }
+  assert.equal(meet(both, await realTrust(OURS))[0].sealed?.keyId, OURS.id);
+  assert.equal(meet(both, await realTrust(THEIRS))[1].refused?.why, 'secret');
+  assert.equal(meet(await realTrust(keysOf(3)), both)[1].refused?.why, 'secret');
+  assert.equal(meet(await realTrust({ ...keysOf(3), id: THEIRS.id }), both)[0].refused?.why, 'forged');
+});
+
 test('an open router and one with a secret refuse each other, and say why', () => {
   const [open, sealed] = meet(cheap(1, OPEN_KEYS), cheap(2, OURS));
   assert.equal(sealed.refused?.reason, 'it is open: it has no secret, and this mesh has one');
