@@ -1,11 +1,13 @@
 // Trust without cryptography, for a thousand routers in one process. It refuses what the real one refuses between honest parts:
-// another secret, a changed byte of the handshake, a hello that another key signed. It hides nothing.
+// another secret, a changed byte of the handshake, a hello that another key signed, a record that is not the next of its stream. It
+// hides nothing.
 import { createHash } from 'node:crypto';
 import { OPEN_KEYS, type MeshKeys } from '../../router/trust/mesh-keys.js';
-import { RecordOpener, RecordSealer } from '../../router/trust/records.js';
-import type { Trust, TrustCrypto } from '../../router/trust/trust.js';
+import { MAX_PLAIN_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../router/trust/records.js';
+import type { Opener, Sealer, Trust, TrustCrypto } from '../../router/trust/trust.js';
 import type { KeyPair, Noise, NoiseOptions, NoiseResult, NoiseXx } from '../../router/session/noise-xx.js';
 import { joined, sameBytes } from '../../router/wire/bytes.js';
+import { HeldBytes } from '../../router/wire/held-bytes.js';
 
 const hash = (...parts: readonly Uint8Array[]): Uint8Array =>
   new Uint8Array(
@@ -73,13 +75,77 @@ const pairOf = (seed: Uint8Array): KeyPair => ({ publicKey: seed, secretKey: see
 
 const noise: Noise = { keyPair: pairOf, begin: (options) => new CheapXx(options) };
 
-const AS_IT_IS = { seal: (plain: Uint8Array) => plain, open: (chunk: Uint8Array) => [chunk] };
+/** The tag of each record in turn: its number, and the beginning of the stream's key. */
+class Tags {
+  readonly #tag: Uint8Array;
+  #number = 0;
+
+  constructor(key: Uint8Array) {
+    this.#tag = key.slice(0, TAG_BYTES);
+  }
+
+  /** @returns a view, good until the next call */
+  next(): Uint8Array {
+    const n = this.#number++;
+    for (let i = 0; i < 4; i++) this.#tag[i] = n >>> (8 * i);
+    return this.#tag;
+  }
+}
+
+/** As long as the real ones: a length, what is sealed, a tag. */
+class CheapSealer implements Sealer {
+  readonly #tags: Tags;
+
+  constructor(key: Uint8Array) {
+    this.#tags = new Tags(key);
+  }
+
+  seal(plain: Uint8Array): Uint8Array {
+    const records = Math.ceil(plain.length / MAX_PLAIN_BYTES);
+    const out = new Uint8Array(plain.length + records * (RECORD_HEADER_BYTES + TAG_BYTES));
+    let at = 0;
+    for (let from = 0; from < plain.length; from += MAX_PLAIN_BYTES) {
+      const part = records === 1 ? plain : plain.subarray(from, from + MAX_PLAIN_BYTES);
+      const length = part.length + TAG_BYTES;
+      out[at] = length >> 8;
+      out[at + 1] = length;
+      out.set(part, at + RECORD_HEADER_BYTES);
+      at += RECORD_HEADER_BYTES + length;
+      out.set(this.#tags.next(), at - TAG_BYTES);
+    }
+    return out;
+  }
+}
+
+class CheapOpener implements Opener {
+  readonly #tags: Tags;
+  readonly #held = new HeldBytes();
+
+  constructor(key: Uint8Array) {
+    this.#tags = new Tags(key);
+  }
+
+  open(chunk: Uint8Array): readonly Uint8Array[] | 'forged' {
+    const bytes = this.#held.with(chunk);
+    const opened: Uint8Array[] = [];
+    let at = 0;
+    while (bytes.length - at >= RECORD_HEADER_BYTES) {
+      const end = at + RECORD_HEADER_BYTES + ((bytes[at]! << 8) | bytes[at + 1]!);
+      if (end > bytes.length) break;
+      if (!sameBytes(bytes.subarray(end - TAG_BYTES, end), this.#tags.next())) return 'forged';
+      opened.push(bytes.subarray(at + RECORD_HEADER_BYTES, end - TAG_BYTES));
+      at = end;
+    }
+    this.#held.keep(bytes, at);
+    return opened;
+  }
+}
 
 export const cheapCrypto: TrustCrypto = {
   noise,
   verify: (publicKey, message, signature) => sameBytes(hash(publicKey, message), signature),
-  sealer: () => AS_IT_IS,
-  opener: () => AS_IT_IS,
+  sealer: (key) => new CheapSealer(key),
+  opener: (key) => new CheapOpener(key),
 };
 
 /** @param seed another one for each launch */
@@ -94,11 +160,4 @@ export function cheapTrust(publicKey: Uint8Array, seed: string, keys: MeshKeys =
     staticKey: pairOf(entropy(KEY)),
     entropy,
   };
-}
-
-/** The same with real records: they are numbered, and none may be missed or come before another. */
-export function withRecords(trust: Trust): Trust {
-  const sealer = (key: Uint8Array): RecordSealer => new RecordSealer(key);
-  const opener = (key: Uint8Array): RecordOpener => new RecordOpener(key);
-  return { ...trust, crypto: { ...trust.crypto, sealer, opener } };
 }

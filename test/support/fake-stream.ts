@@ -2,12 +2,16 @@
 // does, ever more seldom, and given up in the end.
 import type { CloseReason } from '../../router/runtime/network.js';
 import type { Ip } from '../../router/types.js';
+import { joined } from '../../router/wire/bytes.js';
 
 /** First and longest wait before what cannot pass is tried again: `TCP_RTO_MIN` and `TCP_RTO_MAX` of Linux's `net/tcp.h`, ms. */
 const RETRY_MS = 200;
 const MAX_RETRY_MS = 120_000;
 /** With `tcp_retries2` at 15 a connection ends after at least this, Linux's `ip-sysctl.rst`; ms. */
 const GIVE_UP_MS = 924_600;
+
+/** What libuv reads from a stream at once. */
+const READ_BYTES = 65_536;
 
 /** `lost`: a NAT between the ends has forgotten the connection, and who is behind it is told when it speaks. */
 export type Passage = 'open' | 'cut' | 'lost';
@@ -117,12 +121,27 @@ export class Stream {
     this.#stalledAt = undefined;
     this.#retryMs = RETRY_MS;
     while (this.#queue.length > 0 && this.#queue[0]!.dueAt <= this.#world.now()) {
-      const { bytes } = this.#queue.shift()!;
-      this.#queuedBytes -= bytes?.length ?? 0;
+      const bytes = this.#take();
       if (!this.far.arrived(this.farConn, bytes)) return this.#break('reset');
       if (bytes === undefined) this.#near.finished(this.#nearConn);
     }
     if (this.#queue.length > 0 && !this.#isArmed) this.#arm(this.#queue[0]!.dueAt - this.#world.now());
+  }
+
+  /** What is due now, joined as far as one read of the receiver takes it: what was written in two is not read in two. */
+  #take(): Uint8Array | undefined {
+    const { bytes } = this.#queue.shift()!;
+    if (bytes === undefined) return undefined;
+    const parts = [bytes];
+    let size = bytes.length;
+    for (let next = this.#queue[0]; next?.bytes !== undefined; next = this.#queue[0]) {
+      if (next.dueAt > this.#world.now() || size + next.bytes.length > READ_BYTES) break;
+      parts.push(next.bytes);
+      size += next.bytes.length;
+      this.#queue.shift();
+    }
+    this.#queuedBytes -= size;
+    return parts.length === 1 ? bytes : joined(...parts);
   }
 
   #stall(): void {

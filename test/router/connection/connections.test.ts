@@ -10,7 +10,7 @@ import type { Trust } from '../../../router/trust/trust.js';
 import type { Hello } from '../../../router/wire/hello.js';
 import { peerIdOf } from '../../../router/wire/peer-id.js';
 import { encodeFrame, encodePreamble, FrameType } from '../../../router/wire/stream.js';
-import { cheapTrust, withRecords } from '../../support/cheap-trust.js';
+import { cheapTrust } from '../../support/cheap-trust.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const KEYS = new Map([0, 1, 2, 3].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
@@ -28,7 +28,7 @@ const helloOf = (id: PeerId, launch = 1): Hello => ({
   softwareVersion: '0.1.0',
 });
 
-const trustOf = (id: PeerId): Trust => withRecords(cheapTrust(KEYS.get(id)!, id));
+const trustOf = (id: PeerId): Trust => cheapTrust(KEYS.get(id)!, id);
 const connections = (id: PeerId, launch = 1): Connections =>
   new Connections(
     id,

@@ -218,4 +218,14 @@ export const FOUND: readonly Found[] = [
       { at: 0, kind: 'nat', host: 'h8' },
     ]),
   },
+  {
+    what: 'what is said because of a frame and the answer to a ping that came with it leave as they are numbered',
+    scenario: script(2, 2_698, [
+      { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+      { at: 25, kind: 'join', host: 'h2', dial: ['h1', 'h0'], founds: false },
+      { at: 25, kind: 'wires', spec: { loss: 0.2, latencyMs: 5 } },
+      { at: 2_000, kind: 'crash', host: 'h0' },
+      { at: 2_651, kind: 'restart', host: 'h0', disk: 'kept' },
+    ]),
+  },
 ];

@@ -2,6 +2,7 @@ import { digestsAgree, gonePeersArePurged, membersAgree, versionsMeanOneThing } 
 import { nothingIsPending, requestsEnd, tablesAreBounded, timersAreBounded } from './bounds.js';
 import type { Invariant } from './invariant.js';
 import { broadcastsArriveOnce, framesArrive, kernelsAsPlanned } from './kernels.js';
+import { streamsAreWhole } from './streams.js';
 import {
   announcedIsAttached,
   broadcastsOnce,
@@ -19,6 +20,7 @@ export const INVARIANTS: readonly Invariant[] = [
   ownersAreMembers,
   announcedIsAttached,
   labelsLeadHome,
+  streamsAreWhole,
   requestsEnd,
   digestsAgree,
   membersAgree,
