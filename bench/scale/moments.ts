@@ -91,8 +91,8 @@ export interface Heal {
   readonly agreed: number;
 }
 
-/** Halves by chance, apart for 60 s; meanwhile each side attaches. */
-export function partition(mesh: ScaleMesh): Heal {
+/** Halves by chance, apart for 60 s; meanwhile each side attaches. @param say is told every 5 s, and how the heal goes on */
+export function partition(mesh: ScaleMesh, say: (what: string) => void): Heal {
   const names = [...mesh.names];
   const left = names.filter(() => mesh.random() < 0.5);
   const right = names.filter((name) => !left.includes(name));
@@ -100,6 +100,7 @@ export function partition(mesh: ScaleMesh): Heal {
   for (let s = 0; s < PARTITION_MS / 1_000; s++) {
     if (s % 10 === 5) for (const side of [left, right]) if (side.length > 0) mesh.attach(mesh.pick(side));
     mesh.world.run(1_000);
+    if (s % 5 === 4) say(`apart for ${s + 1} s`);
   }
   const told = mesh.told();
   mesh.world.heal();
@@ -113,5 +114,6 @@ export function partition(mesh: ScaleMesh): Heal {
     }
   };
   const known = passed(() => mesh.untilKnown(told, HEAL_LIMIT_MS));
+  say(`healed: all known after ${known} ms`);
   return { known, agreed: passed(() => mesh.untilAgreed(HEAL_LIMIT_MS)) };
 }

@@ -8,6 +8,7 @@ import { Meter } from './meter.js';
 export const ENDPOINTS_EACH = 20;
 const POLL_MS = 5;
 const AGREE_STEP_MS = 50;
+const [GROWN_WITHIN_MS, GROW_STEP_MS] = [300_000, 250];
 /** One way 1 ms and on top, exponentially distributed, 2 in the mean: 1 to 5 ms mostly. */
 const WIRES = { latencyMs: 1, jitterMs: 2 };
 
@@ -57,12 +58,16 @@ export class ScaleMesh {
    * `n` routers that hold all streams of all, as if each had been told while it could not speak; then they begin to, all at once.
    * Cheaper than to grow one where n is large, and sparse from the first moment. Waits until all know all.
    */
-  growFromRecords(n: number, limitMs = 300_000): void {
+  growFromRecords(n: number, say: (what: string) => void): void {
     const hosts = Array.from({ length: n }, (_, i) => this.#launch(`r${i}`, i === 0));
     const blocks = hosts.map(({ router }) => router.core.options.store.flush());
     hosts.forEach((host, i) => tell(host, blocks.toSpliced(i, 1).flat()));
     for (const { router } of hosts) router.start(() => router.core.options.addresses);
-    this.untilAgreed(limitMs, 1_000);
+    const isAgreed = (): boolean => {
+      say('told');
+      return this.isAgreed();
+    };
+    this.world.until('all agree', isAgreed, GROWN_WITHIN_MS, GROW_STEP_MS);
   }
 
   /** With its endpoints, which it has before its first word. */
@@ -137,8 +142,8 @@ export class ScaleMesh {
   }
 
   /** @returns virtual ms. @throws Error after `limitMs` */
-  untilAgreed(limitMs: number, stepMs = AGREE_STEP_MS): number {
-    return this.world.until('all agree', () => this.isAgreed(), limitMs, stepMs);
+  untilAgreed(limitMs: number): number {
+    return this.world.until('all agree', () => this.isAgreed(), limitMs, AGREE_STEP_MS);
   }
 
   /** How far each router that runs has come in its own streams. */

@@ -40,27 +40,36 @@ export function churn(mesh: ScaleMesh, seconds: number): Churn {
   return { ...cost, changesPerS: changes, settledMs: settled(mesh) };
 }
 
-/**
- * Half of the time as it is, the other half with some routers that come to everything 2 s late.
- * @returns how often some router held one that runs for faulty
- */
-export function falseDeaths(
-  mesh: ScaleMesh,
-  minutes: number,
-): { readonly asTheyAre: number; readonly withSlow: number } {
-  const asTheyAre = deathsIn(mesh, minutes / 2);
-  const names = [...mesh.names];
-  for (let i = 0; i < Math.ceil(names.length * SLOW_SHARE); i++) mesh.world.slow(mesh.pick(names), SLOW_MS);
-  return { asTheyAre, withSlow: deathsIn(mesh, minutes / 2) };
+/** How often some router held one that runs for faulty. */
+export interface Deaths {
+  readonly asTheyAre: number;
+  /** With some routers that come to everything 2 s late. */
+  readonly withSlow: number;
+  /** Of each, so far. */
+  readonly minutes: { readonly asTheyAre: number; readonly withSlow: number };
 }
 
-function deathsIn(mesh: ScaleMesh, minutes: number): number {
+/** @param kinds one after the other, `minutes` of each. @param soFar is told after each minute */
+export function falseDeaths(
+  mesh: ScaleMesh,
+  kinds: readonly ('asTheyAre' | 'withSlow')[],
+  minutes: number,
+  soFar: (deaths: Deaths) => void,
+): Deaths {
+  const names = [...mesh.names];
+  const late = Array.from({ length: Math.ceil(names.length * SLOW_SHARE) }, () => mesh.pick(names));
+  let deaths: Deaths = { asTheyAre: 0, withSlow: 0, minutes: { asTheyAre: 0, withSlow: 0 } };
   mesh.logged('');
-  let deaths = 0;
-  for (let minute = 0; minute < minutes; minute++) {
-    mesh.world.run(60_000);
-    deaths += mesh.logged('peer-faulty');
+  for (const kind of kinds) {
+    for (const name of late) mesh.world.slow(name, kind === 'withSlow' ? SLOW_MS : 0);
+    for (let minute = 1; minute <= minutes; minute++) {
+      mesh.world.run(60_000);
+      const counted = deaths[kind] + mesh.logged('peer-faulty');
+      deaths = { ...deaths, [kind]: counted, minutes: { ...deaths.minutes, [kind]: minute } };
+      soFar(deaths);
+    }
   }
+  for (const name of late) mesh.world.slow(name, 0);
   return deaths;
 }
 

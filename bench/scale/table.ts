@@ -1,7 +1,7 @@
 // The figures of all sizes side by side, as Markdown. Pure.
 import { short } from '../support/report.js';
 import type { Joins, Moment } from './moments.js';
-import type { Churn, Cost } from './steady.js';
+import type { Churn, Cost, Deaths } from './steady.js';
 
 /** bench/out/scale-N.json; what was not measured is not there. */
 export interface SizeFigures {
@@ -16,10 +16,11 @@ export interface SizeFigures {
   readonly healed?: number;
   /** @see Heal.agreed */
   readonly partition?: number;
-  readonly deaths?: { readonly asTheyAre: number; readonly withSlow: number };
+  readonly deaths?: Deaths;
 }
 
 const NEVER = -1;
+const DEATH_MINUTES = 10;
 
 const ms = (value: number | undefined): string =>
   value === undefined ? '' : value === NEVER ? 'not in time' : `${short(value / 1_000)} s`;
@@ -28,6 +29,12 @@ const rate = (bytesPerS: number | undefined): string =>
   bytesPerS === undefined ? '' : bytesPerS < 1_000 ? `${short(bytesPerS)} B/s` : `${short(bytesPerS / 1_000)} kB/s`;
 const share = (cpu: number | undefined): string => (cpu === undefined ? '' : `${short(cpu * 100)} %`);
 
+/** @returns nothing for what was not counted; how long it was, if that is not as the row says */
+function deaths(of: Deaths | undefined, kind: 'asTheyAre' | 'withSlow'): string {
+  const minutes = of?.minutes[kind] ?? 0;
+  return minutes === 0 ? '' : `${of![kind]}${minutes === DEATH_MINUTES ? '' : ` in ${minutes} min`}`;
+}
+
 const ROWS: readonly (readonly [what: string, of: (f: SizeFigures) => string])[] = [
   ['join, alive to another: p50 / p99 / max', (f) => moment(f.join?.known)],
   ['join, newcomer knows all: p50 / p99 / max', (f) => moment(f.join?.complete)],
@@ -35,8 +42,8 @@ const ROWS: readonly (readonly [what: string, of: (f: SizeFigures) => string])[]
   ['crash, faulty to another: p50 / p99 / max', (f) => moment(f.crash)],
   ['60 s partition healed: all alive, all that was told known', (f) => ms(f.healed)],
   ['the same, and all connections made again', (f) => ms(f.partition)],
-  ['false deaths in 10 min, 5 % loss', (f) => String(f.deaths?.asTheyAre ?? '')],
-  ['the same, 5 % of the routers 2 s late', (f) => String(f.deaths?.withSlow ?? '')],
+  ['false deaths in 10 min, 5 % loss', (f) => deaths(f.deaths, 'asTheyAre')],
+  ['the same, 5 % of the routers 2 s late', (f) => deaths(f.deaths, 'withSlow')],
   ['idle: sent by a router', (f) => rate(f.idle?.bytesPerS)],
   ['idle: by the loudest', (f) => rate(f.idle?.loudestBytesPerS)],
   ['idle: messages a second', (f) => (f.idle === undefined ? '' : short(f.idle.messagesPerS))],
