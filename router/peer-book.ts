@@ -32,6 +32,8 @@ export class PeerBook {
   readonly #entries = new Map<PeerId, Entry>();
   /** Suspect, because membership has not met them yet, and until when. */
   readonly #unmet = new Deadlines<PeerId>();
+  /** Where any of them may be; undefined: to be looked up anew. */
+  #addresses: Set<Ip> | undefined;
 
   /** @returns the new state, if it changed */
   record(peer: PeerId, record: PeerRecord | undefined, now: Millis): PeerState | undefined {
@@ -68,6 +70,7 @@ export class PeerBook {
   forget(peer: PeerId): void {
     this.#unmet.delete(peer);
     this.#entries.delete(peer);
+    this.#addresses = undefined;
   }
 
   has(peer: PeerId): boolean {
@@ -117,9 +120,13 @@ export class PeerBook {
     );
     const v6 = pick(e.remotes.v6, published.filter(isIpv6));
     if (v4 === undefined && v6 === undefined) return undefined;
-    const { v4: proved4, v6: proved6 } = e.remotes;
-    const from = [...new Set([...published, ...(proved4 ? [proved4] : []), ...(proved6 ? [proved6] : [])])];
-    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }), from, ...(trusted && { trusted }) };
+    return { name, ...(v4 && { v4 }), ...(v6 && { v6 }), from: addressesOf(e), ...(trusted && { trusted }) };
+  }
+
+  /** Is it one that a member publishes, or was last reached at? */
+  isAddress(ip: Ip): boolean {
+    this.#addresses ??= new Set([...this.#entries.values()].flatMap(addressesOf));
+    return this.#addresses.has(ip);
   }
 
   /** Where to dial and send datagrams, best first. */
@@ -151,9 +158,18 @@ export class PeerBook {
       this.#unmet.set(peer, (next.knownAt + MEET_WITHIN_MS) as Millis);
     else this.#unmet.delete(peer);
     if (old?.state !== next.state) next.since = now;
+    const isElsewhere = old?.record !== next.record || old?.remotes !== next.remotes;
+    if (isElsewhere || (old.state === 'left') !== (next.state === 'left')) this.#addresses = undefined;
     this.#entries.set(peer, next);
     return old?.state === next.state ? undefined : next.state;
   }
+}
+
+/** What it publishes, and where it was reached; none if it left. */
+function addressesOf({ record, remotes, state }: Entry): readonly Ip[] {
+  if (state === 'left') return [];
+  const proved = [remotes.v4, remotes.v6].filter((ip) => ip !== undefined);
+  return [...new Set([...(record?.addresses.map((a) => a.ip) ?? []), ...proved])];
 }
 
 /** A peer that gossip knows and membership has not met yet is suspect for a while: it may be there, nobody has heard it. */

@@ -63,6 +63,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.self,
       (dialled) => this.#own.hello(dialled),
       () => this.#trust,
+      (ip) => this.ledger.book.isAddress(ip),
     );
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);

@@ -6,8 +6,9 @@
 //
 //   state        event                        next         what is done
 //   (none)       opened, we dialled           handshake    as trust/handshake.ts says
-//   (none)       opened, we accepted          handshake    nothing; too many of its source or in all: closed
+//   (none)       opened, we accepted          handshake    nothing; too many of its source, or too fast: closed. Too many in all: the oldest is
 //   handshake    sealed                       greeting     send hello, signed, and all else from now on in records
+//   handshake    introduced                   handshake    as admission.ts has it: to be answered at once, or only with a proof
 //   handshake    refused                      (closed)     refused: another secret, no mesh router, another version …
 //   greeting     hello, signature and id right established who dialled: pong; in use, an older one closed (lower id) or asked (higher)
 //                                             greeted      who was dialled: wait, for the other may have given up long ago
@@ -28,9 +29,9 @@ import type { Connection, ConnectionFx, ConnId, RefusalKind } from './connection
 import { Admission } from '../trust/admission.js';
 import { isOfKey, signHello } from '../trust/greeting.js';
 import { Launches } from '../trust/launches.js';
-import { DIALLED_HANDSHAKE_MS, HANDSHAKE_MS } from '../trust/limits.js';
+import { dueAt, newStream, type Stream } from './one-stream.js';
 import { Saying } from './saying.js';
-import { SecureStream, type SecureItem } from '../trust/secure-stream.js';
+import type { SecureItem } from '../trust/secure-stream.js';
 import type { Trust } from '../trust/trust.js';
 import { sameBytes } from '../wire/bytes.js';
 import {
@@ -45,22 +46,8 @@ import { encodeFrame, FrameType, type Frame } from '../wire/stream.js';
 
 export type { Connection, ConnectionFx, ConnId, RefusalKind };
 
-interface Stream {
-  readonly conn: ConnId;
-  readonly remote: SocketAddress;
-  readonly outbound: boolean;
-  readonly secure: SecureStream;
-  readonly openedAt: Millis;
-  hello: Hello | undefined;
-  established: Connection | undefined;
-  heardAt: Millis;
-  pingedAt: Millis | undefined;
-}
-
-const SILENCE_MS = 20_000; // a ping and its pong cost 150 bytes on the wire: 7 B/s a connection
 /** Pings that are due within this go together: each time that the process wakes costs far more than a ping. */
 const TOGETHER_MS = 1_000;
-const PONG_MS = 5_000;
 const MAX_STREAMS = 4_096; // accepted, beside the few that we dial: more than a mesh of 1,000 needs; a flood of dials must not grow the heap
 
 const NOTHING = new Uint8Array(0);
@@ -69,7 +56,7 @@ export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
   readonly #self: PeerId;
   readonly #trust: () => Trust;
-  readonly #admission = new Admission();
+  readonly #admission: Admission;
   readonly #streams = new Map<ConnId, Stream>();
   /** When to look at each: that is never later than it is due, and put right when it comes first. */
   readonly #deadlines = new Deadlines<Stream>();
@@ -80,8 +67,17 @@ export class Connections {
   readonly #launches = new Launches();
   #peers: readonly PeerId[] | undefined;
 
-  /** @param hello what we say of ourselves, made anew for each stream. @param trust in force for streams that begin now */
-  constructor(self: PeerId, hello: (dialled: SocketAddress | undefined) => Hello, trust: () => Trust) {
+  /**
+   * @param hello what we say of ourselves, made anew for each stream. @param trust in force for streams that begin now
+   * @param isMember whether a member may call from there
+   */
+  constructor(
+    self: PeerId,
+    hello: (dialled: SocketAddress | undefined) => Hello,
+    trust: () => Trust,
+    isMember: (ip: Ip) => boolean = () => false,
+  ) {
+    this.#admission = new Admission(isMember);
     this.#self = self;
     this.#hello = hello;
     this.#trust = trust;
@@ -106,30 +102,30 @@ export class Connections {
   }
 
   opened(conn: ConnId, remote: SocketAddress, outbound: boolean, now: Millis): ConnectionFx[] {
-    const turnedAway = outbound ? undefined : this.#turnAway(remote.ip, now);
-    if (turnedAway !== undefined)
+    const before = outbound ? [] : this.#admit(conn, remote.ip, now);
+    if (typeof before === 'string')
       return [
         { kind: 'close', conn },
-        { kind: 'drop', reason: turnedAway },
+        { kind: 'drop', reason: before },
       ];
-    const s: Stream = {
-      conn,
-      remote,
-      outbound,
-      secure: new SecureStream(this.#trust()),
-      openedAt: now,
-      hello: undefined,
-      established: undefined,
-      heardAt: now,
-      pingedAt: undefined,
-    };
+    const s = newStream(conn, remote, outbound, this.#trust(), now);
     this.#streams.set(conn, s);
-    this.#deadlines.set(s, this.#dueAt(s));
-    return this.#items(s, s.secure.opened(outbound), now);
+    this.#deadlines.set(s, dueAt(s));
+    return [...before, ...this.#items(s, s.secure.opened(outbound), now)];
   }
 
-  #turnAway(ip: Ip, now: Millis): string | undefined {
-    return this.#streams.size >= MAX_STREAMS ? 'too-many-streams' : this.#admission.admit(ip, now);
+  /** @returns why it is turned away, or what is done to let it in */
+  #admit(conn: ConnId, ip: Ip, now: Millis): string | ConnectionFx[] {
+    if (this.#streams.size >= MAX_STREAMS) return 'too-many-streams';
+    const admitted = this.#admission.admit(conn, ip, now);
+    if (admitted.kind === 'refused') return admitted.why;
+    const oldest = admitted.displaced === undefined ? undefined : this.#streams.get(admitted.displaced);
+    if (oldest === undefined) return [];
+    const close: ConnectionFx[] = [
+      { kind: 'drop', reason: 'half-open' },
+      { kind: 'close', conn: oldest.conn },
+    ];
+    return [...close, ...this.#refuse(oldest, 'others called meanwhile', 'failed')];
   }
 
   received(conn: ConnId, bytes: Uint8Array, now: Millis): ConnectionFx[] {
@@ -184,7 +180,7 @@ export class Connections {
 
   tick(now: Millis): ConnectionFx[] {
     const fx: ConnectionFx[] = [];
-    for (let s = this.#firstDue(); s !== undefined && this.#dueAt(s) <= now; s = this.#firstDue()) {
+    for (let s = this.#firstDue(); s !== undefined && dueAt(s) <= now; s = this.#firstDue()) {
       if (s.established === undefined)
         fx.push({ kind: 'close', conn: s.conn }, ...this.#refuse(s, 'it did not say who it is in time', 'failed'));
       else if (s.pingedAt === undefined) fx.push(...this.#ping(s, now));
@@ -197,30 +193,22 @@ export class Connections {
   }
 
   #mayPing(s: Stream, now: Millis): boolean {
-    return s.established !== undefined && s.pingedAt === undefined && this.#dueAt(s) <= now + TOGETHER_MS;
+    return s.established !== undefined && s.pingedAt === undefined && dueAt(s) <= now + TOGETHER_MS;
   }
 
   nextDeadline(): Millis | undefined {
     const s = this.#firstDue();
-    return s && this.#dueAt(s);
+    return s && dueAt(s);
   }
 
   /** What was heard since has put most of them off. */
   #firstDue(): Stream | undefined {
     for (;;) {
       const s = this.#deadlines.first;
-      const at = s && this.#dueAt(s);
+      const at = s && dueAt(s);
       if (s === undefined || at === undefined || at === this.#deadlines.next) return s;
       this.#deadlines.set(s, at);
     }
-  }
-
-  #dueAt(s: Stream): Millis {
-    if (s.established === undefined) {
-      const isStranger = !s.secure.isSealed && !s.outbound;
-      return (s.openedAt + (isStranger ? HANDSHAKE_MS : DIALLED_HANDSHAKE_MS)) as Millis;
-    }
-    return (s.pingedAt === undefined ? s.heardAt + SILENCE_MS : s.pingedAt + PONG_MS) as Millis;
   }
 
   #ask(s: Stream, now: Millis): ConnectionFx[] {
@@ -229,7 +217,7 @@ export class Connections {
 
   #ping(s: Stream, now: Millis): ConnectionFx[] {
     s.pingedAt = now;
-    this.#deadlines.set(s, this.#dueAt(s));
+    this.#deadlines.set(s, dueAt(s));
     return [this.#say(s, encodeFrame(FrameType.ping, NOTHING))];
   }
 
@@ -238,6 +226,8 @@ export class Connections {
     switch (item.kind) {
       case 'say':
         return [{ kind: 'send', conn, bytes: item.bytes }];
+      case 'introduced':
+        return this.#items(s, s.secure.judged(this.#admission.isWelcome(conn, now)), now);
       case 'refused':
         return [
           { kind: 'drop', reason: item.drop },
@@ -258,7 +248,7 @@ export class Connections {
   }
 
   #sayHello(s: Stream): ConnectionFx {
-    this.#admitted(s);
+    this.#admission.done(s.conn);
     const hello = this.#hello(s.outbound ? s.remote : undefined);
     const signed = signHello(this.#trust().signer, s.secure.hash!, s.outbound, hello);
     return this.#say(s, encodeFrame(FrameType.hello, signed));
@@ -348,7 +338,7 @@ export class Connections {
   }
 
   #forget(s: Stream): void {
-    if (!s.secure.isSealed) this.#admitted(s);
+    this.#admission.done(s.conn);
     this.#streams.delete(s.conn);
     this.#deadlines.delete(s);
     const peer = s.established?.peer;
@@ -376,11 +366,6 @@ export class Connections {
     return [
       { kind: 'refused', conn: s.conn, reason, why, ...((!s.outbound || why === 'clone') && { caller: s.remote.ip }) },
     ];
-  }
-
-  /** It is no stranger any more, or it is gone. */
-  #admitted(s: Stream): void {
-    if (!s.outbound) this.#admission.done(s.remote.ip);
   }
 
   #end(s: Stream, reason: string, now: Millis): ConnectionFx[] {

@@ -8,15 +8,38 @@ export const DIALLED_HANDSHAKE_MS = 10_000;
 export const MAX_OPENING_BYTES = 1024;
 /** One frame of that, bytes. */
 export const MAX_OPENING_FRAME_BYTES = 512;
-/** Accepted streams that have not shown who they are: in all, and of one source. */
-export const MAX_HALF_OPEN = 256;
-export const MAX_HALF_OPEN_PER_SOURCE = 64;
-/** Answers to a first message, of some 0.5 ms each: in all, and to one source (an IPv4 address, or an IPv6 /64). */
-export const HANDSHAKES_PER_S = 200;
-export const HANDSHAKES_BURST = 400;
-export const HANDSHAKES_PER_S_PER_SOURCE = 20;
-export const HANDSHAKES_BURST_PER_SOURCE = 80;
-/** Sources that are remembered with their rates and refusals; the one that was silent the longest is forgotten. */
+/** A share of what those may cost who have not shown who they are: strangers have one, the addresses of members another. */
+export interface CallerLimits {
+  /** Accepted streams that are half open. In all: one more displaces the oldest. */
+  readonly halfOpen: number;
+  readonly halfOpenPerSource: number;
+  /** Streams that are listened to, in all and of one source (an IPv4 address, or an IPv6 /64), and how many at once. */
+  readonly perS: number;
+  readonly burst: number;
+  readonly perSPerSource: number;
+  readonly burstPerSource: number;
+  /** Answers of some 0.5 ms each to first messages that may be recordings. Who comes beyond that is asked for a proof. */
+  readonly unprovenPerS: number;
+  readonly unprovenBurst: number;
+}
+export const OF_STRANGERS: CallerLimits = {
+  halfOpen: 256,
+  halfOpenPerSource: 64,
+  perS: 200,
+  burst: 400,
+  perSPerSource: 20,
+  burstPerSource: 80,
+  unprovenPerS: 20,
+  unprovenBurst: 100,
+};
+/** More of one source: many may be behind one NAT. */
+export const OF_MEMBERS: CallerLimits = {
+  ...OF_STRANGERS,
+  halfOpenPerSource: 128,
+  perSPerSource: 50,
+  burstPerSource: 200,
+};
+/** Sources of either share that are remembered with their rates; the one that was silent the longest is forgotten. */
 export const MAX_SOURCES = 1_024;
 /** Refused sources that `status` shows, for so long, ms. */
 export const MAX_REFUSALS_SHOWN = 8;

@@ -1,12 +1,14 @@
 // From the secret of a mesh to the keys that prove it: one root, and a key for each use.
 import { hkdfSync } from 'node:crypto';
 
-/** What a mesh's secret comes to. Whoever has one of `control`, `datagram` and `session` has none of the others. */
+/** What a mesh's secret comes to. Whoever has one of the keys has none of the others. */
 export interface MeshKeys {
   /** Says in clear which secret is meant, and nothing else about it: 8 hex digits. All zeros: an open mesh. */
   readonly id: string;
   /** 32 bytes each. */
   readonly control: Uint8Array;
+  /** Of stamps and proofs, by which a handshake's first message is known for genuine. */
+  readonly first: Uint8Array;
   readonly datagram: Uint8Array;
   readonly session: Uint8Array;
 }
@@ -27,6 +29,7 @@ export function meshKeys(root: Uint8Array): MeshKeys {
   return {
     id: id === OPEN_KEY_ID ? '00000001' : id,
     control: expand(root, 'control', 32),
+    first: expand(root, 'first', 32),
     datagram: expand(root, 'datagram', 32),
     session: expand(root, 'session', 32),
   };

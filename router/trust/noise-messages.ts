@@ -26,7 +26,7 @@ const KEYS_INFO = 'mesh control keys 1';
 export const prologueOf = (me: Trust, dialler: Clear, other: Clear): Uint8Array =>
   joined(NAME, ...clearOf(dialler), ...clearOf(other), me.keys.control);
 
-const clearOf = ({ preamble, knock }: Clear): readonly Uint8Array[] => [
+export const clearOf = ({ preamble, knock }: Clear): readonly Uint8Array[] => [
   preamble,
   Uint8Array.of(knock.length >> 8, knock.length),
   knock,

@@ -4,7 +4,7 @@ import { NEW_HANDSHAKE, stepHandshake, type Handshake, type HandshakeEvent, type
 import type { Opener, Sealer, Trust } from './trust.js';
 
 export type SecureItem =
-  | (HandshakeFx & { readonly kind: 'say' | 'refused' })
+  | (HandshakeFx & { readonly kind: 'say' | 'introduced' | 'refused' })
   /** From now on there are frames both ways. */
   | { readonly kind: 'sealed' }
   /** The body is a view: keep one and `slice()` it. */
@@ -49,6 +49,11 @@ export class SecureStream {
 
   received(bytes: Uint8Array): readonly SecureItem[] {
     return this.#channel === undefined ? this.#shake({ kind: 'received', bytes }) : this.#open(this.#channel, bytes);
+  }
+
+  /** After `introduced`. @param welcome whether it is answered at once */
+  judged(welcome: boolean): readonly SecureItem[] {
+    return this.#shake({ kind: 'judged', welcome });
   }
 
   /** @param frame encoded. @throws TypeError before the handshake is done: a bug of the caller */

@@ -2,8 +2,8 @@
 import { HeldBytes } from './held-bytes.js';
 
 /** The version this router speaks best, and the oldest it still understands. */
-export const STREAM_VERSION = 2;
-export const OLDEST_STREAM_VERSION = 2;
+export const STREAM_VERSION = 3;
+export const OLDEST_STREAM_VERSION = 3;
 /** The body of a frame. A block is at most 64 KiB; a vector of 1,000 routers is about 40 KB. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
@@ -24,6 +24,8 @@ export const FrameType = {
   graft: 13,
   knock: 14,
   noise: 15,
+  challenge: 16,
+  proof: 17,
 } as const;
 
 export interface Preamble {

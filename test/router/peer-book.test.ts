@@ -57,6 +57,24 @@ test('an address that the peer has no longer gives way, unless a connection says
   assert.deepEqual(book.forward(PEER, true)?.from, ['10.0.0.9', '10.0.0.2'], 'and may be heard from');
 });
 
+test('an address is that of a member while it publishes it or was last reached there, until it leaves or is forgotten', () => {
+  const book = new PeerBook();
+  const are = (...ips: string[]): string[] => ips.filter((ip) => book.isAddress(ip as Ip));
+  const all = ['10.0.0.2', '10.0.0.9', '192.0.2.1'];
+  assert.deepEqual(are(...all), []);
+  book.record(PEER, record('running', '10.0.0.2'), at(0));
+  assert.deepEqual(are(...all), ['10.0.0.2']);
+  book.reachedAt(PEER, '192.0.2.1' as Ip, at(1));
+  book.record(PEER, record('running', '10.0.0.9'), at(2));
+  assert.deepEqual(are(...all), ['10.0.0.9', '192.0.2.1']);
+  book.member(PEER, 'left', at(3));
+  assert.deepEqual(are(...all), []);
+  book.member(PEER, 'alive', at(4));
+  assert.deepEqual(are(...all), ['10.0.0.9', '192.0.2.1']);
+  book.forget(PEER);
+  assert.deepEqual(are(...all), []);
+});
+
 test('who left is forwarded to no more; who stopped or is faulty still is', () => {
   const book = new PeerBook();
   book.record(PEER, record('running', '10.0.0.2'), at(0));

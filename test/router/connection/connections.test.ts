@@ -1,92 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Connections, type ConnectionFx } from '../../../router/connection/connections.js';
-import type { Ip, Millis, PeerId, SocketAddress } from '../../../router/types.js';
+import type { Connections} from '../../../router/connection/connections.js';
+import { type ConnectionFx } from '../../../router/connection/connections.js';
 import { signHello } from '../../../router/trust/greeting.js';
-import { HANDSHAKES_BURST_PER_SOURCE, MAX_HALF_OPEN_PER_SOURCE } from '../../../router/trust/limits.js';
 import { SecureStream } from '../../../router/trust/secure-stream.js';
-import type { Trust } from '../../../router/trust/trust.js';
-import type { Hello } from '../../../router/wire/hello.js';
-import { peerIdOf } from '../../../router/wire/peer-id.js';
+import type { PeerId } from '../../../router/types.js';
 import { encodeFrame, encodePreamble, FrameType } from '../../../router/wire/stream.js';
-import { cheapTrust } from '../../support/cheap-trust.js';
-
-const at = (ms: number): Millis => ms as Millis;
-const KEYS = new Map([0, 1, 2, 3].map((n) => new Uint8Array(32).fill(n)).map((key) => [peerIdOf(key), key]));
-const [LOW, HIGH, ...MORE] = [...KEYS.keys()].sort() as [PeerId, PeerId, ...PeerId[]];
-const REMOTE: SocketAddress = { ip: '10.0.0.2' as Ip, port: 6783 };
-
-const helloOf = (id: PeerId, launch = 1): Hello => ({
-  id,
-  publicKey: KEYS.get(id)!,
-  name: id.slice(0, 4),
-  incarnation: 1,
-  port: 6783,
-  launch: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, launch),
-  dialled: undefined,
-  softwareVersion: '0.1.0',
-});
-
-const trustOf = (id: PeerId): Trust => cheapTrust(KEYS.get(id)!, id);
-const connections = (id: PeerId, launch = 1): Connections =>
-  new Connections(
-    id,
-    () => helloOf(id, launch),
-    () => trustOf(id),
-  );
-
-const kinds = (fx: readonly ConnectionFx[]): string[] => fx.map((f) => f.kind);
-const sent = (fx: readonly ConnectionFx[]): Uint8Array[] => fx.flatMap((f) => (f.kind === 'send' ? [f.bytes] : []));
-const joined = (parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((p) => [...p]));
-
-/** One end of a stream, and what it said that the other has not heard. */
-interface End {
-  readonly of: Connections;
-  readonly conn: number;
-  readonly outbox: Uint8Array[];
-  readonly did: ConnectionFx[];
-}
-
-function opened(of: Connections, conn: number, dialled: boolean, now: Millis): End {
-  const end: End = { of, conn, outbox: [], did: [] };
-  act(end, of.opened(conn, REMOTE, dialled, now));
-  return end;
-}
-
-/** Notes what was done, and what is to be sent on this stream. */
-function act(end: End, fx: readonly ConnectionFx[]): void {
-  end.did.push(...fx);
-  end.outbox.push(...fx.flatMap((f) => (f.kind === 'send' && f.conn === end.conn ? [f.bytes] : [])));
-}
-
-/** `to` hears all that `from` has said. */
-function hear(to: End, from: End, now: Millis): void {
-  act(to, to.of.received(to.conn, joined(from.outbox.splice(0)), now));
-}
-
-/** Opens a stream between the two and lets both speak until they have nothing to say. @returns what each did after the handshake */
-function meet(
-  a: Connections,
-  b: Connections,
-  dialler: 'a' | 'b',
-  conn: number,
-  now = at(0),
-): [ConnectionFx[], ConnectionFx[]] {
-  const [ofA, ofB] = [opened(a, conn, dialler === 'a', now), opened(b, -conn, dialler === 'b', now)];
-  const [first, second] = dialler === 'a' ? [ofA, ofB] : [ofB, ofA];
-  for (let round = 0; round < 3; round++) {
-    hear(second, first, now);
-    hear(first, second, now);
-  }
-  return [afterHello(ofA), afterHello(ofB)];
-}
-
-/** Without what the handshake said: the dialler says a call, a message and a hello, the other an answer in two parts and a hello. */
-const afterHello = ({ did, conn }: End): ConnectionFx[] => {
-  let said = 0;
-  return did.filter((fx) => fx.kind !== 'send' || fx.conn !== conn || ++said > 3);
-};
+import {
+  LOW,
+  HIGH,
+  MORE,
+  REMOTE,
+  act,
+  at,
+  connections,
+  hear,
+  helloOf,
+  joined,
+  kinds,
+  meet,
+  opened,
+  sent,
+  trustOf,
+} from '../../support/connection-ends.js';
 
 test('two routers greet and are connected', () => {
   const [a, b] = [connections(LOW), connections(HIGH)];
@@ -281,7 +218,7 @@ test('another version says which and what to do', () => {
   preamble.set([9, 9], 4);
   const refused = a.received(1, preamble, at(1)).find((f) => f.kind === 'refused');
   assert.equal(refused?.why, 'version');
-  assert.match(refused?.reason ?? '', /version 9 .*version 2: upgrade the local mesh/);
+  assert.match(refused?.reason ?? '', /version 9 .*version 3: upgrade the local mesh/);
 });
 
 test('who says nothing is hung up on: after 5 s if it called, after 10 s if we did', () => {
@@ -295,27 +232,6 @@ test('who says nothing is hung up on: after 5 s if it called, after 10 s if we d
     assert.deepEqual(kinds(a.tick(at(ms))), ['close', 'refused']);
     assert.equal(a.nextDeadline(), undefined);
   }
-});
-
-test('of one source so many streams may be half open, and who has shown who it is counts no more', () => {
-  const a = connections(LOW);
-  const call = (n: number): readonly ConnectionFx[] => a.opened(-n, REMOTE, false, at(0));
-  meet(a, connections(HIGH), 'b', 1_000);
-  for (let n = 1; n <= MAX_HALF_OPEN_PER_SOURCE; n++) assert.deepEqual(call(n), []);
-  assert.deepEqual(kinds(call(999)), ['close', 'drop']);
-  a.closed(-1, 'ended', at(1));
-  assert.deepEqual(kinds(call(998)), []);
-});
-
-test('of one source so many streams begin in a second, however soon they end', () => {
-  const a = connections(LOW);
-  let closed = 0;
-  for (let n = 1; n <= 2 * HANDSHAKES_BURST_PER_SOURCE; n++) {
-    if (a.opened(-n, REMOTE, false, at(0)).length > 0) closed++;
-    a.closed(-n, 'reset', at(0));
-  }
-  assert.equal(closed, HANDSHAKES_BURST_PER_SOURCE);
-  assert.deepEqual(a.opened(-999, { ...REMOTE, ip: '10.0.0.3' as Ip }, false, at(0)), [], 'another source');
 });
 
 test('after 20 s of silence a ping goes out; 5 s without an answer end the connection', () => {

@@ -17,11 +17,14 @@ const cheap = (n: number, keys = OURS): Trust => cheapTrust(new Uint8Array(32).f
 /** One side, with all that it did so far. */
 class Side {
   readonly #me: Trust;
+  readonly #isWelcoming: boolean;
   state: Handshake = NEW_HANDSHAKE;
   readonly did: HandshakeFx[] = [];
 
-  constructor(me: Trust, dialled: boolean) {
+  /** @param isWelcoming else it asks for a proof first */
+  constructor(me: Trust, dialled: boolean, isWelcoming = true) {
     this.#me = me;
+    this.#isWelcoming = isWelcoming;
     this.#step({ kind: 'opened', dialled });
   }
 
@@ -50,16 +53,23 @@ class Side {
     const [next, fx] = stepHandshake(this.state, ev, this.#me);
     this.state = next;
     this.did.push(...fx);
+    if (fx.some(({ kind }) => kind === 'introduced')) this.#step({ kind: 'judged', welcome: this.#isWelcoming });
   }
 }
 
 /** Lets both speak until neither has anything to say. @param meddle with what the dialler says */
-function meet(a: Trust, b: Trust, cut = Infinity, meddle: (bytes: Uint8Array) => Uint8Array = (x) => x): [Side, Side] {
-  const [dialler, other] = [new Side(a, true), new Side(b, false)];
+function meet(
+  a: Trust,
+  b: Trust,
+  cut = Infinity,
+  meddle: (bytes: Uint8Array) => Uint8Array = (x) => x,
+  isWelcoming = true,
+): [Side, Side] {
+  const [dialler, other] = [new Side(a, true), new Side(b, false, isWelcoming)];
   const hand = (to: Side, bytes: Uint8Array): void => {
     for (let at = 0; at < bytes.length; at += cut) to.hear(bytes.slice(at, at + cut));
   };
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 4; round++) {
     hand(other, meddle(dialler.says()));
     hand(dialler, other.says());
   }
@@ -79,6 +89,7 @@ test('two with one secret come to the same keys, by real and by cheap cryptograp
   for (const cut of [Infinity, 1, 7]) {
     assertSealed(...meet(...real, cut));
     assertSealed(...meet(cheap(1), cheap(2), cut));
+    assertSealed(...meet(...real, cut, undefined, false));
   }
   assertSealed(...meet(await realTrust(), await realTrust()));
 });
@@ -107,7 +118,7 @@ test('who accepts two secrets lets in whoever has either, under that one, and be
   assert.equal(meet(both, await realTrust(OURS))[0].sealed?.keyId, OURS.id);
   assert.equal(meet(both, await realTrust(THEIRS))[1].refused?.why, 'secret');
   assert.equal(meet(await realTrust(keysOf(3)), both)[1].refused?.why, 'secret');
-  assert.equal(meet(await realTrust({ ...keysOf(3), id: THEIRS.id }), both)[0].refused?.why, 'forged');
+  assert.equal(meet(await realTrust({ ...keysOf(3), id: THEIRS.id }), both)[1].refused?.why, 'forged');
 });
 
 test('an open router and one with a secret refuse each other, and say why', () => {
@@ -120,15 +131,18 @@ test('an open router and one with a secret refuse each other, and say why', () =
   );
 });
 
-test('whoever has our key id and not our secret gets no further than message 2', async () => {
+test('whoever has our key id and not our secret gets no message 2, nor a word why', async () => {
   const liar = { ...THEIRS, id: OURS.id };
   for (const [a, b] of [
     [await realTrust(liar), await realTrust(OURS)],
     [cheap(1, liar), cheap(2, OURS)],
   ] as const) {
     const [dialler, other] = meet(a, b);
-    assert.equal(dialler.refused?.why, 'forged');
-    assert.equal(other.sealed, undefined);
+    assert.equal(other.refused?.drop, 'handshake-stamp');
+    assert.deepEqual(
+      dialler.did.map(({ kind }) => kind),
+      ['say'],
+    );
   }
 });
 
@@ -174,7 +188,7 @@ test('a peer of another version hears which we speak', () => {
   const side = new Side(cheap(1), false);
   side.hear(Uint8Array.of(...Buffer.from('mesh'), 9, 9));
   assert.deepEqual(side.says(), encodePreamble());
-  assert.match(side.refused?.reason ?? '', /version 9 .* version 2: upgrade the local mesh/);
+  assert.match(side.refused?.reason ?? '', /version 9 .* version 3: upgrade the local mesh/);
 });
 
 test('a message 1 that is repeated gets other answers, and a message 3 of another handshake is not taken', async () => {
@@ -189,6 +203,29 @@ test('a message 1 that is repeated gets other answers, and a message 3 of anothe
   dialler.hear(answers[0]!);
   again.hear(dialler.says());
   assert.equal(again.refused?.why, 'forged');
+});
+
+test('a call that was recorded is asked for a proof that it cannot give, and proves nothing of another call', async () => {
+  const [a, b] = [await realTrust(OURS), await realTrust(OURS)];
+  const [dialler, fresh, again] = [new Side(a, true), new Side(a, true), new Side(a, true)];
+  const call = dialler.says();
+  const [other, replayed, relayed] = [1, 2, 3].map(() => new Side(b, false, false)) as [Side, Side, Side];
+  for (const side of [other, replayed, relayed]) side.hear(call);
+  fresh.says();
+  fresh.hear(relayed.says());
+  relayed.hear(fresh.says());
+  assert.equal(relayed.refused?.drop, 'handshake-proof', 'of another call with the same challenge');
+  dialler.hear(other.says());
+  const proof = dialler.says();
+  replayed.hear(proof);
+  assert.equal(replayed.refused?.drop, 'handshake-proof');
+  other.hear(proof);
+  assert.equal(other.state.kind, 'answered');
+  dialler.hear(encodeFrame(FrameType.challenge, new Uint8Array(16)));
+  assert.equal(dialler.refused?.why, 'failed', 'it proves once');
+  again.hear(encodePreamble());
+  again.hear(encodeFrame(FrameType.challenge, new Uint8Array(16)));
+  assert.equal(again.refused?.why, 'failed', 'and not before it knows who asks');
 });
 
 test('of one who never finishes at most a kilobyte is read, and no bytes make it throw', () => {
@@ -221,5 +258,6 @@ test('of one who never finishes at most a kilobyte is read, and no bytes make it
 
 test('the table in the first comment names every state', () => {
   const text = readFileSync('router/trust/handshake.ts', 'utf8').split('import')[0]!;
-  for (const state of ['calling', 'called', 'answered', '(over)']) assert.ok(text.includes(`  ${state} `), state);
+  for (const state of ['calling', 'called', 'introduced', 'challenged', 'answered', '(over)'])
+    assert.ok(text.includes(`  ${state} `), state);
 });

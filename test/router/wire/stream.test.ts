@@ -31,7 +31,7 @@ const streamOf = (frames: readonly (readonly [number, Uint8Array])[]): Uint8Arra
   Buffer.concat(frames.map(([type, body]) => encodeFrame(type, body)));
 
 test('the preamble and a frame have the bytes that docs/protocol promises', () => {
-  assert.equal(Buffer.from(encodePreamble()).toString('hex'), '6d6573680202');
+  assert.equal(Buffer.from(encodePreamble()).toString('hex'), '6d6573680303');
   assert.equal(Buffer.from(encodeFrame(5, Uint8Array.of(0xca, 0xfe))).toString('hex'), '0000000205cafe');
 });
 
