@@ -12,7 +12,7 @@ const MAY_IMPORT: readonly (readonly [from: RegExp, to: string])[] = [
   [/^router\/runtime\//, 'router/'],
   [/^router\/index\.ts/, 'router/'],
   [/^router\//, 'router/(?!runtime/|index)'],
-  [/^datapath\//, '(datapath/|router/(types|address|core|deadlines)\\.)'],
+  [/^datapath\//, '(datapath/|router/(types|address|core|deadlines|replay)\\.)'],
   [/^cli\/daemon\//, '(cli/|router/(index|types|address|trust/secret)\\.|datapath/(index|datapath|kernel)\\.)'],
   [/^cli\/main\.ts/, 'cli/'],
   [/^cli\//, '(cli/(?!daemon/)|router/(types|address|trust/secret)\\.)'],

@@ -15,7 +15,7 @@ import {
   probeSentUs,
   VIRTIO_BYTES,
 } from '../wire/message.js';
-import { isNew, take } from '../wire/replay.js';
+import { isNew, take } from '../../../router/replay.js';
 import type { Report } from './messages.js';
 import { PEER, PEER_DROP, RX_SIZES, type PeerDrop } from './peer-counters.js';
 import { useWay } from './peers.js';

@@ -2,7 +2,7 @@
 import type { PeerId } from '../../../router/types.js';
 import { Assembler } from '../frame/assembler.js';
 import type { Opener, Sealing } from '../native/sealing.js';
-import type { ReplayWindow } from '../wire/replay.js';
+import type { ReplayWindow } from '../../../router/replay.js';
 import type { SessionKeys } from './messages.js';
 import type { SendPeer } from './peers.js';
 import { sessionState } from './shared.js';

@@ -1,5 +1,5 @@
 // What the main thread and the workers see at once, in shared memory: counters, and the state that must outlive a worker.
-import { REPLAY_BYTES, replayWindow, type ReplayWindow } from '../wire/replay.js';
+import { REPLAY_BYTES, replayWindow, type ReplayWindow } from '../../../router/replay.js';
 import type { Lane } from '../wire/datagram.js';
 
 const COUNTER_BYTES = 8;
