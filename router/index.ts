@@ -23,4 +23,5 @@ export { bytesFile, jsonFile } from './runtime/state-file.js';
 export type { Session, SessionFx } from './session/side.js';
 export { macViews, snapshotRouter, type PeerView, type RouterSnapshot } from './snapshot.js';
 export { createSwimMembership } from './swim/swim-membership.js';
+export { LAUNCH_BYTES } from './wire/hello.js';
 export { ipKey, macKey, type NetRecord } from './wire/records.js';

@@ -36,6 +36,8 @@ export interface LedgerHooks {
   isConnected(peer: PeerId): boolean;
   /** The peer published itself, or its record is gone. */
   peerChanged(peer: PeerId, isWanted: boolean, now: Millis): void;
+  /** In which launch the peer runs, by its own word. */
+  launched(peer: PeerId, launch: Uint8Array, incarnation: number): void;
   /** Its state changed, by its own word or membership's. */
   stateChanged(peer: PeerId, state: PeerState, now: Millis): void;
   /** Nothing of it is kept. */
@@ -227,6 +229,7 @@ export class Ledger {
     const record = change.value === undefined ? undefined : decodePeer(change.value);
     if (typeof record === 'string') return this.#hooks.drop(`peer-record-${record}`);
     if (change.owner === this.#self) return this.#onOwnPeer(record);
+    if (record?.launch) this.#hooks.launched(change.owner, record.launch, this.incarnationOf(change.owner));
     const state = this.book.record(change.owner, record, this.#now);
     if (state !== undefined) this.#hooks.stateChanged(change.owner, state, this.#now);
     this.#hooks.peerChanged(change.owner, record !== undefined && record.state !== 'left', this.#now);

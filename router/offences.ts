@@ -19,6 +19,16 @@ export interface CountedOffence extends Offence {
   readonly lastAt: Millis;
 }
 
+/** For the log: an event and its fields. */
+export function inWords(
+  { kind, by, about }: Offence,
+  name: (peer: PeerId) => string,
+): [event: string, fields: Readonly<Record<string, string>>] {
+  const who = { peer: name(by), id: by };
+  if (kind === 'forged') return ['block-forged', { ...who, owner: name(about), ownerId: about }];
+  return kind === 'full' ? ['store-full', who] : ['peer-over-limit', { ...who, limit: kind }];
+}
+
 const SHOWN_MS = 10 * 60_000;
 const MAX_SHOWN = 256;
 

@@ -23,6 +23,8 @@ export interface Identity {
   readonly vxlanPort: number;
   readonly softwareVersion: string;
   readonly trusted?: readonly Cidr[];
+  /** @see PeerRecord.launch */
+  readonly launch: Uint8Array;
 }
 
 /** What others see of one of our connections. */
@@ -50,8 +52,8 @@ export class Publisher {
   }
 
   peer(addresses: readonly SocketAddress[], state: 'running' | 'stopped' | 'left'): void {
-    const { name, vxlanPort, softwareVersion: version, trusted } = this.#identity;
-    const record = { name, addresses, vxlanPort, state, version, ...(trusted && { trusted }) };
+    const { name, vxlanPort, softwareVersion: version, trusted, launch } = this.#identity;
+    const record = { name, addresses, vxlanPort, state, version, launch, ...(trusted && { trusted }) };
     this.#put('core', PEER_KEY, encodePeer(record), 0);
   }
 

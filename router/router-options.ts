@@ -19,7 +19,7 @@ export interface RouterOptions {
   readonly softwareVersion: string;
   /** @see PeerRecord.trusted */
   readonly trusted?: readonly Cidr[];
-  /** 8 random bytes, new at each launch. */
+  /** 16 random bytes, new at each launch. */
   readonly launch: Uint8Array;
   readonly addresses: readonly SocketAddress[];
   readonly random: Random;

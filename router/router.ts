@@ -8,7 +8,7 @@ import type { RecordChange } from './gossip/chain.js';
 import { EVICTED_FRAME, Farewells, PURGED } from './farewells.js';
 import { Ledger, type LedgerHooks, type PurgeReason } from './ledger.js';
 import { Neighbourhood } from './neighbourhood.js';
-import { Offences, type Offence } from './offences.js';
+import { inWords, Offences, type Offence } from './offences.js';
 import { Outbox } from './outbox.js';
 import { OwnWord, speaks } from './own-word.js';
 import { PathTimes } from './path-times.js';
@@ -19,6 +19,7 @@ import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
 import { Settling } from './settling.js';
 import { SwimCarrier } from './swim-carrier.js';
+import { Datagrams } from './trust/datagrams.js';
 import { Strangers } from './trust/strangers.js';
 import type { Trust } from './trust/trust.js';
 import type { Member } from './swim/membership.js';
@@ -65,6 +66,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       () => this.#trust,
       (ip) => this.ledger.book.isAddress(ip),
     );
+    this.#swim = new SwimCarrier(this.self, new Datagrams(options));
     this.contacts = new Contacts(options.random);
     this.ledger = new Ledger(options, this.#ledgerHooks(), now);
     this.#own = new OwnWord(options, this.ledger);
@@ -79,7 +81,6 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     });
     const isEdge = (a: PeerId, b: PeerId): boolean => this.ledger.topology.isEdge(a, b);
     this.#exchange = new Exchange(options.store, options.random, isEdge, now, () => this.neighbourhood.isSparse);
-    this.#swim = new SwimCarrier(this.self);
     this.planes = new Planes(this.self, options.random, {
       hop: (to) => this.#reach.hop(to),
       hopsForData: (to, search) => this.ledger.topology.hopsForData(to, search.passOver, search),
@@ -185,6 +186,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         return this.planes.request(ev, now);
       case 'trusted':
         this.#trust = { ...this.#trust, keys: ev.keys, alsoAccepted: ev.alsoAccepted };
+        this.#swim.datagrams.accept(this.#trust);
         return this.contacts.dialer.retry(now);
       case 'addresses':
         return this.#own.moved(ev.addresses);
@@ -251,6 +253,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   #onUp(c: Connection, isNew: boolean, now: Millis): void {
     this.#out.pushAll(this.contacts.up(c.conn, c.peer));
     this.#hasMet = true;
+    this.#swim.datagrams.learn(c.peer, c.hello.launch, c.hello.incarnation);
     if (this.ledger.book.reachedAt(c.peer, c.remote.ip, now)) this.#out.push({ kind: 'persist', what: 'cache' });
     this.ledger.topology.setSelf(this.#neighbours());
     this.ledger.publisher.connection(c.peer, true);
@@ -314,13 +317,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   #onOffence(offence: Offence, now: Millis): void {
-    const { kind, by, about } = offence;
-    const { book } = this.ledger;
     this.offences.note(offence, now);
-    const who = { peer: book.name(by), id: by };
-    if (kind === 'forged') this.#out.log('block-forged', { ...who, owner: book.name(about), ownerId: about });
-    else if (kind === 'full') this.#out.log('store-full', who);
-    else this.#out.log('peer-over-limit', { ...who, limit: kind });
+    this.#out.log(...inWords(offence, (peer) => this.ledger.book.name(peer)));
   }
 
   #onSpare(from: PeerId, body: Uint8Array, now: Millis): void {
@@ -379,6 +377,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       isConnected: (peer) => this.#reach.isConnected(peer),
       peerChanged: (peer, isThere, now) =>
         isThere ? this.neighbourhood.published(peer, now) : this.neighbourhood.gone(peer, now),
+      launched: (peer, launch, incarnation) => this.#swim.datagrams.learn(peer, launch, incarnation),
       stateChanged: (peer, state, now) => this.#onState(peer, state, now),
       purged: (peer, why, now) => this.#onPurged(peer, why, now),
       drop: (reason) => this.countDrop(reason),

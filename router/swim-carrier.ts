@@ -1,4 +1,4 @@
-// SWIM's messages in datagrams. To a peer that we are connected to, straight. To one that we ought to be connected to and are
+// SWIM's messages in sealed datagrams. To a peer that we are connected to, straight. To one that we ought to be connected to and are
 // not, over the topology's next hops. To one that needs no connection straight as well, as long as that is answered:
 //
 //   a straight ping or sync, and then     next to this peer
@@ -10,7 +10,8 @@
 // What is no ping or sync, an answer say, goes over others as well while what came last from the peer did.
 import type { RouterEffect } from './router-events.js';
 import type { Millis, PeerId, SocketAddress } from './types.js';
-import { decodeDatagram, decrementHops, encodeDatagram, MAX_HOPS, MAX_PAYLOAD_BYTES } from './wire/datagram.js';
+import type { Datagrams } from './trust/datagrams.js';
+import { decrementHops, MAX_HOPS, MAX_PAYLOAD_BYTES } from './wire/datagram.js';
 import { asksForAnswer } from './wire/swim.js';
 
 export interface Ways {
@@ -48,6 +49,7 @@ const UNTRIED: Straight = { isGood: undefined, misses: 0, skips: 0, askedAt: und
 
 export class SwimCarrier {
   readonly #self: PeerId;
+  readonly datagrams: Datagrams;
   readonly #peers = new Map<PeerId, Straight>();
   /** Who was asked, in order of time. */
   #asked: { readonly at: Millis; readonly straight: Straight }[] = [];
@@ -55,25 +57,24 @@ export class SwimCarrier {
   #firsts: boolean[] = [];
   #untried = 0;
 
-  constructor(self: PeerId) {
+  constructor(self: PeerId, datagrams: Datagrams) {
     this.#self = self;
+    this.datagrams = datagrams;
   }
 
   send(to: PeerId, payload: Uint8Array, ways: Ways, now: Millis): RouterEffect[] {
     if (payload.length > MAX_PAYLOAD_BYTES || ways.refuses(to)) return [];
     const address = this.#straightTo(to, payload, ways, now) ?? ways.over(to);
     if (address === undefined) return [];
-    const bytes = encodeDatagram({ kind: 'swim', hops: MAX_HOPS, src: this.#self, dst: to, payload });
-    return [{ kind: 'sendDatagram', to: address, bytes }];
+    const bytes = this.datagrams.seal('swim', to, payload);
+    return bytes === undefined ? [] : [{ kind: 'sendDatagram', to: address, bytes }];
   }
 
   /** @param drop is told why a datagram went no further */
   receive(bytes: Uint8Array, from: SocketAddress, ways: Ways, drop: (reason: string) => void): RouterEffect[] {
-    const d = decodeDatagram(bytes);
+    const d = this.datagrams.open(bytes, (peer) => ways.refuses(peer));
     if (typeof d === 'string') return this.#dropped(drop, `datagram-${d}`);
-    if (d.src === this.#self) return this.#dropped(drop, 'datagram-own');
-    if (ways.refuses(d.src) || ways.refuses(d.dst)) return this.#dropped(drop, 'datagram-evicted');
-    if (d.hops === MAX_HOPS) ways.cameFrom(d.src, from);
+    if (d.hops === MAX_HOPS && d.isNewest) ways.cameFrom(d.src, from);
     if (d.dst === this.#self) {
       this.#came(d.src, d.hops === MAX_HOPS, ways);
       return [{ kind: 'swimReceive', from: d.src, payload: d.payload }];
@@ -87,6 +88,7 @@ export class SwimCarrier {
 
   forget(peer: PeerId): void {
     this.#peers.delete(peer);
+    this.datagrams.forget(peer);
   }
 
   /** @returns undefined: not straight, this time */

@@ -45,8 +45,9 @@ async function measure(): Promise<void> {
   own.start(`${HOST}:${LONE_PORT}`);
   await sleep(2_000);
   const lone = { ip: HOST, port: LONE_PORT };
-  for (const bytes of crowd.news(own.router.core.self, id.toString().trim() as PeerId))
-    sockets!.sendDatagram(lone, bytes);
+  const peer = id.toString().trim() as PeerId;
+  crowd.meet(peer, own.router.core.connections.of(peer)!.hello.launch);
+  for (const bytes of crowd.news(peer)) sockets!.sendDatagram(lone, bytes);
   await sleep(SETTLE_MS);
   const [before, answered] = [usageOf(child.pid!), crowd.answered];
   await sleep(WATCH_MS);

@@ -4,6 +4,7 @@ import {
   systemClock,
   createSwimMembership,
   ed25519,
+  LAUNCH_BYTES,
   loadIdentity,
   loadTrust,
   nextIncarnation,
@@ -67,7 +68,7 @@ export async function bareRouter(
       port,
       vxlanPort: port + 2,
       softwareVersion: 'bench',
-      launch: randomBytes(8),
+      launch: randomBytes(LAUNCH_BYTES),
       addresses: addresses(),
       random: Math.random,
       ...openStore(

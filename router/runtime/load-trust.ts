@@ -1,5 +1,6 @@
 // What the trust of a router takes from the machine: chance, a key for this launch, libsodium and OpenSSL.
 import { createPublicKey, randomBytes, sign, verify } from 'node:crypto';
+import { deriveDatagramKey } from '../trust/datagram-key.js';
 import { OPEN_KEYS, type MeshKeys } from '../trust/mesh-keys.js';
 import { RecordOpener, RecordSealer } from '../trust/records.js';
 import type { Signer, Trust, TrustCrypto } from '../trust/trust.js';
@@ -34,6 +35,7 @@ export async function loadTrust(identity: Identity, keys: MeshKeys = OPEN_KEYS):
     verify: verifyEd25519,
     sealer: (key) => new RecordSealer(key),
     opener: (key) => new RecordOpener(key),
+    datagramKey: deriveDatagramKey,
   };
   return {
     keys,

@@ -2,6 +2,8 @@
 // cheaper one of.
 import type { Entropy } from '../core.js';
 import type { KeyPair, Noise } from '../session/noise-xx.js';
+import type { PeerId } from '../types.js';
+import type { LaunchName } from '../wire/datagram.js';
 import type { MeshKeys } from './mesh-keys.js';
 
 /** One direction of a stream, in the order of its bytes. */
@@ -18,6 +20,16 @@ export interface Opener {
   open(chunk: Uint8Array): readonly Uint8Array[] | 'forged';
 }
 
+/** Of what one launch of a router sends by datagrams, under one secret. @see wire/datagram.ts */
+export interface DatagramKey {
+  readonly launch: Uint8Array;
+  readonly name: LaunchName;
+  /** Seals in place. @param b header, payload and room for the tag; no two with one counter */
+  seal(b: Uint8Array): void;
+  /** @param b at least header and tag; not changed. @returns the payload, or undefined if the tag is wrong */
+  open(b: Uint8Array): Uint8Array | undefined;
+}
+
 export interface TrustCrypto {
   readonly noise: Noise;
   /** Ed25519. Never throws, whatever the bytes. */
@@ -25,6 +37,8 @@ export interface TrustCrypto {
   /** @param key 32 bytes, for one stream and direction alone */
   sealer(key: Uint8Array): Sealer;
   opener(key: Uint8Array): Opener;
+  /** @param secret `MeshKeys.datagram`. @param launch 16 bytes of the sender's */
+  datagramKey(secret: Uint8Array, sender: PeerId, launch: Uint8Array): DatagramKey;
 }
 
 /** The key that a peer's id is the hash of. */

@@ -4,8 +4,11 @@ import type { PeerId, SocketAddress } from '../types.js';
 import { PEER_ID_BYTES, peerIdAt, peerIdBytes } from './peer-id.js';
 
 export const PUBLIC_KEY_BYTES = 32;
-/** Random, new at each launch: two connections that show one id and two launches are a restart or a cloned machine. */
-export const LAUNCH_BYTES = 8;
+/**
+ * Random, new at each launch: two connections that show one id and two launches are a restart or a cloned machine. What a launch sends
+ * by datagrams is sealed by a key of its own.
+ */
+export const LAUNCH_BYTES = 16;
 export const MAX_NAME_BYTES = 64; // HOST_NAME_MAX of Linux
 export const MAX_SOFTWARE_VERSION_BYTES = 32;
 export const MAX_SENTENCE_BYTES = 240;
@@ -29,15 +32,19 @@ export type HelloDrop = 'short' | 'text' | 'address' | 'range';
 
 const encodeText = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+const LAUNCH_AT = PEER_ID_BYTES + PUBLIC_KEY_BYTES;
+const INCARNATION_AT = LAUNCH_AT + LAUNCH_BYTES;
+const FIXED_BYTES = INCARNATION_AT + 6;
+
 /** Hello, ours, big-endian. Trailing bytes are ignored: a later version may add fields.
  *    off len field
  *     0  16  id
  *    16  32  public key       Ed25519
- *    48   8  launch           random
- *    56   4  incarnation      1 .. 2^32-1
- *    60   2  port             1 .. 65535
- *    62   1  dialled length   0 = was dialled, 4 = IPv4, 16 = IPv6
- *    63   n  dialled address
+ *    48  16  launch           random
+ *    64   4  incarnation      1 .. 2^32-1
+ *    68   2  port             1 .. 65535
+ *    70   1  dialled length   0 = was dialled, 4 = IPv4, 16 = IPv6
+ *    71   n  dialled address
  *     .   2  dialled port     1 .. 65535; absent when the length is 0
  *     .   1  name length      1 .. 64
  *     .   n  name             UTF-8, no control characters
@@ -50,12 +57,12 @@ export function encodeHello(h: Hello): Uint8Array {
   if (version.length > MAX_SOFTWARE_VERSION_BYTES) throw new RangeError(`version of ${version.length} bytes`);
   if (h.publicKey.length !== PUBLIC_KEY_BYTES || h.launch.length !== LAUNCH_BYTES)
     throw new RangeError('key or launch');
-  const fixed = new Uint8Array(62);
+  const fixed = new Uint8Array(FIXED_BYTES);
   fixed.set(peerIdBytes(h.id));
   fixed.set(h.publicKey, PEER_ID_BYTES);
-  fixed.set(h.launch, 48);
-  new DataView(fixed.buffer).setUint32(56, h.incarnation);
-  new DataView(fixed.buffer).setUint16(60, h.port);
+  fixed.set(h.launch, LAUNCH_AT);
+  new DataView(fixed.buffer).setUint32(INCARNATION_AT, h.incarnation);
+  new DataView(fixed.buffer).setUint16(INCARNATION_AT + 4, h.port);
   const dialled = h.dialled === undefined ? Uint8Array.of(0) : encodeAddress(h.dialled);
   return Uint8Array.of(...fixed, ...dialled, name.length, ...name, version.length, ...version);
 }
@@ -67,12 +74,16 @@ function encodeAddress(a: SocketAddress): Uint8Array {
 
 /** @returns the hello, its byte fields copied, or why it is dropped. */
 export function decodeHello(b: Uint8Array): Hello | HelloDrop {
-  if (b.length < 63) return 'short';
+  if (b.length < FIXED_BYTES + 1) return 'short';
   const view = new DataView(b.buffer, b.byteOffset, b.length);
-  const [incarnation, port, ipLength] = [view.getUint32(56), view.getUint16(60), b[62]!];
+  const [incarnation, port, ipLength] = [
+    view.getUint32(INCARNATION_AT),
+    view.getUint16(INCARNATION_AT + 4),
+    b[FIXED_BYTES]!,
+  ];
   if (incarnation < 1 || port < 1) return 'range';
   if (![0, 4, 16].includes(ipLength)) return 'address';
-  const nameAt = ipLength === 0 ? 63 : 63 + ipLength + 2;
+  const nameAt = FIXED_BYTES + 1 + (ipLength === 0 ? 0 : ipLength + 2);
   if (b.length < nameAt + 1) return 'short';
   const dialled = ipLength === 0 ? undefined : decodeAddress(view, ipLength);
   if (dialled === 'address') return dialled;
@@ -81,13 +92,17 @@ export function decodeHello(b: Uint8Array): Hello | HelloDrop {
   if (name.text === '') return 'text';
   const version = decodeText(b, name.end, MAX_SOFTWARE_VERSION_BYTES);
   if (typeof version === 'string') return version;
-  const [id, publicKey, launch] = [peerIdAt(b, 0), b.slice(PEER_ID_BYTES, 48), b.slice(48, 56)];
+  const [id, publicKey, launch] = [
+    peerIdAt(b, 0),
+    b.slice(PEER_ID_BYTES, LAUNCH_AT),
+    b.slice(LAUNCH_AT, INCARNATION_AT),
+  ];
   return { id, publicKey, launch, incarnation, port, dialled, name: name.text, softwareVersion: version.text };
 }
 
 function decodeAddress(view: DataView, ipLength: number): SocketAddress | 'address' {
-  const ip = ipFromBytes(new Uint8Array(view.buffer, view.byteOffset + 63, ipLength));
-  const port = view.getUint16(63 + ipLength);
+  const ip = ipFromBytes(new Uint8Array(view.buffer, view.byteOffset + FIXED_BYTES + 1, ipLength));
+  const port = view.getUint16(FIXED_BYTES + 1 + ipLength);
   return ip === undefined || port < 1 ? 'address' : { ip, port };
 }
 

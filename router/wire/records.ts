@@ -12,6 +12,7 @@ import {
 } from '../address.js';
 import type { Cidr, Ip, Mac, NetworkName, Overlay, PeerId, SocketAddress, Vni } from '../types.js';
 import { MAX_VALUE_BYTES } from './block.js';
+import { LAUNCH_BYTES } from './hello.js';
 import { decodeMsgpackMap, encodeMsgpack, type MsgpackDrop, type MsgpackValue } from './msgpack.js';
 import { peerIdAt, peerIdBytes } from './peer-id.js';
 
@@ -33,6 +34,8 @@ export interface PeerRecord {
   readonly version: string;
   /** Where it takes and sends VXLAN unsealed, at most 16; undefined: PRIVATE_SUBNETS. */
   readonly trusted?: readonly Cidr[];
+  /** 16 random bytes of the launch that wrote it, which its datagrams are sealed under. */
+  readonly launch?: Uint8Array;
 }
 
 /** Key `conn/PEER` in `core`: a connection as this end sees it. */
@@ -116,7 +119,7 @@ export function parseKey(key: string): RecordKey | undefined {
 /** The same text as it is known elsewhere, so that not each connection keeps an id and its whole key. */
 const theOne = (peer: PeerId): PeerId => peerIdAt(peerIdBytes(peer), 0);
 
-/** Map: `n` name, `a` addresses as text, `p` vxlan port, `s` state 0 running 1 stopped 2 left, `v` version, `t` trusted subnets as text, which may be missing. */
+/** Map: `n` name, `a` addresses as text, `p` vxlan port, `s` state 0 running 1 stopped 2 left, `v` version, `t` trusted subnets as text, `l` launch; the last two may be missing. */
 export function encodePeer(r: PeerRecord): Uint8Array {
   const a = r.addresses.slice(0, MAX_ADDRESSES).map(formatSocketAddress);
   return encodeMsgpack({
@@ -126,6 +129,7 @@ export function encodePeer(r: PeerRecord): Uint8Array {
     s: STATES.indexOf(r.state),
     v: r.version,
     t: r.trusted?.slice(0, MAX_TRUSTED),
+    l: r.launch,
   });
 }
 
@@ -139,8 +143,10 @@ export function decodePeer(bytes: Uint8Array): PeerRecord | RecordDrop {
   const version = textIn(map.get('v'), MAX_VERSION_BYTES);
   if (name === undefined || addresses === undefined || vxlanPort === undefined) return 'field';
   const trusted = map.has('t') ? subnetsIn(map.get('t')) : [];
-  if (state === undefined || version === undefined || trusted === undefined) return 'field';
-  return { name, addresses, vxlanPort, state, version, ...(map.has('t') && { trusted }) };
+  const launch = map.get('l');
+  if (state === undefined || version === undefined || trusted === undefined || !isLaunch(launch)) return 'field';
+  const optional = { ...(map.has('t') && { trusted }), ...(launch && { launch }) };
+  return { name, addresses, vxlanPort, state, version, ...optional };
 }
 
 /** Map: `o` overlay 0 none 1 vxlan 2 sleeve 3 relay, `r` RTT in ms, `m` MTU; the last two may be missing. */
@@ -220,6 +226,9 @@ const OVERLAYS = ['none', 'vxlan', 'sleeve', 'relay'] as const; // append-only: 
 
 const same = <T extends string>(parsed: T | undefined, text: string): T | undefined =>
   parsed === text ? parsed : undefined;
+
+const isLaunch = (v: MsgpackValue | undefined): v is Uint8Array | undefined =>
+  v === undefined || (v instanceof Uint8Array && v.length === LAUNCH_BYTES);
 
 const wrap = <T>(value: T | undefined, make: (value: T) => RecordKey): RecordKey | undefined =>
   value === undefined ? undefined : make(value);

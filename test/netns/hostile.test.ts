@@ -6,9 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { PeerId } from '../../router/types.js';
-import { encodeDatagram } from '../../router/wire/datagram.js';
-import { encodeSwim, type SwimMessage } from '../../router/wire/swim.js';
+import { DATAGRAM_HEADER_BYTES } from '../../router/wire/datagram.js';
 import { attached, joinedRouters, pathsUp } from '../support/mesh-lab.js';
 import { createLab, ping } from '../support/netns.js';
 
@@ -87,7 +85,7 @@ test('truncated, oversized, random, spoilt and replayed input is counted, and th
   assert.equal((await ping(ca, '10.32.0.2', 5, 20)).received, 5);
 });
 
-const CLAIM_DATAGRAMS = 200;
+const FORGED = 200;
 const ROUNDS = 5;
 /** Sends the datagrams of a file, a JSON list of base64, at a rate that the receiver's buffer holds. */
 const SEND = `
@@ -100,35 +98,26 @@ const SEND = `
   };
   next();`;
 
-const anyPeer = (): PeerId => randomBytes(16).toString('hex') as PeerId;
+/** As b's launch to a's, which everybody reads on the wire, with counters that did not come yet and any bytes sealed under any key. */
+const forged = (sample: Uint8Array, n: number): Uint8Array => {
+  const bytes = Buffer.concat([sample.subarray(0, DATAGRAM_HEADER_BYTES), randomBytes(200)]);
+  bytes.writeUInt32BE(n % 2 === 0 ? 0 : 0xffffffff, 20); // wire/datagram.ts: the counter
+  bytes.writeUInt32BE(1_000_000 + n, 24);
+  return bytes;
+};
 
-/** Well-formed claims about forty peers that are not there, half of them in the name of b, half of such a peer. */
-function claims(n: number, self: PeerId, peer: PeerId): Uint8Array {
-  const src = n % 2 === 0 ? peer : anyPeer();
-  const others = Array.from({ length: 40 }, (_, i): SwimMessage => {
-    const claim = { peer: anyPeer(), incarnation: 5 };
-    return i % 4 === 0
-      ? { kind: 'update', claim: { ...claim, status: 'suspect', accuser: anyPeer() } }
-      : { kind: 'update', claim: { ...claim, status: 'alive' } };
-  });
-  const own: SwimMessage = { kind: 'sync', claim: { peer: src, status: 'alive', incarnation: 1 } };
-  const messages = src === peer ? others : [own, ...others];
-  return encodeDatagram({ kind: 'swim', hops: 1, src, dst: self, payload: encodeSwim(messages) });
-}
-
-test('valid claims about peers that are not there make no peer, no log, no memory and no slow status', async () => {
-  const [sample] = await realDatagrams();
-  assert.ok(sample, 'b sent nothing in 4 s');
-  const idAt = (at: number): PeerId => sample.subarray(at, at + 16).toString('hex') as PeerId; // wire/datagram.ts
-  const file = join(lab.dir, 'claims.json');
+test('datagrams in the name of a member, forged or recorded, are counted and change nothing', async () => {
+  const real = await realDatagrams();
+  assert.ok(real.length > 0, 'b sent nothing in 4 s');
+  const file = join(lab.dir, 'forged.json');
   const before = await a!.status();
   const rssBefore = ((await a!.client.report()) as Report).report.memory.rss;
   const logged = complaints();
 
   let slowestMs = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const datagrams = Array.from({ length: CLAIM_DATAGRAMS }, (_, n) => claims(n, idAt(20), idAt(4)));
-    writeFileSync(file, JSON.stringify(datagrams.map((bytes) => Buffer.from(bytes).toString('base64'))));
+    const datagrams = Array.from({ length: FORGED }, (_, n) => forged(real.at(-1)!, round * FORGED + n));
+    writeFileSync(file, JSON.stringify([...datagrams, ...real].map((b) => Buffer.from(b).toString('base64'))));
     await stranger.netns.must(process.execPath, '-e', SEND, a!.host.v4, '6783', file);
     const from = performance.now();
     await a!.status(); // throws after 5 s
@@ -138,10 +127,12 @@ test('valid claims about peers that are not there make no peer, no log, no memor
 
   const now = await a!.status();
   const rss = ((await a!.client.report()) as Report).report.memory.rss;
-  const crowdedOut = (now.counters['swim-too-many-rumours'] ?? 0) - (before.counters['swim-too-many-rumours'] ?? 0);
-  console.log(`${crowdedOut} rumours crowded out, slowest status ${slowestMs.toFixed(0)} ms`);
+  const more = (name: string): number => (now.counters[name] ?? 0) - (before.counters[name] ?? 0);
+  console.log(`slowest status ${slowestMs.toFixed(0)} ms`);
   console.log(`rss ${rssBefore >> 20} MiB before, ${rss >> 20} MiB after, ${complaints() - logged} lines logged`);
-  assert.ok(crowdedOut > CLAIM_DATAGRAMS * 40, `${crowdedOut} rumours: the claims did not arrive`);
+  // What the kernel has no room for while others have the processor is not ours to count. A counter beyond 2^53 is never new.
+  assert.ok(more('datagram-forged') > (FORGED * ROUNDS) / 4, `${more('datagram-forged')} forged`);
+  assert.ok(more('datagram-replay') > (FORGED * ROUNDS) / 4, `${more('datagram-replay')} replayed`);
   assert.ok(rss < rssBefore + MAX_GROWTH_BYTES, `${rssBefore} bytes before, ${rss} after`);
   assert.ok(complaints() < logged + MAX_COMPLAINTS, `${complaints() - logged} lines were logged`);
   const peers = (status: typeof now): string[] => status.peers.map((p) => `${p.name} ${p.status}`);

@@ -19,7 +19,7 @@ import { blue, bytes, ip, mac, newStore, pull, vectorOf, trusting } from '../sup
 
 const [A, B] = [peerOf(1), peerOf(2)];
 const NOW = 0 as Millis;
-const IDENTITY = { name: 'b', vxlanPort: 6785, softwareVersion: '1' };
+const IDENTITY = { name: 'b', vxlanPort: 6785, softwareVersion: '1', launch: new Uint8Array(16) };
 const RECALLED = {
   remotes: new Map(),
   addresses: [{ ip: ip(2), port: 6783 }],
@@ -39,6 +39,7 @@ function ledgerOfB(saved?: Uint8Array) {
       forward: (delta) => void deltas.push(delta),
       isConnected: () => false,
       peerChanged: nothing,
+      launched: nothing,
       stateChanged: nothing,
       purged: (who) => void purged.push(who),
       drop: nothing,

@@ -22,7 +22,7 @@ const path = (rttMs: number, mtu = 1376, state: PathReport['state'] = 'up'): Pat
 /** What was put, decoded, newest last; undefined is a withdrawal. */
 function publisher(): { publisher: Publisher; puts: unknown[] } {
   const puts: unknown[] = [];
-  const identity = { name: 'a', vxlanPort: 6785, softwareVersion: '0.1.0' };
+  const identity = { name: 'a', vxlanPort: 6785, softwareVersion: '0.1.0', launch: new Uint8Array(16) };
   const made = new Publisher(identity, (topic, key, value) => {
     assert.equal(topic, 'core');
     assert.equal(key, connKey(PEER));

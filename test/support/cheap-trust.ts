@@ -7,6 +7,7 @@ import { MAX_PLAIN_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../router/tr
 import type { Opener, Sealer, Trust, TrustCrypto } from '../../router/trust/trust.js';
 import type { KeyPair, Noise, NoiseOptions, NoiseResult, NoiseXx } from '../../router/session/noise-xx.js';
 import { joined, sameBytes } from '../../router/wire/bytes.js';
+import { cheapDatagramKey } from './cheap-datagrams.js';
 import { HeldBytes } from '../../router/wire/held-bytes.js';
 
 const hash = (...parts: readonly Uint8Array[]): Uint8Array =>
@@ -146,6 +147,7 @@ export const cheapCrypto: TrustCrypto = {
   verify: (publicKey, message, signature) => sameBytes(hash(publicKey, message), signature),
   sealer: (key) => new CheapSealer(key),
   opener: (key) => new CheapOpener(key),
+  datagramKey: cheapDatagramKey,
 };
 
 /** @param seed another one for each launch */

@@ -19,7 +19,7 @@ export const helloOf = (id: PeerId, launch = 1): Hello => ({
   name: id.slice(0, 4),
   incarnation: 1,
   port: 6783,
-  launch: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, launch),
+  launch: new Uint8Array(16).fill(launch),
   dialled: undefined,
   softwareVersion: '0.1.0',
 });

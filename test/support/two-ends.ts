@@ -219,7 +219,7 @@ const helloOf = (id: PeerId): Hello => ({
   name: id.slice(0, 4),
   incarnation: 1,
   port: 6783,
-  launch: new Uint8Array(8),
+  launch: new Uint8Array(16),
   dialled: undefined,
   softwareVersion: '0.1.0',
 });

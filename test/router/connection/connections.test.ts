@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Connections} from '../../../router/connection/connections.js';
+import type { Connections } from '../../../router/connection/connections.js';
 import { type ConnectionFx } from '../../../router/connection/connections.js';
 import { signHello } from '../../../router/trust/greeting.js';
 import { SecureStream } from '../../../router/trust/secure-stream.js';

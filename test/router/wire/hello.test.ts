@@ -19,7 +19,7 @@ const anyHello: fc.Arbitrary<Hello> = fc.record(
     name: anyName,
     incarnation: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
     port: anyPort,
-    launch: bytes(8),
+    launch: bytes(16),
     dialled: fc.option(anyAddress, { nil: undefined }),
     softwareVersion: fc.stringMatching(/^[0-9a-z.+-]{0,32}$/),
   },
@@ -31,14 +31,14 @@ const hello: Hello = {
   name: 'web1',
   incarnation: 7,
   port: 6783,
-  launch: new Uint8Array(8).fill(0xbb),
+  launch: new Uint8Array(16).fill(0xbb),
   dialled: undefined,
   softwareVersion: '0.1.0',
 };
 
 test('a hello has the bytes that docs/protocol promises', () => {
   const golden =
-    '000102030405060708090a0b0c0d0e0f' + 'aa'.repeat(32) + 'bb'.repeat(8) + '00000007' + '1a7f' + '00' +
+    '000102030405060708090a0b0c0d0e0f' + 'aa'.repeat(32) + 'bb'.repeat(16) + '00000007' + '1a7f' + '00' +
     '0477656231' + '05302e312e30'; // prettier-ignore
   assert.equal(Buffer.from(encodeHello(hello)).toString('hex'), golden);
 });
@@ -76,7 +76,7 @@ test('a name that would write on the terminal is dropped', () => {
   for (const name of ['\u001b[2J', 'a\nb', '\u202eoops', '\u2028'])
     assert.equal(decodeHello(encodeHello({ ...hello, name })), 'text');
   const broken = encodeHello(hello);
-  broken[64] = 0xff; // not UTF-8
+  broken[72] = 0xff; // not UTF-8
   assert.equal(decodeHello(broken), 'text');
   assert.throws(() => encodeHello({ ...hello, name: '' }), RangeError);
 });
@@ -87,9 +87,9 @@ test('a hello with zero for what counts from one is dropped', () => {
     b.set(values, at);
     return b;
   };
-  assert.equal(decodeHello(edit(56, 0, 0, 0, 0)), 'range');
-  assert.equal(decodeHello(edit(60, 0, 0)), 'range');
-  assert.equal(decodeHello(edit(62, 5)), 'address');
+  assert.equal(decodeHello(edit(64, 0, 0, 0, 0)), 'range');
+  assert.equal(decodeHello(edit(68, 0, 0)), 'range');
+  assert.equal(decodeHello(edit(70, 5)), 'address');
 });
 
 test('a refusal says what to do and why, and is cut between characters', () => {

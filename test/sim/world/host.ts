@@ -155,7 +155,7 @@ export class WorldHost {
         port: PORT,
         vxlanPort: PORT + 2,
         softwareVersion: '0.1.0',
-        launch: Uint8Array.of(0, 0, 0, 0, 0, 0, launch >> 8, launch & 255),
+        launch: Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? launch : i === 14 ? launch >> 8 : 0)),
         addresses: [{ ip: this.ip, port: PORT }],
         random,
         store,
