@@ -2,6 +2,7 @@
 // and how often, since what never happens lets other things happen long enough.
 import { seededRandom } from '../../support/virtual-time.js';
 import type { LinkSpec } from '../network/link.js';
+import { maliceSteps } from './malice-steps.js';
 import type { Action, Disk, HostName, Scenario, Step } from './scenario.js';
 
 type Draw = () => number;
@@ -67,6 +68,7 @@ class Generator {
 
   scenario(): Scenario {
     this.#launches();
+    const launchedAt = this.#at;
     const kinds = this.#swarm();
     const endsAt = this.#at + SHORTEST_MS + Math.floor(this.#random() ** 2 * (LONGEST_MS - SHORTEST_MS));
     const pace = 200 + this.#random() ** 2 * LONGEST_PAUSE_MS;
@@ -75,6 +77,7 @@ class Generator {
       this.#at += this.#chance(0.4) ? this.#below(60) : Math.floor(this.#random() ** 2 * pace);
     }
     for (const host of this.#down) if (this.#chance(0.7)) this.#do({ kind: 'restart', host, disk: this.#disk() });
+    this.#steps.push(...maliceSteps(this.#seed, this.#hosts, launchedAt, endsAt));
     const steps = this.#steps.sort((a, b) => a.at - b.at);
     return {
       seed: this.#seed,

@@ -3,6 +3,7 @@ import { ipKey, macKey } from '../../../router/wire/records.js';
 import type { ForwardingDelta, Ip, Mac, PeerId } from '../../../router/types.js';
 import { GOOD_LINK } from '../network/link.js';
 import { World, type WorldHost } from '../world.js';
+import { Malice } from './malice.js';
 import { Reach } from './reach.js';
 import type { Action, HostName, Scenario } from './scenario.js';
 
@@ -20,6 +21,7 @@ const PORT = 6783;
 
 export class Life {
   readonly world: World;
+  readonly malice: Malice;
   readonly reach = new Reach();
   readonly requests: Request[] = [];
   /** What was wanted last, by `kind from to`. */
@@ -45,15 +47,17 @@ export class Life {
       slowDisks: scenario.slowDisks,
       ...(scenario.kernels === true && { kernels: true }),
     });
+    this.malice = new Malice(this.world);
   }
 
   get now(): number {
     return this.world.time.now();
   }
 
-  /** Those that run and mean to go on. */
+  /** Those that run, mean to go on and are of the mesh. */
   running(): readonly WorldHost[] {
-    return this.world.running().filter((h) => !this.#ending.has(h));
+    const out = this.malice.out();
+    return this.world.running().filter((h) => !this.#ending.has(h) && !out.has(h.id));
   }
 
   isRunning(name: HostName): boolean {
@@ -99,6 +103,10 @@ export class Life {
         return this.#restart(a);
       case 'forget':
         return this.#forget(a);
+      case 'evict':
+        return this.#evict(a);
+      case 'forge':
+        return this.#forge(a);
       case 'attach':
         return this.#attach(a);
       case 'detach':
@@ -220,6 +228,23 @@ export class Life {
     return true;
   }
 
+  #evict({ host: name, peer }: Do<'evict'>): boolean {
+    const by = this.running().find((h) => h.name === name);
+    if (by === undefined || !this.world.hosts.has(peer) || name === peer) return false;
+    const whom = this.world.host(peer);
+    this.gone.add(peer);
+    this.#unsettleAll(whom);
+    this.malice.evict(by, whom);
+    return true;
+  }
+
+  #forge({ host: name, about, how }: Do<'forge'>): boolean {
+    if (!this.isRunning(name) || !this.world.hosts.has(about) || name === about) return false;
+    return this.malice.forge(this.world.host(name), this.world.host(about), how, (keys) => {
+      for (const key of keys) this.#steady.set(key, undefined);
+    });
+  }
+
   #attach({ host: name, id, ip, mac }: Do<'attach'>): boolean {
     if (!this.isRunning(name)) return false;
     const host = this.world.host(name);
@@ -316,8 +341,8 @@ export class Life {
     };
   }
 
-  #withdrawn({ name, table }: WorldHost, d: ForwardingDelta): string | undefined {
-    if (d.kind !== 'mac' && d.kind !== 'neigh') return undefined;
+  #withdrawn({ name, id, table }: WorldHost, d: ForwardingDelta): string | undefined {
+    if ((d.kind !== 'mac' && d.kind !== 'neigh') || this.malice.out().has(id)) return undefined;
     const [key, before] =
       d.kind === 'mac' ? [macKey(d.mac), table.macs.get(d.mac)] : [ipKey(d.ip), table.neighs.get(d.ip)];
     const owner = this.#steady.get(key);

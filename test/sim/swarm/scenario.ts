@@ -17,6 +17,8 @@ export type HostName = string;
  *  - `slow`: comes to everything so much later. `freeze`: stands still for so long. `clock`: its clock jumps ahead.
  *  - `disturb`: another tool meddles with its kernel, if it has one.
  *  - `forget`: the operator at `host` says that `peer`, which does not run, will not come back.
+ *  - `evict`: the operator at `host` puts `peer` out of the mesh for good.
+ *  - `forge`: `host` lies to all its neighbours about what `about` says.
  */
 export type Action =
   | { readonly kind: 'join'; readonly host: HostName; readonly dial: readonly HostName[]; readonly founds: boolean }
@@ -26,6 +28,8 @@ export type Action =
   | { readonly kind: 'disturb'; readonly host: HostName; readonly how: Disturbance }
   | { readonly kind: 'restart'; readonly host: HostName; readonly disk: Disk }
   | { readonly kind: 'forget'; readonly host: HostName; readonly peer: HostName }
+  | { readonly kind: 'evict'; readonly host: HostName; readonly peer: HostName }
+  | { readonly kind: 'forge'; readonly host: HostName; readonly about: HostName; readonly how: Forgery }
   | { readonly kind: 'attach'; readonly host: HostName; readonly id: string; readonly ip: string; readonly mac: string }
   | { readonly kind: 'detach'; readonly host: HostName; readonly id: string }
   | { readonly kind: 'partition'; readonly sides: readonly (readonly HostName[])[] }
@@ -41,6 +45,13 @@ type Each<K extends string, Fields> = K extends string ? { readonly kind: K } & 
 /** `old`: set back to a backup, or by some writes; `none`: another one, so it is another peer; `uncached`: no record cache. */
 export type Disk = 'kept' | 'old' | 'none' | 'uncached';
 export type Kind = Action['kind'];
+
+/**
+ *  - `altered`: another's newest block withdraws all that it said. `erased`, `extended`: a block in another's name that the forger signed.
+ *  - `old`: all blocks of another that the forger had whenever it forged. `usurped`: another's addresses, in the forger's own name.
+ */
+export const FORGERIES = ['altered', 'erased', 'extended', 'old', 'usurped'] as const;
+export type Forgery = (typeof FORGERIES)[number];
 
 /** `at`: virtual ms since the beginning; ascending. */
 export type Step = Action & { readonly at: number };
@@ -71,7 +82,10 @@ export function hostsOf(step: Step): readonly HostName[] {
     case 'relay':
       return [step.host, step.to];
     case 'forget':
+    case 'evict':
       return [step.host, step.peer];
+    case 'forge':
+      return [step.host, step.about];
     case 'cut':
     case 'mend':
     case 'wire':

@@ -2,6 +2,7 @@ import { digestsAgree, gonePeersArePurged, membersAgree, versionsMeanOneThing } 
 import { nothingIsPending, requestsEnd, tablesAreBounded, timersAreBounded } from './bounds.js';
 import type { Invariant } from './invariant.js';
 import { broadcastsArriveOnce, framesArrive, kernelsAsPlanned } from './kernels.js';
+import { evictedAreOut, onlyForgersAreAccused } from './malice.js';
 import { streamsAreWhole } from './streams.js';
 import {
   announcedIsAttached,
@@ -21,6 +22,7 @@ export const INVARIANTS: readonly Invariant[] = [
   announcedIsAttached,
   labelsLeadHome,
   streamsAreWhole,
+  onlyForgersAreAccused,
   requestsEnd,
   digestsAgree,
   membersAgree,
@@ -29,6 +31,7 @@ export const INVARIANTS: readonly Invariant[] = [
   broadcastsOnce,
   goneIsGone,
   gonePeersArePurged,
+  evictedAreOut,
   nextHopsArrive,
   versionsMeanOneThing,
   nothingIsPending,

@@ -21,13 +21,14 @@ export const ownersAreMembers: Invariant = {
     }),
 };
 
-/** What an operator attached is announced, and nothing else. */
+/** What an operator attached is announced, and nothing else, but for those that lie. */
 export const announcedIsAttached: Invariant = {
   name: 'a host announces what is attached to it',
   withinMs: undefined,
   broken: (life) =>
     firstOf(life.running(), (host) => {
       const { name, id, router } = host;
+      if (life.malice.forgers.has(id)) return undefined;
       const attached = new Set(keysAttachedTo(host));
       const said = new Set([...router.core.options.store.records(id, NETWORK)].map((r) => r.key));
       const odd = [...attached, ...said].find((key) => !attached.has(key) || !said.has(key));
@@ -82,6 +83,7 @@ export const holdersOwn: Invariant = {
     return firstOf(holders, ([key, hosts]) => {
       const winner = winners.get(key);
       const owner = winner?.value && winner.owner;
+      if (owner !== undefined && life.malice.hasUsurped(owner, key)) return undefined;
       const isWrong = owner === undefined || life.running().some((h) => h.id === owner && !hosts.includes(h));
       if (!isWrong) return undefined;
       const names = hosts.map((h) => h.name).join(' and ');
