@@ -4,8 +4,9 @@
 //   GET    /v1/report                     StatusDocument with macs, and everything else the router knows
 //   POST   /v1/connect  {peers:[HOST], secret?}  {results:[{peer, refused?}]}
 //   GET    /v1/secret                     SecretDocument
+//   POST   /v1/secret/rotate {secret?}    SecretDocument   the new secret, on its way
 //   POST   /v1/forget   {peers:[PEER]}    {results:[{peer, refused?}]}   PEER: name, id, id prefix or HOST
-//   POST   /v1/evict    {peers:[PEER]}    {results:[{peer, refused?, note?}]}   as forget, alive or not, and for good
+//   POST   /v1/evict    {peers:[PEER], rotate?, secret?}   {results:[{peer, refused?, note?}]}   as forget, alive or not, and for good
 //   GET    /v1/endpoints                  {endpoints: EndpointStatus[]}
 //   PUT    /v1/endpoints/ID  EndpointRequest   {created, endpoint, warnings}   create, idempotent by id
 //   POST   /v1/endpoints/ID/join {target|netns, ifname}   {endpoint}
@@ -163,6 +164,25 @@ export interface SecretDocument {
   readonly secret: string | null;
   readonly founded: boolean;
   readonly peer: string;
+  /** Of the last change of the secret; null: none is known. */
+  readonly rotation: RotationStatus | null;
+}
+
+/** How far the mesh's new secret has got. */
+export interface RotationStatus {
+  /** Key id: 8 hex digits, which anybody may know. */
+  readonly key: string;
+  /** How many rotations there were. */
+  readonly number: number;
+  /** The name of the router that it was ordered on; empty: not known. */
+  readonly by: string;
+  /** Is the old one refused here? */
+  readonly isOver: boolean;
+  /** In the mesh, this one included, and those of them that have not said that they have it. */
+  readonly routers: number;
+  readonly without: readonly { readonly id: string; readonly name: string; readonly why: string }[];
+  /** For how long the old one is accepted at most; null: it is not. */
+  readonly oldEndsMs: number | null;
 }
 
 export interface Problem {
@@ -186,6 +206,8 @@ export interface StatusDocument {
     /** `open`: the mesh has no secret. */
     readonly trust: 'sealed' | 'open';
   };
+  /** Of the last change of the mesh's secret; null: none is known. */
+  readonly rotation: RotationStatus | null;
   readonly peers: readonly PeerStatus[];
   readonly connections: readonly ConnectionStatus[];
   readonly targets: readonly TargetStatus[];

@@ -1,6 +1,14 @@
 // The commands' side of the control socket: HTTP and JSON over a Unix socket (cli/api.ts), and what can go wrong with it in words.
 import { request, type IncomingMessage } from 'node:http';
-import type { AttachRequest, EndpointRequest, EndpointStatus, Refusal, SecretDocument, StatusDocument } from './api.js';
+import type {
+  AttachRequest,
+  EndpointRequest,
+  EndpointStatus,
+  Refusal,
+  RotationStatus,
+  SecretDocument,
+  StatusDocument,
+} from './api.js';
 import { Denied, EXIT, Failure } from './command.js';
 import { DEFAULT_SOCKET } from './paths.js';
 
@@ -8,6 +16,8 @@ const DEADLINE_MS = 5_000;
 /** A veth, its addresses and the announcement; the kernel may be busy with 100,000 rows before. */
 const ATTACH_DEADLINE_MS = 15_000;
 const GONE_POLL_MS = 20;
+const ROTATION_DEADLINE_MS = 10_000;
+const ROTATION_POLL_MS = 100;
 
 /** `refused`: nothing was changed. `note`: done, and something is to be known of it. */
 export interface PeerResult {
@@ -28,8 +38,12 @@ export interface RouterClient {
   /** @param secret of the mesh that they are in, if this router is to take it */
   connect(peers: readonly string[], secret?: string): Promise<readonly PeerResult[]>;
   secret(): Promise<SecretDocument>;
+  /** @param secret the new one; undefined: words are made */
+  rotate(secret: string | undefined): Promise<SecretDocument>;
+  /** Waits until the old secret is refused, or another one than this took its place, or 10 s. @param key id of the new one */
+  rotated(key: string): Promise<RotationStatus | null>;
   forget(peers: readonly string[]): Promise<readonly PeerResult[]>;
-  evict(peers: readonly string[]): Promise<readonly PeerResult[]>;
+  evict(peers: readonly string[], rotation?: EvictRotation): Promise<readonly PeerResult[]>;
   attach(request: AttachRequest): Promise<Attached>;
   endpointPut(id: string, request: EndpointRequest): Promise<Attached & { readonly created: boolean }>;
   endpointJoin(id: string, target: string, ifname: string | undefined): Promise<EndpointStatus>;
@@ -42,6 +56,12 @@ export interface RouterClient {
   reset(force: boolean): Promise<void>;
   /** Waits until nothing answers the socket any more. @returns false if something still does after 5 s */
   gone(): Promise<boolean>;
+}
+
+/** The secret is changed as well. */
+export interface EvictRotation {
+  readonly rotate: true;
+  readonly secret?: string;
 }
 
 export interface DetachRequest {
@@ -62,7 +82,10 @@ export function createClient(socket: string): RouterClient {
       (await ask<Results>('POST', '/v1/connect', { peers, secret }, ATTACH_DEADLINE_MS)).results,
     secret: () => ask('GET', '/v1/secret'),
     forget: async (peers) => (await ask<Results>('POST', '/v1/forget', { peers })).results,
-    evict: async (peers) => (await ask<Results>('POST', '/v1/evict', { peers })).results,
+    rotate: (secret) => ask('POST', '/v1/secret/rotate', { secret }, ATTACH_DEADLINE_MS),
+    rotated: (key) => waitUntilRotated(() => ask<SecretDocument>('GET', '/v1/secret'), key),
+    evict: async (peers, rotation) =>
+      (await ask<Results>('POST', '/v1/evict', { peers, ...rotation }, ATTACH_DEADLINE_MS)).results,
     attach: (body) => ask('POST', '/v1/attach', body, ATTACH_DEADLINE_MS),
     endpointPut: (id, body) => ask('PUT', endpoint(id), body, ATTACH_DEADLINE_MS),
     endpointJoin: async (id, target, ifname) =>
@@ -161,6 +184,16 @@ function inWords(error: Error, socket: string, deadlineMs: number): Failure {
   }
   if (code.startsWith('HPE_')) return new Failure(EXIT.refused, `what answers at "${socket}" is not a mesh router`);
   return new Failure(EXIT.refused, `the control socket "${socket}" failed: ${error.message}`);
+}
+
+async function waitUntilRotated(ask: () => Promise<SecretDocument>, key: string): Promise<RotationStatus | null> {
+  const { setTimeout: sleep } = await import('node:timers/promises');
+  for (let waitedMs = 0; ; waitedMs += ROTATION_POLL_MS) {
+    const { rotation } = await ask();
+    if (rotation === null || rotation.isOver || rotation.key !== key || waitedMs >= ROTATION_DEADLINE_MS)
+      return rotation;
+    await sleep(ROTATION_POLL_MS);
+  }
 }
 
 async function waitUntilGone(socket: string): Promise<boolean> {

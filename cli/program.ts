@@ -30,6 +30,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'print the line to type on the next host',
     load: async () => (await import('./commands/secret.js')).secret,
   },
+  'secret rotate': {
+    summary: 'change the secret while the mesh runs',
+    load: async () => (await import('./commands/secret-rotate.js')).secretRotate,
+  },
   evict: {
     summary: 'put peers out of the mesh for good',
     load: async () => (await import('./commands/evict.js')).evict,
@@ -79,21 +83,24 @@ export async function runCli(argv: readonly string[], io: Io, deps: Deps): Promi
   try {
     if (name === undefined || entry === undefined) return await runRoot(argv, io);
     const command = await entry.load();
-    return await runCommand(command, argv[0] === 'help' ? ['--help'] : argv.slice(1), io, deps);
+    return await runCommand(command, argv[0] === 'help' ? ['--help'] : argv.slice(name.split(' ').length), io, deps);
   } catch (error) {
     return explainBug(error, argv, io);
   }
 }
 
-/** `mesh help status` is `mesh status --help`. */
-const wanted = (argv: readonly string[]): string | undefined => (argv[0] === 'help' ? argv[1] : argv[0]);
+/** `mesh help status` is `mesh status --help`. Some names are two words. */
+function wanted(argv: readonly string[]): string | undefined {
+  const [first, second = ''] = argv[0] === 'help' ? argv.slice(1) : argv;
+  return lookup(`${first} ${second}`) === undefined ? first : `${first} ${second}`;
+}
 
 const lookup = (name: string): Entry | undefined => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined);
 
 async function runRoot(argv: readonly string[], io: Io): Promise<number> {
   const parser = quiet(new Parser('mesh'), io).description(ABOUT).usage('COMMAND [options]').helpCommand(false);
   for (const [name, { summary }] of Object.entries(COMMANDS))
-    parser.command(name).summary(summary).description(summary);
+    parser.addCommand(new Parser(name).summary(summary).description(summary)); // `command` would take a second word for an argument
   parser.option('-V, --version', 'print the version').addHelpText('after', FIRST_STEPS);
   const bare = argv.length === 0 || (argv[0] === 'help' && argv.length === 1);
   try {

@@ -11,11 +11,18 @@ export const SECRET_OPTIONS: readonly OptionSpec[] = [
   { flags: '--secret-file <path>', help: 'the same, from a file that only its owner can read; - is standard input' },
 ];
 
-/** @returns undefined if none was given. @throws UsageError, Failure for a file that cannot be read, or that others can */
+/** The same, of a secret that is to take the place of the mesh's. */
+export const NEW_SECRET_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--secret <secret>', help: 'the new secret (default: new words); - reads it from standard input' },
+  ...SECRET_OPTIONS.slice(1),
+];
+
+/** @param remedy for one that will not do. @returns undefined if none was given. @throws UsageError, Failure for a file that cannot be read, or that others can */
 export function secretOption(
   input: Input,
   io: Io,
   deps: Pick<Deps, 'conceal' | 'readInput'>,
+  remedy = 'mesh secret, on a host of the mesh',
 ): SecretChoice | undefined {
   const [flag, file, isOpen] = [input.text('secret'), input.text('secret-file'), input.flag('open')];
   const fromEnv = io.env.MESH_SECRET;
@@ -23,10 +30,10 @@ export function secretOption(
   if ([flag !== undefined, file !== undefined, isOpen].filter(Boolean).length > 1)
     throw new UsageError('--secret, --secret-file and --open exclude one another');
   if (isOpen) return 'open';
-  if (flag === '-' || file === '-') return parsed('the secret on standard input', deps.readInput());
-  if (flag !== undefined) return parsed('--secret', flag);
-  if (file !== undefined) return parsed(`the secret in "${file}"`, readPrivate(file));
-  return fromEnv === undefined ? undefined : parsed('MESH_SECRET', fromEnv);
+  if (flag === '-' || file === '-') return parsed('the secret on standard input', deps.readInput(), remedy);
+  if (flag !== undefined) return parsed('--secret', flag, remedy);
+  if (file !== undefined) return parsed(`the secret in "${file}"`, readPrivate(file), remedy);
+  return fromEnv === undefined ? undefined : parsed('MESH_SECRET', fromEnv, remedy);
 }
 
 function concealed(text: string, io: Io, deps: Pick<Deps, 'conceal'>): void {
@@ -34,10 +41,9 @@ function concealed(text: string, io: Io, deps: Pick<Deps, 'conceal'>): void {
     io.err('mesh: warning: the secret shows in the process list here; give it on standard input: --secret -');
 }
 
-function parsed(what: string, text: string): Secret {
+function parsed(what: string, text: string, remedy: string): Secret {
   const secret = parseSecret(text);
-  if (secret.kind === 'fault')
-    throw new UsageError(`${what} will not do: ${secret.why}`, 'mesh secret, on a host of the mesh');
+  if (secret.kind === 'fault') throw new UsageError(`${what} will not do: ${secret.why}`, remedy);
   return secret;
 }
 
@@ -62,6 +68,10 @@ function readPrivate(path: string): string {
 /** The one line to type on the next host. @param peer HOST or HOST:PORT of this one */
 export const joinLine = (secret: string, peer: string): string =>
   `sudo mesh launch --detach --secret ${quoted(secret)} ${peer}`;
+
+/** The one line to type on a host of the mesh that was away when the secret was changed. @param peer HOST or HOST:PORT of this one */
+export const connectLine = (secret: string, peer: string): string =>
+  `sudo mesh connect ${peer} --secret ${quoted(secret)}`;
 
 const quoted = (text: string): string =>
   /^[A-Za-z0-9._-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -16,9 +16,11 @@ const HOPES: Readonly<Record<RefusalKind, Hope>> = {
   'not-mesh': 'never',
   version: 'late',
   secret: 'late',
+  former: 'late',
   forged: 'late',
   clone: 'late',
   evicted: 'late',
+  foreign: 'late',
   failed: 'soon',
 };
 

@@ -20,7 +20,7 @@ import { peekBlock, type Topic } from './wire/block.js';
 import { sameBytes } from './wire/bytes.js';
 import { PushTree } from './push-tree.js';
 import { some } from './some.js';
-import { FrameType } from './wire/stream.js';
+import { encodeFrame, FrameType } from './wire/stream.js';
 import { decodeVector, type Vector } from './wire/vector.js';
 import type { Millis, PeerId } from './types.js';
 
@@ -247,3 +247,13 @@ const isLimit = (reason: ReceiveDrop): reason is LimitReason =>
 /** Block by block, so that each is made a frame once for all. */
 const blocksTo = (peers: readonly PeerId[], blocks: readonly Uint8Array[]): FrameOut[] =>
   blocks.flatMap((body) => peers.map((to) => ({ to, type: FrameType.block, body })));
+
+/** A body that goes to many, one after the other, is made a frame once. */
+export function* encoded(out: readonly FrameOut[]): Generator<{ readonly to: PeerId; readonly frame: Uint8Array }> {
+  let before: (FrameOut & { readonly frame: Uint8Array }) | undefined;
+  for (const f of out) {
+    const isSame = f.body === before?.body && f.type === before.type;
+    before = { ...f, frame: isSame ? before!.frame : encodeFrame(f.type, f.body) };
+    yield before;
+  }
+}

@@ -11,11 +11,26 @@ export const PURGED: Readonly<Record<PurgeReason, string>> = {
   evicted: 'it was evicted from the mesh',
 };
 
+/** The last frame to a peer that has no secret which is accepted any more. */
+export const CUT_FRAME = encodeFrame(
+  FrameType.refuse,
+  encodeRefuse({ code: 'former', sentence: 'the mesh has changed its secret' }),
+);
+
 /** The last frame to a peer that was evicted, each time that it calls. */
 export const EVICTED_FRAME = encodeFrame(
   FrameType.refuse,
   encodeRefuse({ code: 'final', sentence: 'this router was evicted from the mesh' }),
 );
+
+/** Whom we do not connect to though the stream is genuine: the last frame to it, and why. */
+export const TURNED_AWAY = {
+  evicted: [EVICTED_FRAME, 'it was evicted from this mesh'],
+  foreign: [
+    encodeFrame(FrameType.refuse, encodeRefuse({ code: 'retry', sentence: 'it is of another mesh' })),
+    'it is of another mesh, and this router is in use in its own',
+  ],
+} as const;
 
 export interface TurnedAway {
   /** The peer's name. */
@@ -31,7 +46,7 @@ export class Farewells {
   /** A peer that we were connected to parts from us. @returns what it said */
   heard(by: string, body: Uint8Array, now: Millis): Refuse | HelloDrop {
     const refuse = decodeRefuse(body);
-    if (typeof refuse !== 'string') this.#last = { by, reason: refuse.sentence, at: now };
+    if (typeof refuse !== 'string' && refuse.code !== 'former') this.#last = { by, reason: refuse.sentence, at: now };
     return refuse;
   }
 

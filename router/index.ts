@@ -15,7 +15,7 @@ export { Router, type ConnectOutcome, type RouterHooks, type RouterWorld } from 
 export { systemClock } from './runtime/runtime.js';
 export { loadTrust } from './runtime/load-trust.js';
 export { stretch } from './runtime/stretch.js';
-export { meshKeys, OPEN_KEYS, type MeshKeys } from './trust/mesh-keys.js';
+export { heldSecret, newestOf, onlySecret, type HeldSecret, type Secrets } from './trust/secrets.js';
 export { loadSessionOptions } from './runtime/session-options.js';
 export { Sockets } from './runtime/sockets.js';
 export { StateDir, StateDirError } from './runtime/state-dir.js';

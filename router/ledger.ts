@@ -18,6 +18,7 @@ import {
   decodeGone,
   decodeNet,
   decodePeer,
+  decodeSecret,
   evictedKey,
   goneKey,
   netKey,
@@ -40,6 +41,8 @@ export interface LedgerHooks {
   launched(peer: PeerId, launch: Uint8Array, incarnation: number): void;
   /** Its state changed, by its own word or membership's. */
   stateChanged(peer: PeerId, state: PeerState, now: Millis): void;
+  /** It says that it has this secret; undefined: it says nothing of the kind. */
+  secretPublished(peer: PeerId, keyId: string | undefined, now: Millis): void;
   /** Nothing of it is kept. */
   purged(peer: PeerId, why: PurgeReason, now: Millis): void;
   drop(reason: string): void;
@@ -219,6 +222,8 @@ export class Ledger {
         return this.#onGone(key.peer, change);
       case 'evicted':
         return this.#onEvicted(key.peer, change);
+      case 'secret':
+        return this.#onSecret(change);
       case 'mac':
       case 'ip':
         return this.#onClaim(change, key);
@@ -239,6 +244,12 @@ export class Ledger {
   #onOwnPeer(record: PeerRecord | undefined): void {
     this.#own = record;
     for (const peer of this.book.ids()) this.forwardPeer(peer); // another may be at our address now, or no longer
+  }
+
+  #onSecret({ owner, value }: RecordChange): void {
+    const record = value === undefined ? undefined : decodeSecret(value);
+    if (typeof record === 'string') return this.#hooks.drop(`secret-record-${record}`);
+    this.#hooks.secretPublished(owner, record?.keyId, this.#now);
   }
 
   #onEdge({ owner, value }: RecordChange, peer: PeerId): void {

@@ -12,6 +12,7 @@ const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
   'raised',
   'forgetPeer',
   'evict',
+  'rotate',
   'announce',
   'withdraw',
   'ending',

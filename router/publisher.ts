@@ -9,10 +9,12 @@ import {
   encodeGone,
   encodeNet,
   encodePeer,
+  encodeSecret,
   evictedKey,
   goneKey,
   netKey,
   PEER_KEY,
+  SECRET_KEY,
   type NetRecord,
 } from './wire/records.js';
 
@@ -99,6 +101,11 @@ export class Publisher {
   evicted(peer: PeerId, name: string): void {
     this.#paths.delete(peer);
     this.#put('core', evictedKey(peer), encodeEvicted({ name }), 1);
+  }
+
+  /** @param keyId of the newest secret that we have */
+  secret(keyId: string): void {
+    this.#put('core', SECRET_KEY, encodeSecret({ keyId }), 0);
   }
 
   tick(now: Millis): void {

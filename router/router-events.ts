@@ -6,7 +6,8 @@ import type { PlaneRequest } from './planes.js';
 import type { RelayFx } from './relay/shared.js';
 import type { SessionFx } from './session/side.js';
 import type { Member } from './swim/membership.js';
-import type { MeshKeys } from './trust/mesh-keys.js';
+import type { RotationRequest } from './trust/rotation.js';
+import type { Secrets } from './trust/secrets.js';
 import type { DatapathReport, EndpointId, ForwardingDelta, NetworkName, PeerId, SocketAddress } from './types.js';
 
 export type RouterEvent =
@@ -36,8 +37,7 @@ export type RouterEvent =
   /** Traffic goes to the peer or comes from it; or none was seen for minutes. */
   | { readonly kind: 'peerWanted'; readonly peer: PeerId; readonly wanted: boolean }
   | PlaneRequest
-  /** Streams that begin from now on are under the keys of another secret; of these, those that others begin may be as well. */
-  | { readonly kind: 'trusted'; readonly keys: MeshKeys; readonly alsoAccepted: readonly MeshKeys[] }
+  | RotationRequest
   /** The addresses under which others reach us, control port included. */
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   /** The router ends: `stopped` keeps everything in force, `left` withdraws it for good. */
@@ -59,6 +59,8 @@ export type RouterEffect =
   /** Nobody has any use for the peer, and there is no connection to it: little need be known of it. Or that is no longer so. */
   | { readonly kind: 'peerIdle'; readonly peer: PeerId; readonly isIdle: boolean }
   | { readonly kind: 'persist'; readonly what: 'cache' | 'targets' }
+  /** To disk, before what follows is done. */
+  | { readonly kind: 'keepSecrets'; readonly secrets: Secrets }
   | { readonly kind: 'raiseIncarnation'; readonly above: number }
   /** `refused`: the target is not kept. `note`: it is kept, and has not answered yet. */
   | { readonly kind: 'connectResult'; readonly request: number; readonly refused?: string; readonly note?: string }

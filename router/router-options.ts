@@ -4,6 +4,7 @@ import type { Claims } from './gossip/claims.js';
 import type { RecordStore } from './gossip/store.js';
 import type { Remotes } from './peer-book.js';
 import type { Cidr, NetworkName, PeerId, SocketAddress } from './types.js';
+import type { Secrets } from './trust/secrets.js';
 import type { Trust } from './trust/trust.js';
 import type { NetRecord } from './wire/records.js';
 
@@ -11,6 +12,8 @@ export interface RouterOptions {
   readonly self: PeerId;
   /** Who it is, and the keys of its mesh. */
   readonly trust: Trust;
+  /** The mesh's, which can be changed; undefined: an open mesh, or one that keeps the keys of `trust`. */
+  readonly secrets?: Secrets;
   readonly name: string;
   readonly incarnation: number;
   /** Control port. */

@@ -3,32 +3,35 @@
 import { Connections, type Connection, type ConnectionFx } from './connection/connections.js';
 import { Contacts } from './contacts.js';
 import type { Core } from './core.js';
-import { Exchange, type Exchanged, type FrameOut } from './exchange.js';
+import { encoded, Exchange, type Exchanged, type FrameOut } from './exchange.js';
 import type { RecordChange } from './gossip/chain.js';
 import { EVICTED_FRAME, Farewells, PURGED } from './farewells.js';
+import { KeptOut } from './kept-out.js';
 import { Ledger, type LedgerHooks, type PurgeReason } from './ledger.js';
 import { Neighbourhood } from './neighbourhood.js';
-import { inWords, Offences, type Offence } from './offences.js';
+import { inWords, Offences } from './offences.js';
 import { Outbox } from './outbox.js';
 import { OwnWord, speaks } from './own-word.js';
+import { Partings } from './partings.js';
 import { PathTimes } from './path-times.js';
 import type { PeerState } from './peer-book.js';
 import { Planes } from './planes.js';
 import { Reach } from './reach.js';
+import { rotationHooks } from './rotation-hooks.js';
 import type { RouterEffect, RouterEvent } from './router-events.js';
 import type { RouterOptions } from './router-options.js';
 import { Settling } from './settling.js';
 import { SwimCarrier } from './swim-carrier.js';
 import { Datagrams } from './trust/datagrams.js';
+import { Rotation } from './trust/rotation.js';
 import { Strangers } from './trust/strangers.js';
 import type { Trust } from './trust/trust.js';
 import type { Member } from './swim/membership.js';
 import type { DatapathReport, Millis, PeerId } from './types.js';
-import { encodeFrame, FrameType } from './wire/stream.js';
+import { FrameType } from './wire/stream.js';
 
 /** Some 3 ms of work: a peer's 100,000 endpoints arrive as one change of 300,000 records, and the event loop is not ours alone. */
 const CHANGES_PER_TURN = 500;
-const NOTHING = new Uint8Array(0);
 
 export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly self: PeerId;
@@ -40,7 +43,8 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly drops = new Map<string, number>();
   readonly pathTimes = new PathTimes();
   readonly strangers = new Strangers();
-  #trust: Trust;
+  readonly keptOut = new KeptOut();
+  readonly rotation: Rotation;
   readonly offences = new Offences();
   readonly farewells = new Farewells();
   readonly #exchange: Exchange;
@@ -48,6 +52,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   readonly planes: Planes;
   readonly #reach: Reach;
   readonly #own: OwnWord;
+  readonly #partings: Partings;
   readonly #settling = new Settling(
     () => this.options.store.ownerCount <= 1 && this.contacts.dialer.targets().length === 0,
   );
@@ -59,11 +64,10 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   constructor(options: RouterOptions, now: Millis) {
     this.self = options.self;
     this.options = options;
-    this.#trust = options.trust;
     this.connections = new Connections(
       this.self,
       (dialled) => this.#own.hello(dialled),
-      () => this.#trust,
+      (conn) => this.rotation.trustFor(conn === undefined ? undefined : this.contacts.dialer.turnOf(conn)),
       (ip) => this.ledger.book.isAddress(ip),
     );
     this.#swim = new SwimCarrier(this.self, new Datagrams(options));
@@ -90,7 +94,12 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       emit: (fx) => this.#out.push(fx),
       drop: (reason) => this.countDrop(reason),
     });
+    this.#partings = new Partings(this, this.#out, (fx, at) => this.#onConnections(fx, at));
+    const tell = (to: PeerId, body: Uint8Array): void => this.#frames([{ to, type: FrameType.rotation, body }]);
+    const hooks = rotationHooks(this, this.#partings, this.#out, tell, (all) => this.#swim.datagrams.accept(all));
+    this.rotation = new Rotation(this.self, options.trust, options.secrets, hooks);
     this.ledger.recall(options, now);
+    this.rotation.started(now);
   }
 
   handle(ev: RouterEvent, now: Millis): readonly RouterEffect[] {
@@ -112,6 +121,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       this.ledger.publisher.nextDeadline(),
       this.ledger.book.nextDeadline(),
       this.#own.nextDeadline(),
+      this.rotation.nextDeadline(),
       this.ledger.isCaughtUp ? undefined : this.#catchUpAt,
       this.#settling.nextDeadline(),
     ];
@@ -120,7 +130,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   /** Who we are, and the keys of our mesh now. */
   get trust(): Trust {
-    return this.#trust;
+    return this.rotation.trust;
   }
 
   /** In which our streams are written: that of the launch, or the one it was raised to. */
@@ -184,9 +194,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       case 'relayWanted':
       case 'relayFailed':
         return this.planes.request(ev, now);
+      case 'rotate':
+        return this.rotation.request(ev, now);
+      case 'offer':
       case 'trusted':
-        this.#trust = { ...this.#trust, keys: ev.keys, alsoAccepted: ev.alsoAccepted };
-        this.#swim.datagrams.accept(this.#trust);
+        this.rotation.request(ev, now);
         return this.contacts.dialer.retry(now);
       case 'addresses':
         return this.#own.moved(ev.addresses);
@@ -201,6 +213,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     for (const peer of this.ledger.book.giveUp(now)) this.#onState(peer, 'faulty', now);
     this.#frames(this.#exchange.tick(this.#neighbours(), now));
     this.#settling.tick(now);
+    this.rotation.tick(now);
     if (this.#settling.isDue && this.ledger.isCaughtUp) this.ledger.reclaim();
     this.#push(now);
     this.planes.act(this.ledger.topology.version, now);
@@ -230,16 +243,15 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#out.push(fx.kind === 'close' ? fx : { kind: 'send', conn: fx.conn, bytes: fx.bytes });
           break;
         case 'up':
-          if (this.ledger.isEvicted(fx.connection.peer)) this.#turnAway(fx.connection, now);
+          if (this.ledger.isEvicted(fx.connection.peer)) this.#partings.turnAway(fx.connection, 'evicted', now);
+          else if (!this.#isOurs(fx.connection, now)) this.#partings.turnAway(fx.connection, 'foreign', now);
           else this.#onUp(fx.connection, fx.isNew, now);
           break;
         case 'down':
           this.#onDown(fx.connection, fx.reason, now);
           break;
         case 'refused':
-          this.#out.pushAll(this.contacts.refused(fx.conn, fx.reason, fx.why, now));
-          if (fx.caller !== undefined && fx.why !== 'failed')
-            this.#out.pushAll(this.strangers.refused(fx.caller, fx.reason, now));
+          this.#partings.refused(fx, this.rotation.dialWays, now);
           break;
         case 'frame':
           this.#onFrame(fx.peer, fx.type, fx.body, now);
@@ -254,6 +266,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#out.pushAll(this.contacts.up(c.conn, c.peer));
     this.#hasMet = true;
     this.#swim.datagrams.learn(c.peer, c.hello.launch, c.hello.incarnation);
+    this.keptOut.over();
     if (this.ledger.book.reachedAt(c.peer, c.remote.ip, now)) this.#out.push({ kind: 'persist', what: 'cache' });
     this.ledger.topology.setSelf(this.#neighbours());
     this.ledger.publisher.connection(c.peer, true);
@@ -262,19 +275,18 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#out.push({ kind: 'swimSync', peers: [c.peer] });
     this.planes.up(c, now);
     this.neighbourhood.up(c.peer, now);
+    this.rotation.up(c.peer, now);
     if (isNew) this.#out.log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
-  /** It may dial for ever, and is told why each time. It was up for nobody but `connections`. */
-  #turnAway({ conn, peer }: Connection, now: Millis): void {
-    this.#onConnections(this.connections.send(peer, EVICTED_FRAME), now);
-    this.connections.drop(peer, PURGED.evicted).forEach((fx) => fx.kind === 'close' && this.#out.push(fx));
-    this.#out.pushAll(this.contacts.refused(conn, 'it was evicted from this mesh', 'evicted', now));
-    this.countDrop('stream-evicted');
+  /** A secret that an operator gave us for this mesh must not join it to another. */
+  #isOurs({ peer }: Connection, now: Millis): boolean {
+    return this.rotation.admits(peer, this.ledger.book.get(peer)?.record !== undefined, now);
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {
     this.#exchange.down(c.peer);
+    this.rotation.down(c.peer);
     this.#reach.down(c.peer);
     this.ledger.topology.setSelf(this.#neighbours());
     this.planes.down(c.peer, now);
@@ -286,8 +298,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onFrame(from: PeerId, type: number, body: Uint8Array, now: Millis): void {
     if (this.planes.received(from, type, body, now)) return;
-    if (type === FrameType.refuse) return this.#onRefused(from, body, now);
-    if (type === FrameType.spare) return this.#onSpare(from, body, now);
+    if (type === FrameType.refuse) return this.#counted(this.#partings.heard(from, body, now));
+    if (type === FrameType.spare) return this.#counted(this.neighbourhood.heard(from, body, now));
+    if (type === FrameType.rotation) return this.#counted(this.rotation.received(from, body, now));
     this.#took(this.#exchange.frame(from, type, body, this.#neighbours(), now), now);
   }
 
@@ -297,7 +310,9 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#frames(got.out);
     if (got.inStep) this.#settling.inStep();
     if (got.aheadOf !== undefined) this.#out.push({ kind: 'raiseIncarnation', above: got.aheadOf });
-    if (got.offence !== undefined) this.#onOffence(got.offence, now);
+    if (got.offence === undefined) return;
+    this.offences.note(got.offence, now);
+    this.#out.log(...inWords(got.offence, (peer) => this.ledger.book.name(peer)));
   }
 
   /** Learns at once what is little, or the beginning of it; the rest follows tick by tick. */
@@ -307,22 +322,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (isCaughtUp) this.ledger.catchUp(now, CHANGES_PER_TURN);
   }
 
-  /** A neighbour parts from us, and says why. */
-  #onRefused(from: PeerId, body: Uint8Array, now: Millis): void {
-    const name = this.ledger.book.name(from);
-    const refuse = this.farewells.heard(name, body, now);
-    if (typeof refuse === 'string') return this.countDrop(`refuse-${refuse}`);
-    if (refuse.code === 'final') this.contacts.dialer.turnedAway(from, refuse.sentence);
-    this.#out.log('turned-away', { peer: name, id: from, reason: refuse.sentence });
-  }
-
-  #onOffence(offence: Offence, now: Millis): void {
-    this.offences.note(offence, now);
-    this.#out.log(...inWords(offence, (peer) => this.ledger.book.name(peer)));
-  }
-
-  #onSpare(from: PeerId, body: Uint8Array, now: Millis): void {
-    const dropped = this.neighbourhood.heard(from, body, now);
+  #counted(dropped: string | undefined): void {
     if (dropped !== undefined) this.countDrop(dropped);
   }
 
@@ -341,6 +341,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (state === 'left') this.neighbourhood.gone(peer, now);
     else this.neighbourhood.stateChanged(peer, state, now);
     this.ledger.forwardPeer(peer);
+    this.rotation.changed(peer, now);
     // Whom we have only just heard of, nobody suspects.
     const isNew = state === 'suspect' && this.ledger.book.get(peer)?.member === undefined;
     if (!this.#settling.hasStarted || isNew) return;
@@ -352,10 +353,11 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     this.#swim.forget(peer);
     this.pathTimes.forget(peer);
     this.offences.forget(peer);
+    this.rotation.changed(peer, now);
     this.planes.gone(peer, why === 'left' ? why : 'forgotten', now);
-    if (why === 'evicted') this.#onConnections(this.connections.send(peer, EVICTED_FRAME), now);
     if (why === 'evicted') this.#out.pushAll(this.contacts.forgetAll(peer));
-    this.#onConnections(this.connections.drop(peer, PURGED[why]), now);
+    if (why === 'evicted') this.#partings.part(peer, EVICTED_FRAME, PURGED.evicted, now);
+    else this.#onConnections(this.connections.drop(peer, PURGED[why]), now);
     this.#out.push({ kind: 'swimForget', peer });
     this.#out.log(`peer-${why}`, { id: peer });
   }
@@ -379,20 +381,14 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
         isThere ? this.neighbourhood.published(peer, now) : this.neighbourhood.gone(peer, now),
       launched: (peer, launch, incarnation) => this.#swim.datagrams.learn(peer, launch, incarnation),
       stateChanged: (peer, state, now) => this.#onState(peer, state, now),
+      secretPublished: (peer, keyId, now) => this.rotation.published(peer, keyId, now),
       purged: (peer, why, now) => this.#onPurged(peer, why, now),
       drop: (reason) => this.countDrop(reason),
     };
   }
 
-  /** A body that goes to many, one after the other, is made a frame once. */
   #frames(out: readonly FrameOut[]): void {
-    let before: FrameOut | undefined;
-    let frame: Uint8Array = NOTHING;
-    for (const f of out) {
-      if (f.body !== before?.body || f.type !== before.type) frame = encodeFrame(f.type, f.body);
-      before = f;
-      this.#onConnections(this.connections.send(f.to, frame), 0 as Millis);
-    }
+    for (const { to, frame } of encoded(out)) this.#onConnections(this.connections.send(to, frame), 0 as Millis);
   }
 
   readonly #neighbours = (): readonly PeerId[] => this.connections.peers;

@@ -90,7 +90,8 @@ async function routerOptions(
   const mtu = config.mtu ?? networkMtu((await underlayMtu(addresses().map((a) => a.ip))) ?? FALLBACK_UNDERLAY_MTU);
   return {
     self: identity.id,
-    trust: await loadTrust(identity, secret.keys),
+    trust: await loadTrust(identity),
+    ...(secret.secrets && { secrets: secret.secrets }),
     name: config.name,
     port: config.port,
     vxlanPort: config.port + 2,
@@ -106,7 +107,7 @@ async function routerOptions(
 }
 
 const routerHooks = (
-  { log }: Ground,
+  { log, secret }: Ground,
   datapath: Datapath,
   persist: RouterHooks['persist'],
 ): Omit<RouterHooks, 'raiseIncarnation'> => ({
@@ -114,6 +115,13 @@ const routerHooks = (
   settled: () => datapath.settled(),
   idle: (peer, isIdle) => datapath.idle(peer, isIdle),
   persist,
+  keepSecrets(secrets) {
+    try {
+      secret.keep(secrets);
+    } catch (e) {
+      log.write('state-unsaved', { reason: (e as Error).message });
+    }
+  },
   claimLost: (network, key, to) =>
     log.write('claim-lost', { network, address: key.slice(key.indexOf('/') + 1), peer: to }),
   log: (event, fields) => log.write(event, fields),

@@ -1,37 +1,45 @@
-// Which secret a launch has: the one that it is given, else the one on disk, else a new one if it founds a mesh.
+// Which secrets a launch has: the one that it is given, else those on disk, else a new one if it founds a mesh.
 import { randomBytes } from 'node:crypto';
-import {
-  jsonFile,
-  meshKeys,
-  OPEN_KEYS,
-  stretch,
-  type Identity,
-  type Log,
-  type MeshKeys,
-  type StateDir,
-} from '../../router/index.js';
+import { heldSecret, jsonFile, newestOf, onlySecret, stretch } from '../../router/index.js';
+import type { HeldSecret, Identity, Log, Secrets, StateDir } from '../../router/index.js';
 import { ENTROPY_BYTES, parseSecret, secretOf, type Secret } from '../../router/trust/secret.js';
 import type { PeerId } from '../../router/types.js';
 import type { SecretChoice } from '../secret-option.js';
 import { Refused } from './control.js';
 
-interface SecretOnDisk {
+interface SecretsOnDisk {
   /** Whose directory it is: neither key file can be another host's. */
   readonly peer: PeerId;
-  readonly text: string;
-  /** 32 bytes in hex: a password is stretched once. */
-  readonly root: string;
+  readonly secrets: Secrets;
 }
 
-const secretFile = jsonFile<SecretOnDisk>(
+/** Bytes are in hex; the root is there so that a password is stretched once. */
+const secretFile = jsonFile<SecretsOnDisk>(
   'secret.json',
-  1,
-  (secret) => ({ ...secret }),
-  ({ peer, text, root }) =>
-    typeof peer === 'string' && typeof text === 'string' && typeof root === 'string' && /^[0-9a-f]{64}$/.test(root)
-      ? { peer: peer as PeerId, text, root }
-      : undefined,
+  2,
+  ({ peer, secrets: { held, former } }) => ({ peer, held: held.map(heldFields), former }),
+  ({ peer, held, former }) => {
+    const parsed = Array.isArray(held) ? held.map(heldIn) : [];
+    if (typeof peer !== 'string' || parsed.length === 0 || parsed.includes(undefined)) return undefined;
+    const ids = Array.isArray(former) ? former.filter((id) => typeof id === 'string') : [];
+    return { peer: peer as PeerId, secrets: { held: parsed as HeldSecret[], former: ids } };
+  },
 );
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
+
+const heldFields = ({ text, root, number, order }: HeldSecret): Readonly<Record<string, unknown>> => ({
+  ...{ text, root: hex(root), number },
+  ...(order && { order: hex(order) }),
+});
+
+function heldIn(value: unknown): HeldSecret | undefined {
+  const { text, root, number, order } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof text !== 'string' || typeof root !== 'string' || !/^[0-9a-f]{64}$/.test(root)) return undefined;
+  if (!Number.isSafeInteger(number) || (number as number) < 0) return undefined;
+  return heldSecret(text, bytes(root), number as number, typeof order === 'string' ? bytes(order) : undefined);
+}
 
 /** What a launch is asked to do. */
 export interface Founding {
@@ -45,16 +53,14 @@ export interface Founding {
 export class MeshSecret {
   readonly #dir: StateDir;
   readonly #identity: Identity;
-  #text: string | undefined;
-  #keys: MeshKeys;
+  #secrets: Secrets | undefined;
   /** Was it made by this launch? */
   readonly isNew: boolean;
 
-  private constructor(dir: StateDir, identity: Identity, kept: SecretOnDisk | undefined, isNew: boolean) {
+  private constructor(dir: StateDir, identity: Identity, secrets: Secrets | undefined, isNew: boolean) {
     this.#dir = dir;
     this.#identity = identity;
-    this.#text = kept?.text;
-    this.#keys = kept === undefined ? OPEN_KEYS : meshKeys(new Uint8Array(Buffer.from(kept.root, 'hex')));
+    this.#secrets = secrets;
     this.isNew = isNew;
   }
 
@@ -68,44 +74,43 @@ export class MeshSecret {
         throw new Refused("this host's mesh has a secret", 'mesh reset, or launch without --open');
       return new MeshSecret(dir, identity, undefined, false);
     }
-    if (choice === undefined && kept !== undefined) return new MeshSecret(dir, identity, kept, false);
+    if (choice === undefined && kept !== undefined) return new MeshSecret(dir, identity, kept.secrets, false);
     const made = choice ?? found(founding);
-    if (kept !== undefined && kept.text === made.text) return new MeshSecret(dir, identity, kept, false);
+    if (kept?.secrets.held.some(({ text }) => text === made.text) === true)
+      return new MeshSecret(dir, identity, kept.secrets, false);
     const secret = new MeshSecret(dir, identity, undefined, choice === undefined);
-    await secret.replace(made);
+    secret.keep(onlySecret(await held(made)));
     if (kept !== undefined) log.write('secret-replaced', {});
     return secret;
   }
 
-  /** As it is typed; undefined: an open mesh. */
+  /** The newest, as it is typed; undefined: an open mesh. */
   get text(): string | undefined {
-    return this.#text;
+    return this.#secrets && newestOf(this.#secrets).text;
   }
 
-  get keys(): MeshKeys {
-    return this.#keys;
+  get secrets(): Secrets | undefined {
+    return this.#secrets;
   }
 
-  /** On disk when it resolves. @throws StateDirError */
-  async replace(secret: Secret): Promise<void> {
-    const root = await stretch(secret);
-    this.#dir.saveSync(secretFile, {
-      peer: this.#identity.id,
-      text: secret.text,
-      root: Buffer.from(root).toString('hex'),
-    });
-    this.#text = secret.text;
-    this.#keys = meshKeys(root);
+  /** On disk when it returns; they hold from now on, also where they cannot be written. @throws StateDirError */
+  keep(secrets: Secrets): void {
+    this.#secrets = secrets;
+    this.#dir.saveSync(secretFile, { peer: this.#identity.id, secrets });
   }
 }
+
+export const held = async (secret: Secret): Promise<HeldSecret> => heldSecret(secret.text, await stretch(secret));
 
 /** @throws Refused for one that is to join, or was in a mesh, and says nothing of a secret */
 function found({ peers, wasInMesh }: Founding): Secret {
   const remedy = '`mesh secret` on a host of that mesh prints the line to type here; --open is a mesh without';
   if (peers.length > 0) throw new Refused(`it takes the secret of the mesh that "${peers[0]}" is in`, remedy);
   if (wasInMesh) throw new Refused('this host was in a mesh, and its secret is not on disk', remedy);
-  return secretOf(new Uint8Array(randomBytes(ENTROPY_BYTES)));
+  return newSecret();
 }
+
+export const newSecret = (): Secret => secretOf(new Uint8Array(randomBytes(ENTROPY_BYTES)));
 
 const swapped = (dir: StateDir): Refused =>
   new Refused(

@@ -7,9 +7,10 @@ import { DEFAULT_PORT } from '../options.js';
 import { meshVersion } from '../version.js';
 import { Refused, type Handler, type Routes } from './control.js';
 import { parseNetwork } from './endpoints/request.js';
-import { secretDocument, takeSecret } from './give-way.js';
+import { joinAddress, refuseSecret, secretDocument, takeSecret } from './give-way.js';
 import { requestFailure } from './failures.js';
 import type { Daemon } from './launch.js';
+import { nextSecret, rotationStatus } from './rotate.js';
 import { statusDocument } from './status.js';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -43,11 +44,23 @@ const handlers = (d: Daemon): Routes => ({
   'POST /v1/connect': async (body) => {
     const { secret } = optional(body, 'secret');
     if (secret !== undefined) await takeSecret(d, secret);
-    return { results: await Promise.all(texts(body, 'peers').map((peer) => connect(d, peer))) };
+    const results = await Promise.all(texts(body, 'peers').map((peer) => connect(d, peer)));
+    if (results.every(({ refused }) => refused !== undefined)) refuseSecret(d);
+    return { results };
   },
   'GET /v1/secret': () => secretDocument(d),
   'POST /v1/forget': (body) => ({ results: texts(body, 'peers').map((peer) => forget(d, peer)) }),
-  'POST /v1/evict': (body) => ({ results: texts(body, 'peers').map((peer) => evict(d, peer)) }),
+  'POST /v1/secret/rotate': async (body) => {
+    const order = await nextSecret(d, optional(body, 'secret').secret);
+    order();
+    return secretDocument(d);
+  },
+  'POST /v1/evict': async (body) => {
+    const order = body['rotate'] === true ? await nextSecret(d, optional(body, 'secret').secret) : undefined;
+    const results = texts(body, 'peers').map((peer) => evict(d, peer, order !== undefined));
+    if (results.some(({ refused }) => refused === undefined)) order?.();
+    return { results };
+  },
   'GET /v1/endpoints': () => ({ endpoints: d.endpoints.list() }),
   'PUT /v1/endpoints/*': (body, id) => d.endpoints.create(id, spec(body)),
   'POST /v1/endpoints/*/join': async (body, id) => ({
@@ -99,6 +112,8 @@ function document(d: Daemon, withMacs: boolean): StatusDocument {
     exposed: d.exposures.list(),
     self,
     version: meshVersion(),
+    rotation: rotationStatus(d),
+    joinAt: joinAddress(d),
     counters: d.router.network.counters(),
   };
   return statusDocument(sources, withMacs);
@@ -133,7 +148,7 @@ function forget(d: Daemon, word: string): Answer {
 }
 
 /** Alive or not: it is out at once, and cannot come back with its key. */
-function evict(d: Daemon, word: string): Answer {
+function evict(d: Daemon, word: string, rotates: boolean): Answer {
   const { ledger, self } = d.router.core;
   const isSelf = word === d.config.name || (word.length >= 4 && self.startsWith(word));
   const fits = ledger.book.ids().filter((id) => isCalled(d, id, word));
@@ -142,11 +157,12 @@ function evict(d: Daemon, word: string): Answer {
   const [peer] = fits;
   if (peer === undefined) return { peer: word, refused: 'no peer is called so' };
   d.router.dispatch({ kind: 'evict', peer });
-  return { peer: word, note: NO_WAY_BACK };
+  return { peer: word, ...(!rotates && { note: d.secret.text === undefined ? OPEN_TO_IT : KNOWS_THE_SECRET }) };
 }
 
-const NO_WAY_BACK =
-  'it is out for good; who has the secret of the mesh can still join with a new key, so change the secret if it was known there';
+const KNOWS_THE_SECRET =
+  'it is out for good, but it knows the secret and can join with a new key until that is changed: mesh secret rotate';
+const OPEN_TO_IT = 'it is out for good, but this mesh is open and it can join with a new key';
 
 function isCalled(d: Daemon, id: PeerId, word: string): boolean {
   const { book } = d.router.core.ledger;

@@ -1,5 +1,6 @@
 // One document out of two snapshots: what the router knows and what the datapath measures, each peer with a reason and a remedy.
 import { HISTOGRAM_BOUNDS, type DatapathSnapshot, type PeerTraffic } from '../../datapath/index.js';
+import { formatSocketAddress } from '../../router/address.js';
 import { macViews, snapshotRouter, type PeerView, type Router, type RouterSnapshot } from '../../router/index.js';
 import type { EndpointId, PathReport, PeerId } from '../../router/types.js';
 import type {
@@ -23,6 +24,9 @@ export interface StatusSources {
   readonly exposed: StatusDocument['exposed'];
   readonly self: StatusDocument['self'];
   readonly version: string;
+  readonly rotation: StatusDocument['rotation'];
+  /** By which other hosts reach this one. */
+  readonly joinAt: string;
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -38,6 +42,7 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
     schema: 1,
     version: s.version,
     self: s.self,
+    rotation: s.rotation,
     peers: snapshot.peers.map(peerStatus),
     connections,
     targets: snapshot.targets.map(targetStatus),
@@ -47,7 +52,7 @@ export function statusDocument(s: StatusSources, withMacs: boolean): StatusDocum
     exposed: s.exposed,
     ...(withMacs && { macs: macStatuses(s.router, s.self) }),
     evicted: snapshot.evicted,
-    problems: [...trustProblems(snapshot), ...problems(s, connections, networks)],
+    problems: [...secretProblems(s.router), ...trustProblems(snapshot), ...problems(s, connections, networks)],
     counters: { ...snapshot.counters, ...prefixed('datapath', s.datapath.counters), ...s.counters },
     superFrameBounds: HISTOGRAM_BOUNDS,
   };
@@ -186,7 +191,7 @@ function problems(
   return [
     ...s.datapath.capabilities.filter((c) => !c.ok).map((c) => ({ what: c.name, reason: c.reason, remedy: c.remedy })),
     ...small,
-    ...strangerProblems(s.router),
+    ...strangerProblems(s.router, s.joinAt),
   ];
 }
 
@@ -198,6 +203,20 @@ function trustProblems({ isEvicted, turnedAway, offences }: RouterSnapshot): Pro
     : said;
   const remedy = 'mesh reset --force, then mesh launch: it joins as a new peer, where it may';
   return [...(out === undefined ? [] : [{ ...out, remedy }]), ...offences.map(offenceProblem)];
+}
+
+/** We were away when the secret was changed. */
+function secretProblems({ core, now }: Router): Problem[] {
+  const by = core.keptOut.shown(now);
+  if (by === undefined) return [];
+  const at = by.port === DEFAULT_PORT ? by.ip : formatSocketAddress(by);
+  return [
+    {
+      what: 'this router',
+      reason: `the mesh has changed its secret while it was away, and ${at} refuses it`,
+      remedy: `mesh connect ${at} --secret SECRET, as "mesh secret --bare" tells it on a host of the mesh`,
+    },
+  ];
 }
 
 function offenceProblem({ kind, name, about, count }: RouterSnapshot['offences'][number]): Problem {

@@ -28,12 +28,15 @@ export type ConnectionFx =
       readonly why: RefusalKind;
       /** Of a stream that we accepted. */
       readonly caller?: Ip;
+      /** Of one that we dialled, and that was refused for a former secret. */
+      readonly dialled?: SocketAddress;
     }
   | { readonly kind: 'frame'; readonly peer: PeerId; readonly type: number; readonly body: Uint8Array }
   | { readonly kind: 'drop'; readonly reason: string };
 
 /**
- * `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `secret`, `forged`, `clone`, `evicted`: not before an
- * operator does something. `failed`: it may do better next time.
+ * `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `secret`, `former`, `forged`, `clone`, `evicted`,
+ * `foreign`: not before an operator does something. `failed`: it may do better next time.
  */
-export type RefusalKind = 'self' | 'not-mesh' | 'version' | 'secret' | 'forged' | 'clone' | 'evicted' | 'failed';
+export type RefusalKind =
+  'self' | 'not-mesh' | 'version' | 'secret' | 'former' | 'forged' | 'clone' | 'evicted' | 'foreign' | 'failed';

@@ -27,6 +27,7 @@ import { Deadlines } from '../deadlines.js';
 import { CLONE, FAULTS, unfinished } from './sentences.js';
 import type { Connection, ConnectionFx, ConnId, RefusalKind } from './connection.js';
 import { Admission } from '../trust/admission.js';
+import type { SealedStream } from '../trust/holders.js';
 import { isOfKey, signHello } from '../trust/greeting.js';
 import { Launches } from '../trust/launches.js';
 import { dueAt, newStream, type Stream } from './one-stream.js';
@@ -55,7 +56,7 @@ const NOTHING = new Uint8Array(0);
 export class Connections {
   readonly #hello: (dialled: SocketAddress | undefined) => Hello;
   readonly #self: PeerId;
-  readonly #trust: () => Trust;
+  readonly #trust: (dialled?: ConnId) => Trust;
   readonly #admission: Admission;
   readonly #streams = new Map<ConnId, Stream>();
   /** When to look at each: that is never later than it is due, and put right when it comes first. */
@@ -68,13 +69,14 @@ export class Connections {
   #peers: readonly PeerId[] | undefined;
 
   /**
-   * @param hello what we say of ourselves, made anew for each stream. @param trust in force for streams that begin now
+   * @param hello what we say of ourselves, made anew for each stream
+   * @param trust in force for streams that begin now: of one that we dialled, or of any that we accept
    * @param isMember whether a member may call from there
    */
   constructor(
     self: PeerId,
     hello: (dialled: SocketAddress | undefined) => Hello,
-    trust: () => Trust,
+    trust: (dialled?: ConnId) => Trust,
     isMember: (ip: Ip) => boolean = () => false,
   ) {
     this.#admission = new Admission(isMember);
@@ -85,6 +87,12 @@ export class Connections {
 
   of(peer: PeerId): Connection | undefined {
     return this.#byPeer.get(peer)?.established;
+  }
+
+  /** How the handshake left the stream to a peer. */
+  sealed(peer: PeerId): SealedStream | undefined {
+    const s = this.#byPeer.get(peer);
+    return s && { hash: s.secure.hash!, keyId: s.secure.keyId!, outbound: s.outbound };
   }
 
   /** When the peer last spoke on its connection. */
@@ -108,7 +116,7 @@ export class Connections {
         { kind: 'close', conn },
         { kind: 'drop', reason: before },
       ];
-    const s = newStream(conn, remote, outbound, this.#trust(), now);
+    const s = newStream(conn, remote, outbound, this.#trust(outbound ? conn : undefined), now);
     this.#streams.set(conn, s);
     this.#deadlines.set(s, dueAt(s));
     return [...before, ...this.#items(s, s.secure.opened(outbound), now)];
@@ -363,8 +371,16 @@ export class Connections {
 
   #refuse(s: Stream, reason: string, why: RefusalKind): ConnectionFx[] {
     this.#forget(s);
+    const caller = (!s.outbound || why === 'clone') && { caller: s.remote.ip };
     return [
-      { kind: 'refused', conn: s.conn, reason, why, ...((!s.outbound || why === 'clone') && { caller: s.remote.ip }) },
+      {
+        kind: 'refused',
+        conn: s.conn,
+        reason,
+        why,
+        ...caller,
+        ...(why === 'former' && s.outbound && { dialled: s.remote }),
+      },
     ];
   }
 

@@ -43,6 +43,8 @@ interface Job {
   stopped: boolean;
   /** What refused it is not mended by dialling sooner. */
   isPatient: boolean;
+  /** How often in a row it was refused for its secret: the next dial is with another. */
+  turn: number;
 }
 
 /** How soon another dial may do better: `soon`, when an operator has done something, never (our own address, another protocol). */
@@ -140,7 +142,7 @@ export class Dialer {
     if (j === undefined) return;
     this.#byConn.delete(conn);
     const failures = Math.min(j.failures, BACKOFF_MS.length - 1);
-    Object.assign(j, { conn: undefined, failures, reason: '', isPatient: false });
+    Object.assign(j, { conn: undefined, failures, reason: '', isPatient: false, turn: 0 });
     const before = j.peer;
     this.#setPeer(j, peer);
     this.#schedule(j);
@@ -160,6 +162,23 @@ export class Dialer {
   /** What needed no dial may need one now. */
   wake(peer: PeerId): void {
     for (const j of this.#jobsOf(peer)) this.#schedule(j);
+  }
+
+  /** Of a dial: how many secrets were tried before it, in vain. */
+  turnOf(conn: ConnId): number {
+    return this.#byConn.get(conn)?.turn ?? 0;
+  }
+
+  /** It was refused for its secret, and dialled anew at once with the next. @returns false: all `ways` were tried, it has failed */
+  tryNextSecret(conn: ConnId, ways: number, now: Millis): boolean {
+    const j = this.#byConn.get(conn);
+    if (j === undefined) return false;
+    j.turn = (j.turn + 1) % ways;
+    if (j.turn === 0) return false;
+    this.#byConn.delete(conn);
+    Object.assign(j, { conn: undefined, dueAt: now });
+    this.#schedule(j);
+    return true;
   }
 
   failed(conn: ConnId, reason: string, hope: Hope, now: Millis): void {
@@ -297,4 +316,5 @@ const job = (key: string, peer: PeerId | undefined, candidates: Job['candidates'
   reason: '',
   stopped: false,
   isPatient: false,
+  turn: 0,
 });

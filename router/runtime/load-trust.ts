@@ -40,6 +40,7 @@ export async function loadTrust(identity: Identity, keys: MeshKeys = OPEN_KEYS):
   return {
     keys,
     alsoAccepted: [],
+    former: [],
     signer: signerOf(identity),
     crypto,
     staticKey: noise.keyPair(random(32)),

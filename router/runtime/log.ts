@@ -50,6 +50,16 @@ export const EVENTS = {
   },
   'guard-failed': { level: 'error', sentence: 'the rules against forged frames could not be set' },
   'secret-replaced': { level: 'info', sentence: 'the secret of the mesh on disk gave way to another' },
+  'secret-taken': {
+    level: 'info',
+    sentence: 'the mesh changes its secret; this router has the new one, the old is accepted',
+  },
+  'secret-retired': { level: 'info', sentence: 'the old secret of the mesh is accepted no longer' },
+  'secret-outdated': {
+    level: 'warn',
+    sentence: 'the mesh changed its secret while this router was away: mesh connect HOST --secret SECRET',
+    limited: true,
+  },
   'stranger-refused': { level: 'warn', sentence: 'who called was not let in: another secret, or another version' },
   'dial-refused': { level: 'warn', sentence: 'what answers at a target cannot be a peer' },
   'path-changed': { level: 'info', sentence: 'another overlay carries the traffic to a peer' },

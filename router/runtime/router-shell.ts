@@ -6,6 +6,7 @@ import { RouterCore } from '../router.js';
 import type { RouterEffect, RouterEvent } from '../router-events.js';
 import type { RouterOptions } from '../router-options.js';
 import type { SessionFx } from '../session/side.js';
+import type { Secrets } from '../trust/secrets.js';
 import type { Membership, MembershipHooks } from '../swim/membership.js';
 import type { ForwardingDelta, Millis, NetworkName, PeerId } from '../types.js';
 import type { Network, NetworkEvent, NetworkSink } from './network.js';
@@ -19,6 +20,8 @@ export interface RouterHooks {
   persist(what: 'cache' | 'targets'): void;
   /** To disk, synced, before it returns. @returns the incarnation that is now in force, above the given one */
   raiseIncarnation(above: number): number;
+  /** To disk, synced, before it returns. @throws nothing: what cannot be written holds in memory */
+  keepSecrets?(secrets: Secrets): void;
   claimLost(network: NetworkName, key: string, to: PeerId): void;
   log(event: string, fields: Readonly<Record<string, string | number>>): void;
   /** @see Datapath.idle */
@@ -165,6 +168,8 @@ export class Router {
         return this.#hooks.settled();
       case 'persist':
         return this.#hooks.persist(fx.what);
+      case 'keepSecrets':
+        return this.#hooks.keepSecrets?.(fx.secrets);
       case 'raiseIncarnation':
         return this.dispatch({ kind: 'raised', incarnation: this.#hooks.raiseIncarnation(fx.above) });
       case 'connectResult':

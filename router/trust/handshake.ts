@@ -76,8 +76,8 @@ export type HandshakeEvent =
   /** After `introduced`. `welcome`: it may cost us a computation, even if it was recorded. */
   | { readonly kind: 'judged'; readonly welcome: boolean };
 
-/** `secret`: theirs is another. `forged`: the same key id and yet not the same secret, or damage, or an attack. */
-export type HandshakeRefusal = 'secret' | 'forged' | 'not-mesh' | 'version' | 'failed';
+/** `secret`: theirs is another. `former`: one of the two is a former secret of the mesh. `forged`: the same key id and yet not the same secret, or damage, or an attack. */
+export type HandshakeRefusal = 'secret' | 'former' | 'forged' | 'not-mesh' | 'version' | 'failed';
 
 export type HandshakeFx =
   | { readonly kind: 'say'; readonly bytes: Uint8Array }
@@ -179,11 +179,14 @@ function knocked(h: Live, body: Uint8Array, me: Trust): Step {
 
 /** Who dialled hears that it is so, and not what our key id is. */
 function otherSecret(h: Handshake, theirs: string, me: Trust): readonly HandshakeFx[] {
-  const sentence = secretSentence(theirs, me);
-  const refusal = encodeRefuse({ code: 'secret', sentence: '' });
+  const isFormer = me.former.includes(theirs);
+  const refusal = encodeRefuse({ code: isFormer ? 'former' : 'secret', sentence: '' });
   const told = h.kind === 'called' ? [say(encodePreamble(), encodeFrame(FrameType.refuse, refusal))] : [];
-  return [...told, ...refuse('secret', sentence, 'handshake-secret')[1]];
+  if (isFormer) return [...told, ...refuse('former', HAS_FORMER, 'handshake-former')[1]];
+  return [...told, ...refuse('secret', secretSentence(theirs, me), 'handshake-secret')[1]];
 }
+
+const HAS_FORMER = 'it has a former secret of this mesh: it was away when that was changed';
 
 function secretSentence(theirs: string, me: Trust): string {
   if (theirs === OPEN_KEY_ID) return 'it is open: it has no secret, and this mesh has one';
@@ -194,6 +197,7 @@ function refused(body: Uint8Array): Step {
   const refusal = decodeRefuse(body);
   if (typeof refusal === 'string') return refuse('failed', 'refused without a readable reason', 'refuse-malformed');
   if (refusal.code === 'secret') return refuse('secret', 'its mesh has another secret, or none', 'handshake-secret');
+  if (refusal.code === 'former') return refuse('former', 'its mesh has changed its secret', 'handshake-former');
   return refuse('failed', refusal.sentence, 'handshake-refused');
 }
 

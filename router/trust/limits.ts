@@ -53,3 +53,16 @@ export const MAX_FORMER_LAUNCHES = 8;
 export const MAX_LAUNCHES_OF = 4_096;
 /** A stream's key is replaced by a hash of itself after so many records. */
 export const RECORDS_PER_KEY = 65_536;
+/** Secrets that are accepted at a time, and former ones that are remembered by their key ids, so that who has one hears why. */
+export const MAX_HELD_SECRETS = 4;
+export const MAX_FORMER_SECRETS = 8;
+/** An old secret is accepted for so long after all who are alive have the new one, ms: they may not know that of each other yet. */
+export const RETIRE_AFTER_MS = 3_000;
+/** And for so long at most, whoever has not taken the new one, ms. */
+export const RETIRE_WITHIN_MS = 10 * 60_000;
+/** How far a rotation may be ahead of the one that is known: who lies about it does not end the counting. */
+export const MAX_ROTATIONS_AHEAD = 2 ** 20;
+/** An operator's secret is tried for so long with whom it is said to be of, ms. */
+export const OFFER_MS = 60_000;
+/** Whoever refused us for a former secret is in `status` for so long, ms. */
+export const KEPT_OUT_SHOWN_MS = 10 * 60_000;

@@ -11,6 +11,8 @@ export interface MeshKeys {
   readonly first: Uint8Array;
   readonly datagram: Uint8Array;
   readonly session: Uint8Array;
+  /** By which one who has the secret shows it to another, while the mesh changes to it. */
+  readonly held: Uint8Array;
 }
 
 export const KEY_ID_BYTES = 4;
@@ -32,6 +34,7 @@ export function meshKeys(root: Uint8Array): MeshKeys {
     first: expand(root, 'first', 32),
     datagram: expand(root, 'datagram', 32),
     session: expand(root, 'session', 32),
+    held: expand(root, 'held', 32),
   };
 }
 

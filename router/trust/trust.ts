@@ -54,6 +54,8 @@ export interface Trust {
   readonly keys: MeshKeys;
   /** Of the other secrets that are accepted while the mesh changes from one to another; mostly none. @see keysNamed */
   readonly alsoAccepted: readonly MeshKeys[];
+  /** Key ids of former secrets of the mesh: who has one is not let in, and told why. */
+  readonly former: readonly string[];
   readonly signer: Signer;
   readonly crypto: TrustCrypto;
   /** X25519, new at each launch: what binds it to the identity is the signature in the hello. */

@@ -138,8 +138,8 @@ function decodeText(b: Uint8Array, at: number, maxBytes: number): { text: string
 }
 
 /** What the refused side should do: give this target up until an operator speaks, dial again later, or first be told the
- *  secret of the mesh; or two machines have one key, and one of them is to get another. Append-only. */
-const REFUSE_NUMBERS = { final: 1, retry: 2, secret: 3, clone: 4 } as const;
+ *  secret of the mesh, or its new one; or two machines have one key, and one of them is to get another. Append-only. */
+const REFUSE_NUMBERS = { final: 1, retry: 2, secret: 3, clone: 4, former: 5 } as const;
 export type RefuseCode = keyof typeof REFUSE_NUMBERS;
 
 const REFUSE_CODES: ReadonlyMap<number, RefuseCode> = new Map(
@@ -154,7 +154,8 @@ export interface Refuse {
 
 /** Refuse, ours. Trailing bytes are ignored: a later version may add fields.
  *    off len field
- *     0   1  code             1 = final, 2 = retry, 3 = another secret, 4 = a key that another has; any other reads as retry
+ *     0   1  code             1 = final, 2 = retry, 3 = another secret, 4 = a key that another has, 5 = a former secret; any
+ *                             other reads as retry
  *     1   1  sentence length  0 .. 240
  *     2   n  sentence         UTF-8, no control characters                                                         */
 export function encodeRefuse(r: Refuse): Uint8Array {

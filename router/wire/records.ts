@@ -66,6 +66,12 @@ export interface EvictedRecord {
   readonly name: string;
 }
 
+/** Key `secret` in `core`: the newest secret that the router has, once the mesh's was changed. */
+export interface SecretRecord {
+  /** 8 hex digits. */
+  readonly keyId: string;
+}
+
 /** Key `ip/IP` in the network's topic: a claim. (`mac/MAC` is a claim with an empty map.) */
 export interface IpRecord {
   readonly mac: Mac;
@@ -77,6 +83,7 @@ export type RecordKey =
   | { readonly kind: 'net'; readonly name: NetworkName }
   | { readonly kind: 'gone'; readonly peer: PeerId }
   | { readonly kind: 'evicted'; readonly peer: PeerId }
+  | { readonly kind: 'secret' }
   | { readonly kind: 'mac'; readonly mac: Mac }
   | { readonly kind: 'ip'; readonly ip: Ip };
 
@@ -84,6 +91,7 @@ export type RecordKey =
 export type RecordDrop = MsgpackDrop | 'field';
 
 export const PEER_KEY = 'peer';
+export const SECRET_KEY = 'secret';
 export const connKey = (peer: PeerId): string => `conn/${peer}`;
 export const netKey = (name: NetworkName): string => `net/${name}`;
 export const goneKey = (peer: PeerId): string => `gone/${peer}`;
@@ -98,6 +106,8 @@ export function parseKey(key: string): RecordKey | undefined {
   switch (slash < 0 ? key : key.slice(0, slash)) {
     case 'peer':
       return slash < 0 ? { kind: 'peer' } : undefined;
+    case 'secret':
+      return slash < 0 ? { kind: 'secret' } : undefined;
     case 'conn':
       return wrap(parsePeerId(name), (peer) => ({ kind: 'conn', peer: theOne(peer) }));
     case 'gone':
@@ -197,6 +207,16 @@ export function decodeEvicted(bytes: Uint8Array): EvictedRecord | RecordDrop {
   if (typeof map === 'string') return map;
   const name = textIn(map.get('n'), MAX_NAME_BYTES);
   return name === undefined ? 'field' : { name };
+}
+
+/** Map: `k` key id, 8 hex digits. */
+export const encodeSecret = (r: SecretRecord): Uint8Array => encodeMsgpack({ k: r.keyId });
+
+export function decodeSecret(bytes: Uint8Array): SecretRecord | RecordDrop {
+  const map = decodeMsgpackMap(bytes, MAX_VALUE_BYTES);
+  if (typeof map === 'string') return map;
+  const keyId = map.get('k');
+  return typeof keyId === 'string' && /^[0-9a-f]{8}$/.test(keyId) ? { keyId } : 'field';
 }
 
 /** Map: `m` MAC as text. */

@@ -26,6 +26,7 @@ export const FrameType = {
   noise: 15,
   challenge: 16,
   proof: 17,
+  rotation: 18,
 } as const;
 
 export interface Preamble {

@@ -54,6 +54,8 @@ test('each method is one request with the path and body that the contract names'
   await client.connect(['b', 'c']);
   await client.forget(['b']);
   await client.evict(['c']);
+  await client.evict(['c'], { rotate: true, secret: 'S' });
+  await client.rotate(undefined);
   await client.attach({ target: 'web', ips: ['10.32.0.1/12'] });
   await client.endpointPut('pod.1', { network: 'blue' });
   await client.endpointJoin('pod.1', '/run/netns/web', 'eth1');
@@ -70,6 +72,8 @@ test('each method is one request with the path and body that the contract names'
     ['POST /v1/connect', { peers: ['b', 'c'] }],
     ['POST /v1/forget', { peers: ['b'] }],
     ['POST /v1/evict', { peers: ['c'] }],
+    ['POST /v1/evict', { peers: ['c'], rotate: true, secret: 'S' }],
+    ['POST /v1/secret/rotate', {}],
     ['POST /v1/attach', { target: 'web', ips: ['10.32.0.1/12'] }],
     ['PUT /v1/endpoints/pod.1', { network: 'blue' }],
     ['POST /v1/endpoints/pod.1/join', { target: '/run/netns/web', ifname: 'eth1' }],

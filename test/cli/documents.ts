@@ -1,5 +1,13 @@
 // Status documents of meshes of several sizes and shapes, for the renderers.
-import type { ConnectionStatus, EdgeStatus, PeerStatus, SleeveCounts, StatusDocument } from '../../cli/api.js';
+import type {
+  ConnectionStatus,
+  EdgeStatus,
+  PeerStatus,
+  RotationStatus,
+  SecretDocument,
+  SleeveCounts,
+  StatusDocument,
+} from '../../cli/api.js';
 
 const NAMES = [
   'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa', 'lambda', 'mu', 'nu', 'xi', 'omicron',
@@ -80,6 +88,7 @@ export function document(change: Partial<StatusDocument> = {}): StatusDocument {
     endpoints: [],
     exposed: [],
     evicted: [],
+    rotation: null,
     problems: [],
     counters: {},
     superFrameBounds: [1, 2, 4, 8, 16, 32, 64],
@@ -315,3 +324,15 @@ export function trouble(): StatusDocument {
     ],
   };
 }
+
+/** Of three routers this one alone has the new secret. */
+export const rotation = (change: Partial<RotationStatus> = {}): RotationStatus => ({
+  ...{ key: '0a1b2c3d', number: 1, by: 'a', isOver: false, routers: 3, oldEndsMs: 599_000 },
+  without: [1, 2].map((n) => ({ id: idOf(n), name: NAMES[n]!, why: 'it has not said so yet' })),
+  ...change,
+});
+
+export const rotating = (change: Partial<SecretDocument> = {}): SecretDocument => ({
+  ...{ secret: 'new-zoo-8', founded: false, peer: '10.0.0.1', rotation: rotation() },
+  ...change,
+});

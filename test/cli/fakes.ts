@@ -4,7 +4,7 @@ import type { RouterClient } from '../../cli/client.js';
 import type { Deps, Io } from '../../cli/command.js';
 import type { LaunchConfig } from '../../cli/options.js';
 import type { EndpointStatus } from '../../cli/api.js';
-import { document } from './documents.js';
+import { document, rotating, rotation } from './documents.js';
 
 export const endpoint = (change: Partial<EndpointStatus> = {}): EndpointStatus => ({
   id: 'web-1',
@@ -48,7 +48,9 @@ function fakeRouter(calls: Call[], answers: Partial<RouterClient>): RouterClient
     status: () => Promise.resolve(document()),
     report: () => Promise.resolve({ schema: 1, everything: true }),
     connect: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
-    secret: () => Promise.resolve({ secret: 'able-zoo-7', founded: false, peer: '10.0.0.1' }),
+    secret: () => Promise.resolve({ secret: 'able-zoo-7', founded: false, peer: '10.0.0.1', rotation: null }),
+    rotate: (secret) => Promise.resolve(rotating({ secret: secret ?? 'new-zoo-8' })),
+    rotated: () => Promise.resolve(rotation({ isOver: true, without: [], oldEndsMs: null })),
     forget: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
     evict: (peers) => Promise.resolve(peers.map((peer) => ({ peer }))),
     attach: () => Promise.resolve({ endpoint: endpoint(), warnings: [] }),

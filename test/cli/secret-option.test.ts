@@ -63,7 +63,7 @@ test('mesh secret prints one line that a shell takes as it is', async () => {
   assert.equal((await mesh(['secret'])).out, 'sudo mesh launch --detach --secret able-zoo-7 10.0.0.1\n');
   assert.equal((await mesh(['secret', '--bare'])).out, 'able-zoo-7\n');
   assert.equal(joinLine("it's & more", 'h:7000'), `sudo mesh launch --detach --secret 'it'\\''s & more' h:7000`);
-  const open = () => Promise.resolve({ secret: null, founded: false, peer: '10.0.0.1' });
+  const open = () => Promise.resolve({ secret: null, founded: false, peer: '10.0.0.1', rotation: null });
   const { out, err } = await mesh(['secret'], { router: { secret: open } });
   assert.equal(out, 'sudo mesh launch --detach --open 10.0.0.1\n');
   assert.match(err, /^mesh: this mesh is open: it has no secret/);

@@ -44,7 +44,7 @@ test('an evicted peer is out on every host within 2 s, and its container reaches
   const { code, stderr } = await a.mesh('evict', 'b');
   const saidAt = Date.now();
   assert.equal(code, 0);
-  assert.match(stderr, /^mesh: warning: "b": it is out for good; .* change the secret/);
+  assert.match(stderr, /^mesh: warning: "b": it is out for good, but it knows the secret .*: mesh secret rotate$/m);
   await eventually('b is out on a and c', 20_000, async () =>
     (await isOut(a)) && (await isOut(c)) ? true : undefined,
   );

@@ -41,6 +41,7 @@ function ledgerOfB(saved?: Uint8Array) {
       peerChanged: nothing,
       launched: nothing,
       stateChanged: nothing,
+      secretPublished: () => undefined,
       purged: (who) => void purged.push(who),
       drop: nothing,
     },

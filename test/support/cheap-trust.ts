@@ -157,6 +157,7 @@ export function cheapTrust(publicKey: Uint8Array, seed: string, keys: MeshKeys =
   return {
     keys,
     alsoAccepted: [],
+    former: [],
     signer: { publicKey, sign: (message) => hash(publicKey, message) },
     crypto: cheapCrypto,
     staticKey: pairOf(entropy(KEY)),

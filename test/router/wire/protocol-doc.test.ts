@@ -20,7 +20,7 @@ const doc = readFileSync('docs/protocol.md', 'utf8').split('\n');
 const documented = doc.flatMap((line, i) => (line === 'off len field' ? [tableAfter(doc, i)] : []));
 
 const SOURCES = [
-  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'knock', 'swim', 'relay', 'spare'].map(
+  ...['block', 'vector', 'snapshot', 'datagram', 'stream', 'hello', 'knock', 'swim', 'relay', 'spare', 'rotation'].map(
     (name) => `router/wire/${name}.ts`,
   ),
   'router/trust/records.ts',

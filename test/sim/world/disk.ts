@@ -2,6 +2,7 @@
 // after a while, as a whole, and a crash before that leaves what was: a write is never half there.
 import type { LocalEndpoint } from '../../../router/local-endpoints.js';
 import type { Remotes } from '../../../router/peer-book.js';
+import type { Secrets } from '../../../router/trust/secrets.js';
 import type { PeerId } from '../../../router/types.js';
 
 /** What a router finds on its disk: what it wrote; an earlier state of it, as from a backup; or a new, empty one. */
@@ -28,6 +29,8 @@ export interface DiskContent {
   readonly cache: Uint8Array | undefined;
   readonly targets: readonly string[];
   readonly remotes: ReadonlyMap<PeerId, Remotes>;
+  /** Undefined: none was kept. */
+  readonly secrets: Secrets | undefined;
 }
 
 /** What the router would write now. */
@@ -134,4 +137,5 @@ const blank = (identity: number): DiskContent => ({
   cache: undefined,
   targets: [],
   remotes: new Map(),
+  secrets: undefined,
 });

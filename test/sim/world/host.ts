@@ -7,6 +7,7 @@ import { openStore } from '../../../router/open-store.js';
 import { Router, type RouterHooks } from '../../../router/runtime/router-shell.js';
 import type { SessionFx } from '../../../router/session/side.js';
 import { createSwimMembership } from '../../../router/swim/swim-membership.js';
+import type { Secrets } from '../../../router/trust/secrets.js';
 import type { Ip, PeerId, Vni } from '../../../router/types.js';
 import { peerIdOf } from '../../../router/wire/peer-id.js';
 import { cheapTrust } from '../../support/cheap-trust.js';
@@ -32,6 +33,8 @@ export interface HostOptions {
   readonly sleeve?: boolean;
   /** @see RouterOptions.fullMesh */
   readonly fullMesh?: number;
+  /** What it is given at its first launch; later ones are as they are on its disk. Undefined: an open mesh. */
+  readonly secrets?: Secrets;
 }
 
 /** What all hosts of a world share. */
@@ -144,6 +147,7 @@ export class WorldHost {
     const { underlay, random, trace, blocks } = this.#ground;
     const { signatures } = this;
     const { content } = this.machine.disk;
+    const secrets = content.secrets ?? options.secrets;
     const salt = Math.floor(random() * 2 ** 30);
     const { store, claims } = openStore({ self: id, incarnation, salt, keep: blocks.keep, signatures }, cache);
     return new Router(
@@ -163,6 +167,7 @@ export class WorldHost {
         remotes: content.remotes,
         network: { name: NETWORK, definition: { vni: 6785 as Vni, mtu: options.mtu ?? 1376 } },
         founds: options.founds ?? false,
+        ...(secrets && { secrets }),
         ...(options.fullMesh !== undefined && { fullMesh: options.fullMesh }),
       },
       {
@@ -204,6 +209,7 @@ export class WorldHost {
         this.loop?.settled();
       },
       persist: (what) => disk.later(what),
+      keepSecrets: (secrets) => disk.write({ secrets }),
       raiseIncarnation: (above) => {
         if (this.incarnation <= above) this.incarnation = Math.min(above + 1, MAX_INCARNATION);
         return this.incarnation;

@@ -1,0 +1,341 @@
+// How a mesh changes its secret while it runs (docs/protocol.md, Rotation). Pure.
+//
+//   state     event                          next      what is done
+//   steady    ordered, or told of a newer    changing  to disk; whom it names is evicted; publish it; have, to all neighbours
+//   changing  told of a still newer          changing  the same; all others stay accepted
+//   changing  all who are alive have it      changing  what is begun is under it
+//   changing  3 s of that, or 10 min in all  steady    no other is accepted; who has not shown that it has it is cut off
+//   any       a stream came up               same      have
+//   any       have, of a newer one           same      want
+//   any       have, of one that we have      same      the higher number counts
+//   any       want, of a member, or of one   same      tell
+//             who has shown that it has it
+//
+// Records say of this only which secret a router has, by its key id. An order goes over sealed streams, once to each router, and
+// only to those who were members when it was written: with the old secret anybody can become one as long as it is accepted.
+import type { Millis, PeerId } from '../types.js';
+import {
+  decodeRotation,
+  encodeRotation,
+  MAX_ORDER_EVICTED,
+  MAX_ORDER_MEMBERS,
+  MAX_ROTATION,
+} from '../wire/rotation.js';
+import { Holders, haveOf, type Have, type SealedStream } from './holders.js';
+import { MAX_ROTATIONS_AHEAD, OFFER_MS, RETIRE_AFTER_MS, RETIRE_WITHIN_MS } from './limits.js';
+import type { MeshKeys } from './mesh-keys.js';
+import { knownOrder, signedOrder, verifiedOrder, type KnownOrder } from './order.js';
+import { clashes, heldNamed, heldSecret, isNewer, newestOf, retired, taken } from './secrets.js';
+import type { HeldSecret, Secrets } from './secrets.js';
+import type { Trust } from './trust.js';
+
+export interface RotationHooks {
+  neighbours(): readonly PeerId[];
+  /** Of a neighbour. */
+  stream(peer: PeerId): SealedStream | undefined;
+  /** Everyone else who is in the mesh, alive or not. */
+  members(): readonly PeerId[];
+  isAlive(peer: PeerId): boolean;
+  evicted(): readonly PeerId[];
+  evict(peer: PeerId): void;
+  /** To disk, before anything that is sent after it. */
+  keep(secrets: Secrets): void;
+  /** What is accepted is other, or what is begun is under another. */
+  trusts(trust: Trust): void;
+  /** In our own records. */
+  publish(keyId: string): void;
+  send(to: PeerId, body: Uint8Array): void;
+  /** Ends the connection to one that has no secret which is accepted. */
+  cut(peer: PeerId, now: Millis): void;
+  log(event: string, fields: Readonly<Record<string, string | number>>): void;
+}
+
+/** What an operator, or the disk, says of the mesh's secret. */
+export type RotationRequest =
+  /** Make it the mesh's. @see Rotation.objection */
+  | { readonly kind: 'rotate'; readonly text: string; readonly root: Uint8Array }
+  /** It is the mesh's now, or so an operator says; undefined: nobody says so any more. */
+  | { readonly kind: 'offer'; readonly secret: HeldSecret | undefined }
+  /** We are of another mesh from now on. */
+  | { readonly kind: 'trusted'; readonly secrets: Secrets };
+
+export class Rotation {
+  readonly #hooks: RotationHooks;
+  readonly #self: PeerId;
+  readonly #holders: Holders;
+  #trust: Trust;
+  /** Undefined: an open mesh, or a router that keeps the keys it was given. */
+  #secrets: Secrets | undefined;
+  /** By which the newest became it, as far as we were told. */
+  #order: KnownOrder | undefined;
+  #takenAt = -Infinity as Millis;
+  #allHaveAt: Millis | undefined;
+  /** Who lives, may have the newest, and has not said that it does. */
+  readonly #lacking = new Set<PeerId>();
+  /** Which secret each neighbour was told of on its stream. */
+  readonly #told = new Map<PeerId, string>();
+  #offer: { readonly secret: HeldSecret; readonly until: Millis } | undefined;
+
+  constructor(self: PeerId, trust: Trust, secrets: Secrets | undefined, hooks: RotationHooks) {
+    this.#self = self;
+    this.#hooks = hooks;
+    this.#trust = trust;
+    this.#holders = new Holders((peer) => hooks.stream(peer));
+    if (secrets !== undefined) this.#set(secrets, secrets.held.at(-1)!.keys.id);
+  }
+
+  /** Who we are, and what we accept now. */
+  get trust(): Trust {
+    return this.#trust;
+  }
+
+  get secrets(): Secrets | undefined {
+    return this.#secrets;
+  }
+
+  /** Is more than one secret accepted? */
+  get isUnderWay(): boolean {
+    return (this.#secrets?.held.length ?? 0) > 1;
+  }
+
+  /** Who ordered that the newest be it; undefined: nobody, or we were not told. */
+  get orderedBy(): PeerId | undefined {
+    return this.#order?.by;
+  }
+
+  /** For how long another than the newest is accepted at most; undefined: none is. */
+  oldEndsMs(now: Millis): number | undefined {
+    return this.isUnderWay ? Math.max(0, this.#retireAt() - now) : undefined;
+  }
+
+  /** May a router tell it of the newest? If not, an operator has to. */
+  mayHave(peer: PeerId): boolean {
+    return this.#order?.isFor.has(peer) ?? true;
+  }
+
+  hasNewest(peer: PeerId): boolean {
+    return this.#secrets !== undefined && this.#holders.says(peer, newestOf(this.#secrets).keys.id);
+  }
+
+  /** How many secrets there are to dial with. */
+  get dialWays(): number {
+    return this.#dialKeys().length;
+  }
+
+  /** @param turn of a stream that is dialled: how often it was refused for its secret. Undefined: of one that is accepted */
+  trustFor(turn: number | undefined): Trust {
+    if (turn === undefined) return this.#trust;
+    const all = this.#dialKeys();
+    return { ...this.#trust, keys: all[turn % all.length]! };
+  }
+
+  /** What an operator offers comes first, then what is in use. */
+  #dialKeys(): readonly MeshKeys[] {
+    const { keys, alsoAccepted } = this.#trust;
+    return [...(this.#offer === undefined ? [] : [this.#offer.secret.keys]), keys, ...alsoAccepted];
+  }
+
+  /** @returns why it cannot be the next secret, as a sentence about it */
+  objection(root: Uint8Array): string | undefined {
+    if (this.#secrets === undefined) return 'this mesh is open: it has no secret';
+    const { id } = heldSecret('', root).keys;
+    if (id === newestOf(this.#secrets).keys.id) return 'it is the secret that the mesh has';
+    const isKnown = heldNamed(this.#secrets, id) !== undefined || this.#secrets.former.includes(id);
+    return isKnown ? 'the mesh had it before' : undefined;
+  }
+
+  request(ev: RotationRequest, now: Millis): void {
+    if (ev.kind === 'rotate') return this.#write(ev.text, ev.root, now);
+    if (ev.kind === 'offer') return this.#offered(ev.secret, now);
+    this.#set(ev.secrets, newestOf(ev.secrets).keys.id);
+    this.#hooks.keep(ev.secrets);
+  }
+
+  /** All that the disk remembers is known. */
+  started(now: Millis): void {
+    if (this.#secrets === undefined) return;
+    this.#takenAt = now;
+    this.#order = orderOf(newestOf(this.#secrets));
+    this.#recount(now);
+    if (newestOf(this.#secrets).number > 0) this.#hooks.publish(newestOf(this.#secrets).keys.id);
+  }
+
+  /** A stream came up. @param isKnown is it a peer of our mesh? @returns false: it is of another, and is not to be used */
+  admits(peer: PeerId, isKnown: boolean, now: Millis): boolean {
+    const offered = this.#offer?.secret;
+    if (offered === undefined || this.#hooks.stream(peer)?.keyId !== offered.keys.id) return true;
+    this.#offer = undefined;
+    if (isKnown && this.#secrets !== undefined) this.#take(taken(this.#secrets, offered), now);
+    return isKnown;
+  }
+
+  up(peer: PeerId, now: Millis): void {
+    this.down(peer);
+    if (this.#secrets !== undefined) this.#say(peer, newestOf(this.#secrets));
+    this.changed(peer, now);
+  }
+
+  down(peer: PeerId): void {
+    this.#holders.down(peer);
+    this.#told.delete(peer);
+  }
+
+  /** @param keyId of the newest that it says to have; undefined: it says nothing any more */
+  published(peer: PeerId, keyId: string | undefined, now: Millis): void {
+    this.#holders.published(peer, keyId);
+    this.changed(peer, now);
+  }
+
+  /** It came, or went, or lives, or does not. */
+  changed(peer: PeerId, now: Millis): void {
+    if (!this.isUnderWay) return;
+    if (this.#lacks(peer)) this.#lacking.add(peer);
+    else this.#lacking.delete(peer);
+    this.#judge(now);
+  }
+
+  /** @returns why it is dropped */
+  received(from: PeerId, body: Uint8Array, now: Millis): string | undefined {
+    const frame = decodeRotation(body);
+    if (typeof frame === 'string') return `rotation-${frame}`;
+    if (this.#secrets === undefined) return 'rotation-open';
+    if (frame.kind === 'have') return this.#onHave(from, frame, this.#secrets, now);
+    if (frame.kind === 'want') return this.#onWant(from, frame.keyId, newestOf(this.#secrets));
+    return this.#onTold(frame.order, this.#secrets, now);
+  }
+
+  nextDeadline(): Millis | undefined {
+    const all = [this.isUnderWay ? this.#retireAt() : undefined, this.#offer?.until].filter((at) => at !== undefined);
+    return all.length === 0 ? undefined : (Math.min(...all) as Millis);
+  }
+
+  tick(now: Millis): void {
+    if (this.#offer !== undefined && now >= this.#offer.until) this.#offer = undefined;
+    if (this.#secrets === undefined || !this.isUnderWay || now < this.#retireAt()) return;
+    const newest = newestOf(this.#secrets);
+    this.#set(retired(this.#secrets), newest.keys.id);
+    this.#hooks.keep(this.#secrets);
+    this.#log('secret-retired', newest);
+    for (const peer of this.#hooks.neighbours())
+      if (!this.#holders.hasShown(peer, newest.keys)) this.#hooks.cut(peer, now);
+  }
+
+  #offered(secret: HeldSecret | undefined, now: Millis): void {
+    const isOfUse = secret !== undefined && this.#secrets !== undefined && !heldNamed(this.#secrets, secret.keys.id);
+    this.#offer = isOfUse ? { secret, until: (now + OFFER_MS) as Millis } : undefined;
+  }
+
+  #onHave(from: PeerId, have: Have, s: Secrets, now: Millis): string | undefined {
+    const [known, newest] = [heldNamed(s, have.keyId), newestOf(s)];
+    if (have.number > newest.number + MAX_ROTATIONS_AHEAD) return 'rotation-ahead';
+    this.#holders.heard(from, have);
+    if (known !== undefined && !this.#holders.hasShown(from, known.keys)) return 'rotation-proof';
+    const isAhead = have.number === newest.number ? have.keyId > newest.keys.id : have.number > newest.number;
+    // Of one that an operator gave us there is no order: we believe the number, and ask when others wait for us to hand it on.
+    const isGiven = known !== undefined && known.order === undefined;
+    const isWanted = known === undefined ? isAhead : isGiven ? this.isUnderWay : have.number > known.number;
+    if (isWanted) this.#hooks.send(from, encodeRotation({ kind: 'want', keyId: have.keyId }));
+    if (isGiven && have.number > known.number) this.#take(taken(s, { ...known, number: have.number }), now);
+    return undefined;
+  }
+
+  #onWant(from: PeerId, keyId: string, newest: HeldSecret): string | undefined {
+    if (keyId !== newest.keys.id || newest.order === undefined || this.#order === undefined) return undefined;
+    if (this.#told.get(from) === keyId) return 'rotation-again';
+    if (!this.mayHave(from) && !this.#holders.hasShown(from, newest.keys)) return 'rotation-stranger';
+    this.#told.set(from, keyId);
+    this.#hooks.send(from, encodeRotation({ kind: 'tell', order: newest.order }));
+    return undefined;
+  }
+
+  #onTold(signed: Uint8Array, s: Secrets, now: Millis): string | undefined {
+    const order = verifiedOrder(this.#trust, signed);
+    if (typeof order === 'string') return `rotation-${order}`;
+    const secret = heldSecret(order.text, order.root, order.number, signed);
+    const known = heldNamed(s, secret.keys.id);
+    if (clashes(s, secret) || order.evicted.includes(this.#self)) return 'rotation-not-ours';
+    if (order.number > newestOf(s).number + MAX_ROTATIONS_AHEAD) return 'rotation-ahead';
+    if (known === undefined ? !isNewer(secret, newestOf(s)) : known.order !== undefined && !isNewer(secret, known))
+      return undefined; // who told us hears of ours
+    for (const peer of order.evicted) this.#hooks.evict(peer);
+    this.#take(taken(s, secret), now);
+    this.#insist(order.by, now);
+    return undefined;
+  }
+
+  /** What we ordered gives way to the order of another, but not of one who was put out: it is ordered again, above. */
+  #insist(author: PeerId, now: Millis): void {
+    if (!this.#hooks.evicted().includes(author)) return;
+    const ours = this.#secrets!.held.find((secret) => orderOf(secret)?.by === this.#self);
+    if (ours !== undefined && ours !== newestOf(this.#secrets!)) this.#write(ours.text, ours.root, now);
+  }
+
+  #write(text: string, root: Uint8Array, now: Millis): void {
+    if (this.#secrets === undefined) return;
+    const number = Math.min(newestOf(this.#secrets).number + 1, MAX_ROTATION);
+    const members = [this.#self, ...this.#hooks.members()].slice(0, MAX_ORDER_MEMBERS);
+    const evicted = this.#hooks.evicted().slice(-MAX_ORDER_EVICTED);
+    const signed = signedOrder(this.#trust.signer, { number, root, text, evicted, members });
+    this.#take(taken(this.#secrets, heldSecret(text, root, number, signed)), now);
+  }
+
+  /** More is known of what there was, or there is another one. */
+  #take(next: Secrets, now: Millis): void {
+    const [before, newest] = [newestOf(this.#secrets!), newestOf(next)];
+    this.#set(next, this.#trust.keys.id);
+    this.#hooks.keep(next);
+    if (before.keys.id !== newest.keys.id) {
+      this.#log('secret-taken', newest);
+      this.#takenAt = now;
+      this.#allHaveAt = undefined;
+    } else if (before.number === newest.number && before.order === newest.order) return;
+    this.#order = orderOf(newest);
+    this.#hooks.publish(newest.keys.id);
+    for (const peer of this.#hooks.neighbours()) this.#say(peer, newest);
+    this.#recount(now);
+  }
+
+  #recount(now: Millis): void {
+    if (!this.isUnderWay) return;
+    this.#lacking.clear();
+    for (const peer of this.#hooks.members()) if (this.#lacks(peer)) this.#lacking.add(peer);
+    this.#judge(now);
+  }
+
+  #judge(now: Millis): void {
+    this.#allHaveAt = this.#lacking.size > 0 ? undefined : (this.#allHaveAt ?? now);
+    if (this.#allHaveAt !== undefined) this.#set(this.#secrets!, newestOf(this.#secrets!).keys.id);
+  }
+
+  #lacks(peer: PeerId): boolean {
+    return this.#hooks.isAlive(peer) && this.mayHave(peer) && !this.hasNewest(peer);
+  }
+
+  #retireAt(): Millis {
+    return Math.min(this.#takenAt + RETIRE_WITHIN_MS, (this.#allHaveAt ?? Infinity) + RETIRE_AFTER_MS) as Millis;
+  }
+
+  #say(to: PeerId, secret: HeldSecret): void {
+    const stream = this.#hooks.stream(to);
+    if (stream !== undefined && secret.number > 0) this.#hooks.send(to, encodeRotation(haveOf(secret, stream)));
+  }
+
+  /** @param used the key id of the one that what is begun is under; the newest, if it is not there any more */
+  #set(secrets: Secrets, used: string): void {
+    const inUse = heldNamed(secrets, used) ?? newestOf(secrets);
+    const alsoAccepted = secrets.held.filter((other) => other !== inUse).map(({ keys }) => keys);
+    if (this.#secrets === secrets && this.#trust.keys === inUse.keys) return;
+    this.#secrets = secrets;
+    this.#trust = { ...this.#trust, keys: inUse.keys, alsoAccepted, former: secrets.former };
+    this.#hooks.trusts(this.#trust);
+  }
+
+  #log(event: string, { keys, number }: HeldSecret): void {
+    this.#hooks.log(event, { key: keys.id, rotation: number });
+  }
+}
+
+function orderOf({ order: signed }: HeldSecret): KnownOrder | undefined {
+  const order = signed && knownOrder(signed);
+  return typeof order === 'string' ? undefined : order;
+}
