@@ -94,6 +94,7 @@ export class LinuxDatapath implements Datapath {
       started: (sleeve) => this.#useSleeve(sleeve),
       tapLost: () => this.#reconciler.recheckLinks(),
       traffic: (peers) => this.#onTraffic(peers),
+      heardAt: (peer, ip) => deps.guard.heardAt(peer, ip),
     });
     deps.paths.onStirred((peer, path) => this.#overlays.vxlanStirred(peer, path));
     deps.paths.onTraffic((peers) => this.#onTraffic(peers));

@@ -1,6 +1,6 @@
 // The shell of the choice among overlays: what probing knows of each path goes into `OverlayChoice`, and what that decides
 // goes to whoever keeps the tables. Asks for the sleeve's sessions and starts the sleeve when there is somebody to reach.
-import type { PathReport, PeerForward, PeerId, RelayRule, RelayWay, SessionKeys } from '../router/types.js';
+import type { Ip, PathReport, PeerForward, PeerId, RelayRule, RelayWay, SessionKeys } from '../router/types.js';
 import type { Clock } from './clock.js';
 import type { Capability, DatapathConfig } from './datapath.js';
 import { DEFAULT_CEILING, SLEEVE_OVERHEAD } from './mtu.js';
@@ -39,6 +39,8 @@ export interface OverlaysHooks {
   tapLost(): void;
   /** Whose sleeve moved frames since the last look. */
   traffic(peers: readonly PeerId[]): void;
+  /** The peer's sleeve speaks from another address now. */
+  heardAt(peer: PeerId, ip: Ip): void;
 }
 
 interface Peer {
@@ -266,6 +268,7 @@ export class Overlays {
       case 'needRekey':
         return this.#config.onReport({ kind: 'sessionWorn', peer: ev.peer });
       case 'moved':
+        this.#hooks.heardAt(ev.peer, ev.remote.ip);
         return this.#config.log('sleeve-moved', { peer: this.#name(ev.peer), address: ev.remote.ip });
       case 'workerDied':
         return this.#config.log('sleeve-thread-died', { thread: ev.worker, reason: ev.why });

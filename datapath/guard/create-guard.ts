@@ -2,7 +2,8 @@
 import type { Clock } from '../clock.js';
 import type { Capability, DatapathConfig } from '../datapath.js';
 import type { Nft } from '../paths/nft/traffic.js';
-import type { Mac, PeerId, Vni } from '../../router/types.js';
+import type { Ip, Mac, PeerId, Vni } from '../../router/types.js';
+import { FloodWatch } from './flood-watch.js';
 import type { Denied, Guard, PeerSource, RemoteMacs } from './guard.js';
 import type { OwnTable } from './own-table.js';
 import { type Refusal } from './own-table.js';
@@ -24,6 +25,7 @@ class NftGuard implements Guard {
   readonly #ports: PortGuard;
   readonly #underlay: UnderlayGuard;
   readonly #counters: Record<string, number> = {};
+  readonly #flood = new FloodWatch();
   #running = false;
   #cancel: () => void = () => undefined;
   /** One after another. */
@@ -56,6 +58,11 @@ class NftGuard implements Guard {
 
   setPeer(peer: PeerId, source: PeerSource | undefined): void {
     if (this.#underlay.setPeer(peer, source)) void this.#ensure();
+  }
+
+  heardAt(peer: PeerId, ip: Ip): void {
+    this.#underlay.heardAt(peer, ip);
+    void this.#ensure();
   }
 
   setMac(vni: Vni, mac: Mac, before: PeerId | undefined, after: PeerId | undefined): void {
@@ -112,6 +119,7 @@ class NftGuard implements Guard {
   #look(): void {
     if (!this.#running) return;
     void this.#ensure().then(() => {
+      this.#watchFloods();
       this.#cancel();
       if (this.#running) this.#cancel = this.#clock.after(LOOK_MS, () => this.#look());
     });
@@ -132,6 +140,12 @@ class NftGuard implements Guard {
     const failed = (error: unknown): void => this.#config.log('guard-failed', { error: String(error) });
     this.#work = this.#work.then(work).catch(failed);
     return this.#work;
+  }
+
+  #watchFloods(): void {
+    if (!this.#running) return;
+    const news = this.#flood.look(this.#underlay.dropped(), this.#clock.now());
+    if (news !== undefined) this.#config.log('flood', news);
   }
 
   #repaired(): void {

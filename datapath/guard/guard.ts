@@ -27,6 +27,8 @@ export interface Guard {
   dropPort(name: string): void;
   /** Undefined: it is no member. */
   setPeer(peer: PeerId, source: PeerSource | undefined): void;
+  /** The peer's sleeve speaks from there, and proved it. */
+  heardAt(peer: PeerId, ip: Ip): void;
   /** A MAC of a network of ours is behind another peer than `before`. */
   setMac(vni: Vni, mac: Mac, before: PeerId | undefined, after: PeerId | undefined): void;
   /** A network has another VNI, or none any more. @param macs of it: `macNumber` and owner */
@@ -36,7 +38,7 @@ export interface Guard {
   /** What was dropped since the port was set, by its name. Asks the kernel. */
   denied(): ReadonlyMap<string, Denied>;
   capability(): Capability;
-  /** Repairs and denials, by name: they begin with `guard-`. */
+  /** Repairs, denials, and packets that were too many, by name: they begin with `guard-`. */
   counters(): Readonly<Record<string, number>>;
   /** All ports are known: what the kernel has and nobody wants may go. */
   settled(): void;

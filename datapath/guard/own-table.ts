@@ -203,4 +203,4 @@ export class OwnTable {
 const hex = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('hex');
 
 /** Its elements come from the packets, or count them. */
-const isCounted = ({ sets }: TableText, set: string): boolean => sets[set]?.includes('counter') === true;
+const isCounted = ({ sets }: TableText, set: string): boolean => /counter|dynamic/.test(sets[set] ?? '');

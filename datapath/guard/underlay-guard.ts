@@ -2,6 +2,7 @@
 import type { Ip, Mac, PeerId, Vni } from '../../router/types.js';
 import { macNumber } from '../address-map.js';
 import type { Nft } from '../paths/nft/traffic.js';
+import { knownElement, limitedName } from './flood-rules.js';
 import type { PeerSource, RemoteMacs } from './guard.js';
 import { OwnTable, type Wanted } from './own-table.js';
 import { bridgeElement, doorElements, memberElement, OwnedKey, underlayTable } from './underlay-table.js';
@@ -20,9 +21,13 @@ export class UnderlayGuard {
   readonly #moved = new Map<PeerId, Peer | undefined>();
   /** By set and key in hexadecimal: peers may share an address. */
   #shared = new Map<string, Wanted>();
+  /** Where a peer's sleeve was last heard, which may be an address that it does not know of. */
+  readonly #heard = new Map<PeerId, Ip>();
   #bridges: readonly string[] = [];
+  readonly #port: number;
 
   constructor(vxlanPort: number, nft: Nft, repaired: () => void, now?: () => number) {
+    this.#port = vxlanPort - 2;
     this.table = new OwnTable(underlayTable(vxlanPort), nft, () => this.#wanted(), repaired, now);
   }
 
@@ -34,10 +39,15 @@ export class UnderlayGuard {
   setPeer(peer: PeerId, source: PeerSource | undefined): boolean {
     const old = this.#peers.get(peer);
     if (isSame(old?.source, source)) return false;
+    if (source === undefined) this.#heard.delete(peer);
     if (source === undefined) this.#peers.delete(peer);
     else this.#peers.set(peer, { source, keys: source.plain.map((ip) => new OwnedKey(ip)) });
     if (!this.#moved.has(peer)) this.#moved.set(peer, old);
     return true;
+  }
+
+  heardAt(peer: PeerId, ip: Ip): void {
+    if (this.#peers.has(peer)) this.#heard.set(peer, ip);
   }
 
   setBridges(names: readonly string[]): void {
@@ -79,8 +89,24 @@ export class UnderlayGuard {
       'guard-forged': sum('forged4') + sum('forged6'),
       'guard-stranger-vxlan': sum('stranger'),
       'guard-inside': sum('inside'),
+      ...this.dropped(),
     };
     return Object.fromEntries(Object.entries(totals).filter(([, n]) => n > 0));
+  }
+
+  /** Packets that were too many since the table was made, by the names of counters. */
+  dropped(): Record<string, number> {
+    return {
+      ...this.#limited('guard-limited', 'limited'),
+      ...this.#limited('guard-limited-members', 'member_limited'),
+    };
+  }
+
+  #limited(name: string, set: string): Record<string, number> {
+    const counts = [...this.table.counts(set)];
+    return Object.fromEntries(
+      counts.map(([key, { frames }]) => [`${name}-${limitedName(this.#port, key)}`, frames] as const),
+    );
   }
 
   *#wanted(): Iterable<Wanted> {
@@ -106,8 +132,9 @@ export class UnderlayGuard {
     for (const name of this.#bridges) want(bridgeElement(name));
     for (const { source } of this.#peers.values()) {
       for (const ip of source.plain) want(memberElement(ip));
-      for (const ip of source.from) doorElements(ip, source.vxlanPort).forEach(want);
+      for (const ip of source.from) [...doorElements(ip, source.vxlanPort), knownElement(ip)].forEach(want);
     }
+    for (const ip of this.#heard.values()) want(knownElement(ip));
     for (const [name, wanted] of this.#shared) if (!now.has(name)) this.table.change('delete', ...wanted);
     for (const [name, wanted] of now) if (!this.#shared.has(name)) this.table.change('add', ...wanted);
     this.#shared = now;

@@ -1,10 +1,12 @@
-// The table that looks at what comes from the underlay: who may send VXLAN, and from which MACs; and at what comes out of our
+// The table that looks at what comes from the underlay: who may send VXLAN, and from which MACs, and how much anybody may send to the
+// other ports (flood-rules.ts); and at what comes out of our
 // bridges, so that no container reaches the routers. Pure.
 //
 // In the input hook an outer packet and what it carries are seen together, before the vxlan takes it apart: RFC 7348 §5.
 import { ipBytes, isIpv6 } from '../../router/address.js';
 import type { Ip, Vni } from '../../router/types.js';
 import { concat } from '../netlink/message.js';
+import { floodChains, floodEntry, floodSets } from './flood-rules.js';
 import type { Wanted } from './own-table.js';
 import type { TableText } from './table-text.js';
 
@@ -32,12 +34,13 @@ export const underlayTable = (port: number): TableText => ({
     forged6: `type ipv6_addr; ${COUNTED}`,
     stranger: `type inet_service; counter; elements = { ${port} };`,
     inside: `type inet_service; counter; elements = { ${port - 2}, ${port - 1}, ${port} };`,
+    ...floodSets(port - 2),
   },
   chains: [
     {
       name: 'in',
       hook: 'type filter hook input priority -310;',
-      rules: ['iifname @bridges goto from_bridge', `udp dport ${port} goto vxlan`],
+      rules: ['iifname @bridges goto from_bridge', `udp dport ${port} goto vxlan`, ...floodEntry(port - 2)],
     },
     {
       name: 'through',
@@ -67,6 +70,7 @@ export const underlayTable = (port: number): TableText => ({
         'ip6 daddr . tcp dport @door6',
       ].map((door) => `${door} drop`),
     },
+    ...floodChains(port - 2),
   ],
 });
 

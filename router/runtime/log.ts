@@ -49,6 +49,7 @@ export const EVENTS = {
     sentence: 'the rules against forged frames had been changed, and are as they were',
   },
   'guard-failed': { level: 'error', sentence: 'the rules against forged frames could not be set' },
+  flood: { level: 'warn', sentence: 'more came from strangers than is let through; the rest was dropped' },
   'secret-replaced': { level: 'info', sentence: 'the secret of the mesh on disk gave way to another' },
   'secret-taken': {
     level: 'info',

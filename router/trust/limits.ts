@@ -1,4 +1,5 @@
-// Every limit on what somebody without the secret can cost us, and what one who has it may say before it is known who it is.
+// Every limit on what somebody without the secret can cost us, and what one who has it may say before it is known who it is. What the
+// kernel drops before that is in datapath/guard/flood-limits.ts.
 
 /** What a handshake may take on a stream that we accepted, ms. */
 export const HANDSHAKE_MS = 5_000;

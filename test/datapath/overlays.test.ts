@@ -207,6 +207,7 @@ test('what the threads tell is logged by the peer’s name, asked of the router,
   bench.reports.length = 0;
   sleeve.emit({ kind: 'needRekey', peer: B });
   sleeve.emit({ kind: 'moved', peer: B, remote: { ip: '192.0.2.9' as Ip, port: 6784 } });
+  assert.deepEqual(bench.heardAt, [[B, '192.0.2.9']]);
   sleeve.emit({ kind: 'workerDied', worker: 'rx', why: 'it broke' });
   sleeve.emit({ kind: 'workerRestarted', worker: 'rx' });
   sleeve.emit({ kind: 'fallback', what: 'uso' });

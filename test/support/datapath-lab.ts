@@ -122,6 +122,7 @@ export class FakeGuard implements Guard {
     this.ports.delete(name);
   }
   setPeer(): void {}
+  heardAt(): void {}
   setMac(): void {}
   setVni(): void {}
   setBridges(): void {}

@@ -2,7 +2,7 @@
 import type { DatapathConfig } from '../../datapath/datapath.js';
 import { Overlays } from '../../datapath/overlays.js';
 import { newPath, type Path } from '../../datapath/paths/probe/path-state.js';
-import type { DatapathReport, Millis, PathReport, PeerForward, PeerId, SessionKeys } from '../../router/types.js';
+import type { DatapathReport, Ip, Millis, PathReport, PeerForward, PeerId, SessionKeys } from '../../router/types.js';
 import { SELF, vtep } from './datapath-lab.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeSleeve } from './fake-sleeve.js';
@@ -24,6 +24,7 @@ export class Bench {
   readonly reports: DatapathReport[] = [];
   readonly logged: string[] = [];
   tapsLost = 0;
+  readonly heardAt: (readonly [PeerId, Ip])[] = [];
   refusal: Error | undefined;
   readonly overlays: Overlays;
 
@@ -52,6 +53,7 @@ export class Bench {
         started: () => undefined,
         tapLost: () => void this.tapsLost++,
         traffic: () => undefined,
+        heardAt: (peer, ip) => void this.heardAt.push([peer, ip]),
       },
     );
   }

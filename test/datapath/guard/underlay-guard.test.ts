@@ -13,13 +13,14 @@ const KEYS: Readonly<Record<string, string>> = {
   '10.0.0.1': '0a000001',
   '10.0.0.2': '0a000002',
   'fd00::1': 'fd000000000000000000000000000001',
+  '192.0.2.1': 'c0000201',
 };
 
 /** Two networks, and what is true of them. */
 class Truth {
   readonly vnis = new Map<number, Vni>();
   readonly macs: readonly Map<Mac, PeerId>[] = [new Map(), new Map()];
-  readonly peers = new Map<PeerId, { from: readonly Ip[]; isPlain: boolean }>();
+  readonly peers = new Map<PeerId, { from: readonly Ip[]; isPlain: boolean; heard?: Ip | undefined }>();
 
   *remoteMacs(): Iterable<readonly [Vni, number, PeerId]> {
     for (const [n, vni] of this.vnis) for (const [mac, owner] of this.macs[n]!) yield [vni, macNumber(mac), owner];
@@ -35,16 +36,24 @@ class Truth {
     );
   }
 
+  known(): string[] {
+    const all = [...this.peers.values()].flatMap(({ from, heard }) => [...from, ...(heard ? [heard] : [])]);
+    return [...new Set(all.map((ip) => KEYS[ip]!))];
+  }
+
   members(): string[] {
     const plain = [...this.peers.values()].filter(({ isPlain }) => isPlain);
     return [...new Set(plain.flatMap(({ from }) => from.map((ip) => KEYS[ip]!)))];
   }
 }
 
+const anyAddress = fc.constantFrom(...ADDRESSES, '192.0.2.1' as Ip);
+
 const anyPeer = fc.nat(2).map((n) => peerOf(n));
 const anyEvent = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('mac' as const), network: fc.nat(1), mac: fc.nat(5), owner: fc.option(anyPeer) }) }, // prettier-ignore
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('peer' as const), peer: anyPeer, from: fc.subarray(ADDRESSES), isPlain: fc.boolean() }) }, // prettier-ignore
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('heard' as const), peer: anyPeer, ip: anyAddress }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('gone' as const), peer: anyPeer }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('vni' as const), network: fc.nat(1), vni: fc.option(fc.constantFrom(100, 200)) }) }, // prettier-ignore
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('look' as const) }) },
@@ -80,8 +89,12 @@ test('VXLAN is taken from members at their addresses, with the MACs that they ow
             break;
           }
           case 'peer':
-            truth.peers.set(ev.peer, ev);
+            truth.peers.set(ev.peer, { ...ev, heard: truth.peers.get(ev.peer)?.heard });
             guard.setPeer(ev.peer, { from: ev.from, plain: ev.isPlain ? ev.from : [], vxlanPort: 6785 });
+            break;
+          case 'heard':
+            if (truth.peers.has(ev.peer)) truth.peers.get(ev.peer)!.heard = ev.ip;
+            guard.heardAt(ev.peer, ev.ip);
             break;
           case 'gone':
             truth.peers.delete(ev.peer);
@@ -110,6 +123,7 @@ test('VXLAN is taken from members at their addresses, with the MACs that they ow
       const have = (...sets: string[]): string[] => sets.flatMap((set) => [...nft.sets!.get(set)!.keys()]).sort();
       assert.deepEqual(have('owned4', 'owned6'), truth.owned().sort());
       assert.deepEqual(have('member4', 'member6'), truth.members().sort());
+      assert.deepEqual(have('known4', 'known6'), truth.known().sort());
       assert.ok(nft.calls.length <= loads + 1, 'a change that fails is compared anew, not loaded');
     }),
     { numRuns: 300 },

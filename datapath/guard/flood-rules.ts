@@ -1,0 +1,157 @@
+// The part of the underlay's table that holds strangers to a rate, at the control port and the sleeve's, and what comes in the name of
+// members to a higher one. Pure.
+//
+//   packet                               from a member's address           else
+//   TCP, a new stream                    MEMBER_CALLS                      its source's CALLS_PER_SOURCE, then CALLS
+//   TCP, all else                        free: a stream of records         who called: PACKETS_PER_SOURCE, STREAM_PACKETS; who did not: STRAY_PACKETS
+//   UDP to the control port              MEMBER_DATAGRAMS, all members'    PACKETS_PER_SOURCE, then DATAGRAMS
+//   UDP to the sleeve                    free: it is data                  PACKETS_PER_SOURCE, then DATAGRAMS
+//
+// Anybody can write any source on a first packet, so no rate of a source bounds them all, and a rate of all keeps out whoever is
+// among them. So a source whose call was dropped or taken has a rate for itself and others that come back, when it comes back.
+import { ipBytes, isIpv6 } from '../../router/address.js';
+import type { Ip } from '../../router/types.js';
+import {
+  ALL_MEMBERS_DATAGRAMS,
+  CALLS,
+  CALLS_PER_SOURCE,
+  DATAGRAMS,
+  MAX_CALLERS,
+  MAX_MEMBERS,
+  MAX_SENDERS,
+  MEMBER_CALLS,
+  MEMBER_DATAGRAMS,
+  PACKETS_PER_SOURCE,
+  REMEMBERED_S,
+  STRAY_PACKETS,
+  STREAM_PACKETS,
+  type Rate,
+} from './flood-limits.js';
+import type { Wanted } from './own-table.js';
+import type { Chain, TableText } from './table-text.js';
+
+const TCP_CALL = 'tcp flags & (fin | syn | rst | ack) == syn';
+/** An IPv6 host has as many addresses of its network as it likes. */
+const SOURCES = [
+  ['4', 'ip saddr'],
+  ['6', 'ip6 saddr & ffff:ffff:ffff:ffff::'],
+] as const;
+const ADDRESSES = [
+  ['4', 'ip saddr'],
+  ['6', 'ip6 saddr'],
+] as const;
+
+const over = ({ perS, burst }: Rate): string => `limit rate over ${perS}/second burst ${burst} packets`;
+
+/** By a set for each family: `eachSource('sender', ...)` has sender4 and sender6. */
+const eachSource = (
+  name: string,
+  { op, rate, of = SOURCES }: { op: 'add' | 'update'; rate: Rate; of?: typeof SOURCES | typeof ADDRESSES },
+): readonly string[] => of.map(([family, source]) => `${op} @${name}${family} { ${source} ${over(rate)} }`);
+
+const isIn = (name: string, of: typeof SOURCES | typeof ADDRESSES): readonly string[] =>
+  of.map(([family, source]) => `${source} @${name}${family}`);
+
+const to = (chain: string, ...matches: readonly string[]): readonly string[] =>
+  matches.map((match) => `${match} goto ${chain}`);
+
+const memory = (name: string, size: number): TableText['sets'] => ({
+  [`${name}4`]: `type ipv4_addr; size ${size}; flags dynamic,timeout; timeout ${REMEMBERED_S}s;`,
+  [`${name}6`]: `type ipv6_addr; size ${size}; flags dynamic,timeout; timeout ${REMEMBERED_S}s;`,
+});
+
+/** @param port of the control plane; the sleeve's is the next */
+export const floodSets = (port: number): TableText['sets'] => {
+  const counted = `type inet_proto . inet_service; counter; elements = { tcp . ${port}, udp . ${port}, udp . ${port + 1} };`;
+  return {
+    known4: 'type ipv4_addr;',
+    known6: 'type ipv6_addr;',
+    ...memory('caller', MAX_CALLERS),
+    ...memory('sender', MAX_SENDERS),
+    ...memory('member_caller', MAX_MEMBERS),
+    ...memory('member_sender', MAX_MEMBERS),
+    limited: counted,
+    member_limited: counted,
+  };
+};
+
+export const floodEntry = (port: number): readonly string[] => [
+  `udp dport ${port} goto datagram`,
+  `udp dport ${port + 1} goto datagram`,
+  `tcp dport ${port} goto stream`,
+];
+
+export const floodChains = (port: number): readonly Chain[] => [
+  {
+    name: 'datagram',
+    rules: [
+      ...to('member_datagram', ...isIn('known', ADDRESSES)),
+      ...to('too_much', ...eachSource('sender', { op: 'add', rate: PACKETS_PER_SOURCE })),
+      // A flood at one port must not close the other.
+      ...to('too_much', ...[port, port + 1].map((p) => `udp dport ${p} ${over(DATAGRAMS)}`)),
+    ],
+  },
+  {
+    name: 'member_datagram',
+    rules: [
+      `udp dport ${port + 1} accept`,
+      ...to(
+        'too_much_of_members',
+        ...eachSource('member_sender', { op: 'add', rate: MEMBER_DATAGRAMS, of: ADDRESSES }),
+      ),
+      ...to('too_much_of_members', over(ALL_MEMBERS_DATAGRAMS)),
+    ],
+  },
+  {
+    name: 'stream',
+    rules: [
+      ...to('member_stream', ...isIn('known', ADDRESSES)),
+      ...to('call', TCP_CALL),
+      ...to('called', ...isIn('caller', SOURCES)),
+      ...to('too_much', over(STRAY_PACKETS)),
+    ],
+  },
+  {
+    name: 'member_stream',
+    rules: [
+      'tcp flags & (fin | syn | rst | ack) != syn accept',
+      ...to('too_much_of_members', ...eachSource('member_caller', { op: 'add', rate: MEMBER_CALLS, of: ADDRESSES })),
+    ],
+  },
+  {
+    name: 'call',
+    rules: [
+      ...to('call_again', ...isIn('caller', SOURCES)),
+      ...eachSource('caller', { op: 'add', rate: CALLS_PER_SOURCE }),
+      ...to('too_much', over(CALLS)),
+    ],
+  },
+  {
+    name: 'call_again',
+    rules: [
+      ...to('too_much', ...eachSource('caller', { op: 'update', rate: CALLS_PER_SOURCE })),
+      ...to('too_much', over(CALLS)),
+    ],
+  },
+  {
+    name: 'called',
+    rules: [
+      ...to('too_much', ...eachSource('sender', { op: 'add', rate: PACKETS_PER_SOURCE })),
+      ...to('too_much', over(STREAM_PACKETS)),
+    ],
+  },
+  { name: 'too_much', rules: ['meta l4proto . th dport @limited drop', 'drop'] },
+  { name: 'too_much_of_members', rules: ['meta l4proto . th dport @member_limited drop', 'drop'] },
+];
+
+/** A member may be there. */
+export const knownElement = (ip: Ip): Wanted => [`known${isIpv6(ip) ? 6 : 4}`, ipBytes(ip)];
+
+/** What a counter is called, by the key of `limited` or `member_limited`: the protocol and the port. */
+export function limitedName(port: number, key: string): 'streams' | 'datagrams' | 'sleeve' {
+  const [protocol, at] = [parseInt(key.slice(0, 2), 16), parseInt(key.slice(8, 12), 16)];
+  if (protocol === IPPROTO_TCP) return 'streams';
+  return at === port ? 'datagrams' : 'sleeve';
+}
+
+const IPPROTO_TCP = 6;
