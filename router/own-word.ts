@@ -6,6 +6,8 @@ import type { Millis, SocketAddress } from './types.js';
 import type { Hello } from './wire/hello.js';
 
 const CORE_PUSH_MS = 200; // connections come up and are measured in flocks
+/** Where nobody is connected to all, one connection more or less changes little for others, and each word of it goes to very many. */
+const SPARSE_CORE_PUSH_MS = 1_000;
 /** What we say depends on what others said, so before these all is learnt. */
 const SPEAKS: ReadonlySet<RouterEvent['kind']> = new Set([
   'started',
@@ -83,9 +85,9 @@ export class OwnWord {
     return this.#ledger.isCoreDirty && now >= this.#pushAt;
   }
 
-  said(now: Millis): void {
+  said(isSparse: boolean, now: Millis): void {
     this.#ledger.isCoreDirty = false;
-    this.#pushAt = (now + CORE_PUSH_MS) as Millis;
+    this.#pushAt = (now + (isSparse ? SPARSE_CORE_PUSH_MS : CORE_PUSH_MS)) as Millis;
   }
 
   nextDeadline(): Millis | undefined {

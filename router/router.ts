@@ -226,7 +226,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (!this.ledger.isCaughtUp) return; // a tombstone is dropped for good only when we know whom it outranks
     const tellsCore = this.#own.isDue(now);
     this.#frames(this.#exchange.push(this.#neighbours(), (topic) => topic !== 'core' || tellsCore));
-    if (tellsCore) this.#own.said(now);
+    if (tellsCore) this.#own.said(this.neighbourhood.isSparse, now);
   }
 
   #effects(): readonly RouterEffect[] {
