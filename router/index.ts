@@ -16,7 +16,6 @@ export { systemClock } from './runtime/runtime.js';
 export { loadTrust } from './runtime/load-trust.js';
 export { stretch } from './runtime/stretch.js';
 export { heldSecret, newestOf, onlySecret, type HeldSecret, type Secrets } from './trust/secrets.js';
-export { loadSessionOptions } from './runtime/session-options.js';
 export { Sockets } from './runtime/sockets.js';
 export { StateDir, StateDirError } from './runtime/state-dir.js';
 export { bytesFile, jsonFile } from './runtime/state-file.js';

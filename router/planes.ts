@@ -4,15 +4,15 @@ import type { Random } from './core.js';
 import { RelayPlane, type RelayRequest } from './relay/relay-plane.js';
 import type { HopSearch, RelayFx } from './relay/shared.js';
 import { SessionPlane, type SessionRequest } from './session/session-plane.js';
-import type { SessionOptions } from './session/sessions.js';
 import type { SessionFx } from './session/side.js';
+import type { Trust } from './trust/trust.js';
 import type { Millis, PeerId } from './types.js';
 import type { GoneRecord } from './wire/records.js';
 import { FrameType } from './wire/stream.js';
 
 export type PlaneRequest =
-  /** What sessions are made with: before the first is wanted. It tells as well that there is a sleeve here. */
-  { readonly kind: 'sessions'; readonly options: SessionOptions } | SessionRequest | RelayRequest;
+  /** There is a sleeve here: before the first session is wanted. `aes`: it seals AES in hardware. */
+  { readonly kind: 'sessions'; readonly aes: boolean } | SessionRequest | RelayRequest;
 
 export interface PlanesHooks {
   /** The neighbour by which a peer is reached, itself if there is a connection to it; undefined: there is no way. */
@@ -21,6 +21,8 @@ export interface PlanesHooks {
   hopsForData(to: PeerId, search: HopSearch): readonly PeerId[];
   /** Is it a peer that we have heard of? */
   knows(peer: PeerId): boolean;
+  /** Who we are, and the secrets of the mesh, now. */
+  trust(this: void): Trust;
   /** Of a peer that there is a connection to. */
   launchOf(peer: PeerId): Uint8Array | undefined;
   send(neighbour: PeerId, type: number, body: Uint8Array): void;
@@ -56,8 +58,8 @@ export class Planes {
   request(ev: PlaneRequest, now: Millis): void {
     switch (ev.kind) {
       case 'sessions':
-        this.#sessions.enable(ev.options);
-        return this.#relays.enable(ev.options.entropy, now);
+        this.#sessions.enable({ trust: this.#hooks.trust, aes: ev.aes });
+        return this.#relays.enable(this.#hooks.trust().entropy, now);
       case 'sessionWanted':
       case 'sessionWorn':
         return this.#sessions.asked(ev, this.#hooks.launchOf(ev.peer), now);

@@ -89,6 +89,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
       hop: (to) => this.#reach.hop(to),
       hopsForData: (to, search) => this.ledger.topology.hopsForData(to, search.passOver, search),
       knows: (peer) => this.ledger.book.has(peer),
+      trust: () => this.trust,
       launchOf: (peer) => this.connections.of(peer)?.hello.launch,
       send: (to, type, body) => this.#frames([{ to, type, body }]),
       emit: (fx) => this.#out.push(fx),

@@ -72,7 +72,7 @@ async function launchOn(
   const parts = await openNetwork(ground, reports, undo, deps);
   const { router, persistence, incarnation } = await createRouter(ground, parts);
   const { endpoints, exposures } = createEndpoints(ground, router, parts.datapath);
-  const askForSessions = createSessionRequests(router, ground.log);
+  const askForSessions = createSessionRequests(router);
   reports.to = (r) => onReport(r, router, endpoints, askForSessions);
   await endpoints.restore(ground.endpoints.endpoints);
   await exposures.restore(ground.endpoints.exposed);

@@ -1,25 +1,18 @@
-// What the datapath asks of the router's sessions: with the first question the library that makes them is loaded, which a
-// router without a sleeve need not do.
+// What the datapath asks of the router's sessions.
 import { readFileSync } from 'node:fs';
-import { loadSessionOptions, type Log, type Router } from '../../router/index.js';
+import type { Router } from '../../router/index.js';
 import type { DatapathReport } from '../../router/types.js';
 
 export type SessionReport = Extract<DatapathReport, { kind: 'sessionWanted' | 'sessionWorn' }>;
 
 /** @returns takes the datapath's reports, in their order */
-export function createSessionRequests(router: Router, log: Log): (report: SessionReport) => void {
-  let ready: Promise<void> | undefined;
-  const enable = async (): Promise<void> => {
-    try {
-      router.dispatch({
-        kind: 'sessions',
-        options: await loadSessionOptions(hasAes(), () => router.core.trust.keys.session),
-      });
-    } catch (e) {
-      log.write('sessions-refused', { reason: (e as Error).message });
-    }
+export function createSessionRequests(router: Router): (report: SessionReport) => void {
+  let isReady = false;
+  return (report) => {
+    if (!isReady) router.dispatch({ kind: 'sessions', aes: hasAes() });
+    isReady = true;
+    router.dispatch(report);
   };
-  return (report) => void (ready ??= enable()).then(() => router.dispatch(report));
 }
 
 /** Both x86 and ARM call the flag so. Where nothing says so, ChaCha20-Poly1305 is the better guess. */

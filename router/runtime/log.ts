@@ -41,7 +41,6 @@ export const EVENTS = {
   'sleeve-thread-died': { level: 'warn', sentence: 'a thread of the sleeve ended; it is started again' },
   'sleeve-thread-restarted': { level: 'info', sentence: 'the thread runs again' },
   'sleeve-fallback': { level: 'info', sentence: 'a part of the fast path is missing: slower, not wrong' },
-  'sessions-refused': { level: 'warn', sentence: 'no keys can be agreed on here, so the sleeve carries nothing' },
   'connection-up': { level: 'info', sentence: 'a control connection to a peer stands' },
   'connection-down': { level: 'info', sentence: 'a control connection to a peer ended' },
   'guard-repaired': {

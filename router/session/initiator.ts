@@ -6,6 +6,7 @@
 //   asked     no answer for 1, 2, 4 .. s     asked     the same again; after 10 s a new handshake
 //   asked     answer                         finished  send finish; session, not confirmed
 //   asked     three forged answers           rest      a new handshake when the time comes
+//                                                       (forged: not the peer's signature, another secret, or damage)
 //   finished  no confirm for 1, 2, 4 s       finished  the same again; after 10 s a new handshake
 //   finished  confirm                        rest      sessionConfirmed; due again in 120 s
 //   rest      request, session worn          rest      due now
@@ -13,7 +14,7 @@
 import type { Millis, PeerId } from '../types.js';
 import { backoff, jittered, NEVER } from '../waiting.js';
 import { sameBytes } from '../wire/bytes.js';
-import { SessionType, TOKEN_BYTES } from '../wire/session.js';
+import { encodeInitiate, SessionType, TOKEN_BYTES } from '../wire/session.js';
 import { finish, initiate, type Naming, type Part } from './handshake.js';
 import { isConfirm } from './session-keys.js';
 import { HANDSHAKE_MS, MAX_FAULTS, newPart, Tenure, type Shared, type Side, type SideFx } from './side.js';
@@ -105,10 +106,11 @@ export class Initiator implements Side {
       return [];
     }
     const token = this.#shared.entropy(TOKEN_BYTES);
-    const naming = { initiator: this.#shared.self, responder: this.#peer, token };
+    const { keys } = this.#shared.trust();
+    const naming = { initiator: this.#shared.self, responder: this.#peer, token, keys };
     const part = newPart(this.#shared);
     this.#step = { kind: 'asked', naming, part, since: now, faults: 0 };
-    const body = initiate(this.#shared.party, naming, part);
+    const body = encodeInitiate(keys.id, initiate(this.#shared.party, naming, part));
     return this.#say([{ kind: 'say', to: this.#peer, type: SessionType.initiate, token, body }], now);
   }
 

@@ -11,8 +11,9 @@ import type { Millis, PeerId } from '../types.js';
 import { TokenBucket } from '../token-bucket.js';
 import { backoff, jittered, NEVER } from '../waiting.js';
 import { sameBytes } from '../wire/bytes.js';
-import { SessionType, TOKEN_BYTES } from '../wire/session.js';
-import { accept, answer, type Naming, type Part } from './handshake.js';
+import { keysNamed } from '../trust/keyring.js';
+import { decodeInitiate, SessionType, TOKEN_BYTES } from '../wire/session.js';
+import { accept, answer, type Answer, type Naming, type Part } from './handshake.js';
 import { HANDSHAKE_MS, MAX_FAULTS, newPart, Tenure, type Shared, type Side, type SideFx } from './side.js';
 
 const MAX_ANSWERED = 2; // a real one and a late one
@@ -24,10 +25,12 @@ const REQUEST_HOLDOFF_MS = 1_000;
 
 /** A handshake whose third message has not come. */
 interface Answered {
-  readonly token: Uint8Array;
+  readonly naming: Naming;
+  /** The body of the initiate. */
   readonly initiated: Uint8Array;
+  readonly message: Uint8Array;
   readonly part: Part;
-  readonly answer: Uint8Array;
+  readonly answer: Answer;
   readonly until: Millis;
   faults: number;
 }
@@ -104,35 +107,39 @@ export class Responder implements Side {
   }
 
   #initiated(token: Uint8Array, body: Uint8Array, now: Millis): SideFx[] {
-    const seen = this.#answered.find((a) => sameBytes(a.token, token));
+    const seen = this.#answered.find((a) => sameBytes(a.naming.token, token));
     if (seen !== undefined)
       return sameBytes(seen.initiated, body)
-        ? [this.#say(SessionType.answer, seen.token, seen.answer)]
+        ? [this.#say(SessionType.answer, token, seen.answer.message)]
         : [{ kind: 'drop', reason: 'session-token' }];
     if (this.#isCurrent(token)) return [{ kind: 'drop', reason: 'session-token' }];
+    const said = decodeInitiate(body);
+    const keys = typeof said === 'string' ? undefined : keysNamed(this.#shared.trust(), said.keyId);
+    if (typeof said === 'string' || keys === undefined) return [{ kind: 'drop', reason: 'session-secret' }];
     if (!this.#answers.take(now) || !this.#shared.answers.take(now)) return [{ kind: 'drop', reason: 'session-rate' }];
-    return this.#answer(token.slice(), body.slice(), now);
+    const naming = { initiator: this.#peer, responder: this.#shared.self, token: token.slice(), keys };
+    return this.#answer(naming, body.slice(), said.message.slice(), now);
   }
 
-  #answer(token: Uint8Array, initiated: Uint8Array, now: Millis): SideFx[] {
+  #answer(naming: Naming, initiated: Uint8Array, message: Uint8Array, now: Millis): SideFx[] {
     const part = newPart(this.#shared);
-    const reply = answer(this.#shared.party, this.#naming(token), part, initiated);
-    if (reply === 'forged' || reply === 'terms' || reply === 'version') {
+    const reply = answer(this.#shared.party, naming, part, message);
+    if (typeof reply === 'string') {
       this.#shared.indices.release(part.terms.index);
       return [{ kind: 'drop', reason: `session-${reply}` }];
     }
     const oldest = this.#answered.length < MAX_ANSWERED ? undefined : this.#answered[0];
     this.#forget((a) => a === oldest);
     const until = (now + HANDSHAKE_MS) as Millis;
-    this.#answered.push({ token, initiated, part, answer: reply, until, faults: 0 });
-    return [this.#say(SessionType.answer, token, reply)];
+    this.#answered.push({ naming, initiated, message, part, answer: reply, until, faults: 0 });
+    return [this.#say(SessionType.answer, naming.token, reply.message)];
   }
 
   #finished(token: Uint8Array, body: Uint8Array, now: Millis): SideFx[] {
     if (this.#isCurrent(token)) return [this.#say(SessionType.confirm, token, this.#confirm)];
-    const open = this.#answered.find((a) => sameBytes(a.token, token));
+    const open = this.#answered.find((a) => sameBytes(a.naming.token, token));
     if (open === undefined) return [{ kind: 'drop', reason: 'session-token' }];
-    const agreed = accept(this.#shared.party, this.#naming(open.token), open.part, open.initiated, body);
+    const agreed = accept(this.#shared.party, open.naming, open.part, open.message, open.answer, body);
     if (typeof agreed === 'string') {
       if (++open.faults >= MAX_FAULTS) this.#forget((a) => a === open);
       return [{ kind: 'drop', reason: `session-${agreed}` }];
@@ -143,16 +150,12 @@ export class Responder implements Side {
     this.#failures = 0;
     this.#requestAt = (now + jittered(LATE_REKEY_MS, this.#shared.random)) as Millis;
     const about = { peer: this.#peer, initiatedBy: 'peer', confirmed: true, at: now } as const;
-    const session = this.#tenure.adopt(open.token, open.part, agreed, about);
-    return [session, this.#say(SessionType.confirm, open.token, agreed.confirm)];
+    const session = this.#tenure.adopt(open.naming.token, open.part, agreed, about);
+    return [session, this.#say(SessionType.confirm, open.naming.token, agreed.confirm)];
   }
 
   #isCurrent(token: Uint8Array): boolean {
     return this.#tenure.current !== undefined && sameBytes(this.#tenure.current.token, token);
-  }
-
-  #naming(token: Uint8Array): Naming {
-    return { initiator: this.#peer, responder: this.#shared.self, token };
   }
 
   #forget(which: (a: Answered) => boolean): void {

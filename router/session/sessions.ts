@@ -3,25 +3,22 @@
 //
 // Nothing is kept or computed for a peer that is not wanted. Of one that is: four answers at once and one a second after, two
 // handshakes whose third message has not come, three forgeries of each; of all together 200 answers a second.
-import type { Core, Entropy, Random } from '../core.js';
+import type { Core, Random } from '../core.js';
 import { Indices } from '../indices.js';
 import { TokenBucket } from '../token-bucket.js';
+import type { Trust } from '../trust/trust.js';
 import type { Millis, PeerId } from '../types.js';
 import { NEVER } from '../waiting.js';
 import { sameBytes } from '../wire/bytes.js';
 import { SessionType, type SessionFrame } from '../wire/session.js';
 import { Initiator } from './initiator.js';
-import type { KeyPair, Noise } from './noise-xx.js';
+import { KEY_BYTES } from './noise-xx.js';
 import { Responder } from './responder.js';
 import type { LostReason, Shared, Side, SideFx } from './side.js';
 
 export interface SessionOptions {
-  readonly noise: Noise;
-  /** X25519. Made anew at each launch while it is bound to nothing. */
-  readonly staticKey: KeyPair;
-  /** Of the mesh, now. Mixed into the keys: who does not know it has others. */
-  readonly secret: () => Uint8Array;
-  readonly entropy: Entropy;
+  /** Who we are and the secrets of the mesh, now: who does not know one has other keys. */
+  readonly trust: () => Trust;
   /** Does this machine seal AES in hardware? */
   readonly aes: boolean;
 }
@@ -61,10 +58,12 @@ export class Sessions implements Core<SessionsEvent, SideFx> {
 
   /** @param reaches can a frame be sent towards the peer? */
   constructor(self: PeerId, options: SessionOptions, random: Random, reaches: (peer: PeerId) => boolean) {
-    const { noise, staticKey, secret, entropy, aes } = options;
+    const { trust, aes } = options;
+    const { crypto, signer, entropy } = trust();
     this.#shared = {
       self,
-      party: { noise, staticKey, secret },
+      party: { crypto, signer, staticKey: crypto.noise.keyPair(entropy(KEY_BYTES)) },
+      trust,
       aes,
       random,
       entropy,

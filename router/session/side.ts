@@ -2,6 +2,7 @@
 import type { Entropy, Random } from '../core.js';
 import type { Indices } from '../indices.js';
 import type { TokenBucket } from '../token-bucket.js';
+import type { Trust } from '../trust/trust.js';
 import type { Millis, PeerId, SessionKeys } from '../types.js';
 import type { Terms } from '../wire/session.js';
 import type { Agreed, Party, Part } from './handshake.js';
@@ -43,6 +44,8 @@ export type SideFx =
 export interface Shared {
   readonly self: PeerId;
   readonly party: Party;
+  /** As it is now: its keys change. */
+  readonly trust: () => Trust;
   readonly aes: boolean;
   readonly random: Random;
   readonly entropy: Entropy;
@@ -82,7 +85,7 @@ export const newPart = (s: Shared): Part => {
     aes: s.aes,
     index: s.indices.draw(),
   };
-  return { ephemeral: s.party.noise.keyPair(s.entropy(32)), terms };
+  return { ephemeral: s.party.crypto.noise.keyPair(s.entropy(32)), terms };
 };
 
 /** The session in force, and the index of the one before, in which data may still be under way. */

@@ -1,5 +1,6 @@
 // From the secret of a mesh to the keys that prove it: one root, and a key for each use.
 import { hkdfSync } from 'node:crypto';
+import { KEY_ID_BYTES } from '../wire/knock.js';
 
 /** What a mesh's secret comes to. Whoever has one of the keys has none of the others. */
 export interface MeshKeys {
@@ -15,7 +16,6 @@ export interface MeshKeys {
   readonly held: Uint8Array;
 }
 
-export const KEY_ID_BYTES = 4;
 export const ROOT_BYTES = 32;
 export const OPEN_KEY_ID = '00000000';
 

@@ -1,6 +1,7 @@
 // What either side of a control stream says in clear before the handshake: which secret is meant, and what it can do.
 import { Reader, Writer } from './bytes.js';
 
+export const KEY_ID_BYTES = 4;
 export const KNOCK_BYTES = 8;
 
 export interface Knock {

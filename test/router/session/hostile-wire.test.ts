@@ -2,11 +2,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { noise } from '../../../router/noise.js';
+import {
+  accept,
+  answer,
+  finish,
+  initiate,
+  type Answer,
+  type Naming,
+  type Part,
+  type Party,
+} from '../../../router/session/handshake.js';
 import { HANDSHAKE_MS } from '../../../router/session/side.js';
-import type { Millis } from '../../../router/types.js';
-import { encodeSession, SessionType } from '../../../router/wire/session.js';
-import { peerOf } from '../../support/peers.js';
-import { assertCrossed, PERFECT, SessionHost, SessionLab, type Wire } from '../../support/session-pair.js';
+import { OPEN_KEY_ID, OPEN_KEYS } from '../../../router/trust/mesh-keys.js';
+import type { Millis, PeerId } from '../../../router/types.js';
+import {
+  decodeSession,
+  encodeInitiate,
+  encodeSession,
+  SessionType,
+  type SessionFrame,
+} from '../../../router/wire/session.js';
+import {
+  assertCrossed,
+  hostId,
+  PERFECT,
+  SessionHost,
+  SessionLab,
+  sessionTrust,
+  type Wire,
+} from '../../support/session-pair.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const pair = (wire?: Wire): { a: SessionHost; b: SessionHost; lab: SessionLab } => {
@@ -19,8 +44,7 @@ test('a flood of first messages is answered at a bounded pace and kept in bounde
   lab.wants(b, a);
   for (let n = 0; n < 5_000; n++) {
     const token = new Uint8Array(8).fill(n & 255).fill(n >> 8, 0, 4);
-    const body = new Uint8Array(32).fill(9);
-    body[0] = n & 255;
+    const body = encodeInitiate(OPEN_KEY_ID, new Uint8Array(32).fill(9).fill(n, 0, 1));
     lab.deliver(encodeSession({ type: SessionType.initiate, hops: 8, src: a.id, dst: b.id, token, body }));
     lab.run(2);
   }
@@ -36,13 +60,13 @@ test('first messages in the names of many wanted peers are answered at a bounded
   const b = new SessionHost(5_000);
   const lab = new SessionLab([b]);
   for (let n = 1; n <= 800; n++) {
-    b.sessions.handle({ kind: 'wanted', peer: peerOf(n), wanted: true }, at(0));
-    const body = new Uint8Array(32).fill(9);
+    b.sessions.handle({ kind: 'wanted', peer: hostId(n), wanted: true }, at(0));
+    const body = encodeInitiate(OPEN_KEY_ID, new Uint8Array(32).fill(9));
     lab.deliver(
       encodeSession({
         type: SessionType.initiate,
         hops: 8,
-        src: peerOf(n),
+        src: hostId(n),
         dst: b.id,
         token: new Uint8Array(8),
         body,
@@ -200,3 +224,87 @@ function assertNoFalseBelief(x: SessionHost, y: SessionHost): void {
   const theirs = y.of(x.id).find((s) => s.receiveIndex === mine.sendIndex);
   assertCrossed(mine, theirs);
 }
+
+/** A member on the way that answers each end in the other's name. It has the secret, and a static key of its own. */
+class Impostor {
+  /** Those ends that take it for the other. */
+  readonly won: PeerId[] = [];
+  readonly #ends: readonly [PeerId, PeerId];
+  readonly #party: (as: PeerId) => Party;
+  #towardsB: { readonly naming: Naming; readonly part: Part } | undefined;
+  #towardsA:
+    { readonly naming: Naming; readonly part: Part; readonly initiated: Uint8Array; answered: Answer } | undefined;
+
+  constructor(ends: readonly [PeerId, PeerId], party: (as: PeerId) => Party) {
+    this.#ends = ends;
+    this.#party = party;
+  }
+
+  readonly wire: Wire = (bytes) => {
+    const frame = decodeSession(bytes);
+    if (typeof frame === 'string') return [];
+    return this.#answer(frame).map((fx) => ({ afterMs: 1, bytes: encodeSession({ ...fx, hops: 8 }) }));
+  };
+
+  #answer(f: SessionFrame): Omit<SessionFrame, 'hops'>[] {
+    const [a, b] = this.#ends;
+    const back = { src: f.dst, dst: f.src, token: f.token };
+    switch (f.type) {
+      case SessionType.initiate: {
+        const naming = { initiator: a, responder: b, token: f.token, keys: OPEN_KEYS };
+        const initiated = f.body.subarray(4);
+        const answered = answer(this.#party(b), naming, partOf(1), initiated);
+        assert.ok(typeof answered !== 'string');
+        this.#towardsA = { naming, part: partOf(1), initiated, answered };
+        this.#towardsB = { naming: { ...naming, token: new Uint8Array(8).fill(5) }, part: partOf(2) };
+        const { naming: other, part } = this.#towardsB;
+        const body = encodeInitiate(OPEN_KEY_ID, initiate(this.#party(a), other, part));
+        return [
+          { ...back, type: SessionType.answer, body: answered.message },
+          { src: a, dst: b, token: other.token, type: SessionType.initiate, body },
+        ];
+      }
+      case SessionType.finish: {
+        const { naming, part, initiated, answered } = this.#towardsA!;
+        const agreed = accept(this.#party(b), naming, part, initiated, answered, f.body);
+        if (typeof agreed === 'string') return [];
+        this.won.push(a);
+        return [{ ...back, type: SessionType.confirm, body: agreed.confirm }];
+      }
+      case SessionType.answer: {
+        const { naming, part } = this.#towardsB!;
+        const done = finish(this.#party(a), naming, part, f.body);
+        return typeof done === 'string' ? [] : [{ ...back, type: SessionType.finish, body: done.message }];
+      }
+      case SessionType.confirm:
+        this.won.push(b);
+    }
+    return [];
+  }
+}
+
+const partOf = (n: number): Part => ({
+  ephemeral: noise.keyPair(new Uint8Array(32).fill(n)),
+  terms: { version: 1, oldest: 1, aes: true, index: n },
+});
+
+test('a relay that swaps keys is refused by both ends; with what their ids are hashes of it would not be', () => {
+  for (const hasTheirKeys of [false, true]) {
+    const { a, b, lab } = pair();
+    const numberOf = (id: PeerId): number => (id === a.id ? 1 : 2);
+    const impostor = new Impostor([a.id, b.id], (as) => {
+      const { crypto, signer, staticKey } = sessionTrust(hasTheirKeys ? numberOf(as) : 3);
+      return { crypto, signer, staticKey: noise.keyPair(staticKey.publicKey) };
+    });
+    lab.wire = impostor.wire;
+    lab.want();
+    lab.run(1_000);
+    assert.deepEqual(impostor.won.sort(), hasTheirKeys ? [a.id, b.id].sort() : []);
+    if (hasTheirKeys) continue;
+    assert.deepEqual([a.told, b.told], [[], []]);
+    for (const { drops } of [a, b]) assert.ok(drops.includes('session-identity'), drops.join());
+    lab.wire = PERFECT;
+    lab.run(60_000);
+    assertCrossed(a.confirmed(b.id), b.confirmed(a.id));
+  }
+});

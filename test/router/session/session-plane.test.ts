@@ -4,7 +4,7 @@ import { SessionPlane, type SessionPlaneHooks } from '../../../router/session/se
 import type { Millis, PeerId } from '../../../router/types.js';
 import { decodeSession, encodeSession, SessionType } from '../../../router/wire/session.js';
 import { peerOf } from '../../support/peers.js';
-import { sessionOptions } from '../../support/session-pair.js';
+import { sessionTrust } from '../../support/session-pair.js';
 
 const [A, B, C, SELF] = [1, 2, 3, 9].map(peerOf) as [PeerId, PeerId, PeerId, PeerId];
 const at = (ms: number): Millis => ms as Millis;
@@ -43,7 +43,7 @@ test('what would go back where it came from, has no way, no hop left, or is our 
   plane.received(A, from(A, C, 1), at(0));
   plane.received(A, from(SELF, C), at(0));
   plane.received(A, from(A, SELF), at(0));
-  plane.received(A, Uint8Array.of(2), at(0));
+  plane.received(A, Uint8Array.of(1), at(0));
   assert.deepEqual(hooks.sent, []);
   assert.deepEqual(hooks.drops, [
     'session-no-way',
@@ -68,7 +68,7 @@ test('a neighbour that floods us with frames for others is held to a rate, and n
 test('a handshake begins by way of the next hop, and an unknown type for us is a counted drop', () => {
   const hooks = new Hooks();
   const plane = new SessionPlane(A, () => 0.5, hooks);
-  plane.enable(sessionOptions('plane'));
+  plane.enable({ trust: () => sessionTrust(1), aes: true });
   plane.asked({ kind: 'sessionWanted', peer: C, wanted: true }, undefined, at(0));
   plane.act(1, at(0));
   assert.deepEqual(
@@ -79,7 +79,7 @@ test('a handshake begins by way of the next hop, and an unknown type for us is a
   assert.ok(typeof frame !== 'string');
   assert.deepEqual(
     [frame.type, frame.src, frame.dst, frame.hops, frame.body.length],
-    [SessionType.initiate, A, C, 8, 32],
+    [SessionType.initiate, A, C, 8, 36],
   );
   plane.received(B, from(C, A), at(1));
   assert.deepEqual(hooks.drops, ['session-type']);

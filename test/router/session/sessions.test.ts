@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { HANDSHAKE_MS } from '../../../router/session/side.js';
 import type { Millis } from '../../../router/types.js';
 import { encodeSession, SessionType } from '../../../router/wire/session.js';
-import { peerOf } from '../../support/peers.js';
-import { assertCrossed, PERFECT, SessionHost, SessionLab, type Wire } from '../../support/session-pair.js';
+import { keysOf } from '../../support/real-trust.js';
+import { assertCrossed, hostId, PERFECT, SessionHost, SessionLab, type Wire } from '../../support/session-pair.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const LOST: Wire = () => [];
@@ -63,13 +63,13 @@ test('the cipher is AES only where both have it in hardware', () => {
   }
 });
 
-test('who knows another secret has another key, so no session is confirmed', () => {
-  const [a, b] = [new SessionHost(1), new SessionHost(2, { secret: () => Uint8Array.of(1) })];
+test('who has another secret is not answered', () => {
+  const [a, b] = [new SessionHost(1), new SessionHost(2, { keys: keysOf(1) })];
   const lab = new SessionLab([a, b]);
   lab.want();
   lab.run(1_000);
-  assert.equal(a.confirmed(b.id), undefined);
-  assert.ok(a.drops.includes('session-forged'));
+  assert.deepEqual([a.told, b.told], [[], []]);
+  assert.ok(b.drops.includes('session-secret'));
 });
 
 test('one that begins to listen late is served within a second, whichever it is', () => {
@@ -218,7 +218,7 @@ test('three hundred sessions of one router, whichever side it is, take four fram
 
 test('one tick begins few handshakes, and the next one comes at once', () => {
   const hub = new SessionHost(1);
-  for (let n = 2; n <= 301; n++) hub.sessions.handle({ kind: 'wanted', peer: peerOf(n), wanted: true }, at(0));
+  for (let n = 2; n <= 301; n++) hub.sessions.handle({ kind: 'wanted', peer: hostId(n), wanted: true }, at(0));
   for (let ticks = 0; ticks < 18; ticks++) {
     assert.ok(hub.sessions.handle({ kind: 'tick' }, at(0)).length <= 20);
     assert.equal(hub.sessions.nextDeadline(), 0);

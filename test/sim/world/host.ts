@@ -14,7 +14,6 @@ import { cheapTrust } from '../../support/cheap-trust.js';
 import type { FakeNetwork } from '../../support/fake-network.js';
 import type { FakeUnderlay } from '../../support/fake-underlay.js';
 import { RelayTable } from '../../support/relay-lab.js';
-import { sessionOptions } from '../../support/session-pair.js';
 import type { VirtualTime } from '../../support/virtual-time.js';
 import { KernelLoop, type KernelFaults } from './kernel-loop.js';
 import type { Machine } from './machines.js';
@@ -92,7 +91,7 @@ export class WorldHost {
     this.loop = kernel && new KernelLoop({ id: this.id, ip }, kernel, this.process, kernelFaults, chance);
     this.router = this.#makeRouter(publicKey, launch, 'disk' in options ? options.disk : machine.disk.content.cache);
     if (options.sleeve === true)
-      this.router.dispatch({ kind: 'sessions', options: sessionOptions(`${this.name} ${launch + 1}`) });
+      this.router.dispatch({ kind: 'sessions', aes: true });
     void this.router.network.listen();
     const { contacts, ledger, options: made } = this.router.core;
     const source = {
