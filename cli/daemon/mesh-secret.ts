@@ -78,8 +78,13 @@ export class MeshSecret {
     const made = choice ?? found(founding);
     if (kept?.secrets.held.some(({ text }) => text === made.text) === true)
       return new MeshSecret(dir, identity, kept.secrets, false);
+    const given = await held(made);
+    if (kept?.secrets.former.includes(given.keys.id) === true) {
+      log.write('secret-former', {}); // a service's file may have it for ever
+      return new MeshSecret(dir, identity, kept.secrets, false);
+    }
     const secret = new MeshSecret(dir, identity, undefined, choice === undefined);
-    secret.keep(onlySecret(await held(made)));
+    secret.keep(onlySecret(given));
     if (kept !== undefined) log.write('secret-replaced', {});
     return secret;
   }

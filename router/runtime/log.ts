@@ -50,6 +50,10 @@ export const EVENTS = {
   'guard-failed': { level: 'error', sentence: 'the rules against forged frames could not be set' },
   flood: { level: 'warn', sentence: 'more came from strangers than is let through; the rest was dropped' },
   'secret-replaced': { level: 'info', sentence: 'the secret of the mesh on disk gave way to another' },
+  'secret-former': {
+    level: 'warn',
+    sentence: 'the secret that the launch was given is a former one of the mesh; the one on disk counts',
+  },
   'secret-taken': {
     level: 'info',
     sentence: 'the mesh changes its secret; this router has the new one, the old is accepted',
