@@ -5,6 +5,7 @@
 //   blocks from whom we ask                the answer goes on
 //   its digest                             that was all; it is asked again if that brought us on and we still differ; else the next
 //   a second without either                the next is asked
+// A vector names every stream: of a large mesh not many are sent in a second, but where answers bring much.
 // Who waits is not asked if we hold by then what its digest spoke of.
 import type { FrameOut } from './exchange.js';
 import type { RecordStore } from './gossip/store.js';
@@ -14,6 +15,9 @@ import { FrameType } from './wire/stream.js';
 import { streamKey, type StreamName } from './wire/vector.js';
 
 const VECTOR_INTERVAL_MS = 300; // per neighbour: a difference that one answer did not mend is asked about again after this
+/** Between two vectors for each owner that one names, unless an answer brought much: they are some 50 KB a second at most. */
+const PACE_MS = 1;
+const LONGEST_PACE_MS = 1_000;
 const SILENCE_MS = 1_000;
 const ANSWER_MS = 2_000; // what an answer brought may come by a push so much later
 /**
@@ -43,6 +47,8 @@ export class Asking {
   readonly #answered = new Map<string, number>();
   #answeredAt = -Infinity as Millis;
   #asked: Asked | undefined;
+  /** Not before this anybody is asked. */
+  #pacedUntil = -Infinity as Millis;
   #bulkFrom: PeerId | undefined;
 
   constructor(store: RecordStore) {
@@ -120,6 +126,7 @@ export class Asking {
       if (isMended) continue;
       this.#asked = { peer, until: (now + SILENCE_MS) as Millis, news: 0 };
       this.#askedAt.set(peer, now);
+      this.#pacedUntil = (now + Math.min(LONGEST_PACE_MS, PACE_MS * this.#store.ownerCount)) as Millis;
       this.#unanswered.add(peer);
       return [{ to: peer, type: FrameType.vector, body: this.#store.vector() }];
     }
@@ -138,7 +145,7 @@ export class Asking {
   }
 
   #dueAt(peer: PeerId): Millis {
-    return ((this.#askedAt.get(peer) ?? -Infinity) + VECTOR_INTERVAL_MS) as Millis;
+    return Math.max((this.#askedAt.get(peer) ?? -Infinity) + VECTOR_INTERVAL_MS, this.#pacedUntil) as Millis;
   }
 
   #bulkBlocks(): number {
@@ -146,7 +153,10 @@ export class Asking {
   }
 
   #end(): void {
-    if (this.#asked !== undefined && this.#asked.news > this.#bulkBlocks()) this.#bulkFrom = this.#asked.peer;
+    if (this.#asked !== undefined && this.#asked.news > this.#bulkBlocks()) {
+      this.#bulkFrom = this.#asked.peer;
+      this.#pacedUntil = -Infinity as Millis;
+    }
     this.#asked = undefined;
   }
 }

@@ -4,7 +4,7 @@ import { Asking } from '../../router/asking.js';
 import type { FrameOut } from '../../router/exchange.js';
 import type { Millis } from '../../router/types.js';
 import { peerOf } from '../support/peers.js';
-import { bytes, newStore } from '../support/stores.js';
+import { block, bytes, newStore } from '../support/stores.js';
 
 const at = (ms: number): Millis => ms as Millis;
 const [B, C, D] = [peerOf(2), peerOf(3), peerOf(4)];
@@ -72,4 +72,18 @@ test('a large answer is passed on by digests, a small one block by block', () =>
   assert.ok(a.isBulk(B) && !a.isBulk(C));
   a.heardDigest(B, bytes(1), true, at(2));
   assert.deepEqual([a.takeBulk(), a.takeBulk()], [B, undefined]);
+});
+
+test('of a large mesh the next vector waits, by a millisecond for each owner, unless an answer brought much', () => {
+  const store = newStore(1);
+  for (let n = 10; n < 110; n++) store.receive(block({ owner: peerOf(n) }));
+  const a = new Asking(store);
+  a.ask(B, at(0));
+  a.ask(C, at(1));
+  a.ask(D, at(2));
+  assert.deepEqual(asked(a.heardDigest(B, bytes(1), true, at(3))), []);
+  assert.equal(a.nextDeadline(), 100);
+  assert.deepEqual(asked(a.tick(at(100))), [C]);
+  for (let i = 0; i < 40; i++) a.heardBlock(C, at(101));
+  assert.deepEqual(asked(a.heardDigest(C, bytes(1), true, at(102))), [D]);
 });
