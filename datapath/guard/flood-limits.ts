@@ -7,17 +7,17 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** New streams of a stranger: a source (an IPv4 address, or an IPv6 /64). */
-export const CALLS_PER_SOURCE: Rate = { perS: 20, burst: 80 };
-/** And of all that were not heard of lately; as many of those that were. So who tries again does not wait behind all others. */
+/** New streams of all strangers that were not heard of lately; and as many of those that were. Each costs an accept, and mostly a close. */
 export const CALLS: Rate = { perS: 200, burst: 400 };
-/** All else that a stranger sends: datagrams, and what belongs to a stream. A peer that joins takes some dozens. */
-export const PACKETS_PER_SOURCE: Rate = { perS: 50, burst: 400 };
-/** On streams of strangers that called lately. */
+/** Calls and all else on the streams of one source (an IPv4 address, or an IPv6 /64): some dozens for one who joins. */
+export const STREAM_PACKETS_PER_SOURCE: Rate = { perS: 50, burst: 400 };
+/** What is no call, of all those that called lately. */
 export const STREAM_PACKETS: Rate = { perS: 2_000, burst: 4_000 };
-/** To the control port without a call before: the ends of streams that nobody remembers. */
+/** What is no call, of all those that did not; and calls of those that are too fast, or not remembered. */
 export const STRAY_PACKETS: Rate = { perS: 50, burst: 100 };
-/** Datagrams of all strangers, to either port; who joins needs none. A super-frame of 64 is one to nft, and 64 to us. */
+/** Datagrams to either port, of one source. Who joins needs none. */
+export const DATAGRAMS_PER_SOURCE: Rate = { perS: 50, burst: 400 };
+/** And of all, to each port. A super-frame of 64 is one to nft, and 64 to us. */
 export const DATAGRAMS: Rate = { perS: 200, burst: 800 };
 
 /** New streams from the address of a member, which others may write on their packets; behind a NAT there may be many. */

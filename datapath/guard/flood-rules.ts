@@ -1,30 +1,30 @@
 // The part of the underlay's table that holds strangers to a rate, at the control port and the sleeve's, and what comes in the name of
 // members to a higher one. Pure.
 //
-//   packet                               from a member's address           else
-//   TCP, a new stream                    MEMBER_CALLS                      its source's CALLS_PER_SOURCE, then CALLS
-//   TCP, all else                        free: a stream of records         who called: PACKETS_PER_SOURCE, STREAM_PACKETS; who did not: STRAY_PACKETS
-//   UDP to the control port              MEMBER_DATAGRAMS, all members'    PACKETS_PER_SOURCE, then DATAGRAMS
-//   UDP to the sleeve                    free: it is data                  PACKETS_PER_SOURCE, then DATAGRAMS
+//   packet                     from a member's address              else
+//   TCP, a new stream          MEMBER_CALLS                         its source's STREAM_PACKETS_PER_SOURCE, then CALLS
+//   TCP, all else              free: a stream of records            of who called: the same of its source, then STREAM_PACKETS; else STRAY_PACKETS
+//   UDP to the control port    MEMBER_DATAGRAMS, then of all        its source's DATAGRAMS_PER_SOURCE, then DATAGRAMS
+//   UDP to the sleeve          free: it is data                     the same
 //
 // Anybody can write any source on a first packet, so no rate of a source bounds them all, and a rate of all keeps out whoever is
-// among them. So a source whose call was dropped or taken has a rate for itself and others that come back, when it comes back.
+// among them. So whoever calls again, be it that the first call was dropped, has a rate of all for itself and others that do.
 import { ipBytes, isIpv6 } from '../../router/address.js';
 import type { Ip } from '../../router/types.js';
 import {
   ALL_MEMBERS_DATAGRAMS,
   CALLS,
-  CALLS_PER_SOURCE,
   DATAGRAMS,
+  DATAGRAMS_PER_SOURCE,
   MAX_CALLERS,
   MAX_MEMBERS,
   MAX_SENDERS,
   MEMBER_CALLS,
   MEMBER_DATAGRAMS,
-  PACKETS_PER_SOURCE,
   REMEMBERED_S,
   STRAY_PACKETS,
   STREAM_PACKETS,
+  STREAM_PACKETS_PER_SOURCE,
   type Rate,
 } from './flood-limits.js';
 import type { Wanted } from './own-table.js';
@@ -40,17 +40,24 @@ const ADDRESSES = [
   ['4', 'ip saddr'],
   ['6', 'ip6 saddr'],
 ] as const;
+type Families = typeof SOURCES | typeof ADDRESSES;
 
-const over = ({ perS, burst }: Rate): string => `limit rate over ${perS}/second burst ${burst} packets`;
+const within = ({ perS, burst }: Rate): string => `limit rate ${perS}/second burst ${burst} packets`;
+const over = (rate: Rate): string => within(rate).replace('rate', 'rate over');
 
-/** By a set for each family: `eachSource('sender', ...)` has sender4 and sender6. */
-const eachSource = (
-  name: string,
-  { op, rate, of = SOURCES }: { op: 'add' | 'update'; rate: Rate; of?: typeof SOURCES | typeof ADDRESSES },
-): readonly string[] => of.map(([family, source]) => `${op} @${name}${family} { ${source} ${over(rate)} }`);
+/** By a set for each family: of 'sender', sender4 and sender6. */
+const eachOver = (name: string, rate: Rate, of: Families = SOURCES): readonly string[] =>
+  of.map(([family, source]) => `add @${name}${family} { ${source} ${over(rate)} }`);
 
-const isIn = (name: string, of: typeof SOURCES | typeof ADDRESSES): readonly string[] =>
-  of.map(([family, source]) => `${source} @${name}${family}`);
+/**
+ * Whoever called, and is within the rate: to look an element up is to take from its limit (net/netfilter/nft_lookup.c).
+ * Older kernels only look whether it is there.
+ */
+const isCaller = SOURCES.map(([family, source]) => `${source} @caller${family}`);
+const callers = (op: 'add' | 'update'): readonly string[] =>
+  SOURCES.map(([family, source]) => `${op} @caller${family} { ${source} ${within(STREAM_PACKETS_PER_SOURCE)} }`);
+
+const isKnown = ADDRESSES.map(([family, source]) => `${source} @known${family}`);
 
 const to = (chain: string, ...matches: readonly string[]): readonly string[] =>
   matches.map((match) => `${match} goto ${chain}`);
@@ -85,8 +92,8 @@ export const floodChains = (port: number): readonly Chain[] => [
   {
     name: 'datagram',
     rules: [
-      ...to('member_datagram', ...isIn('known', ADDRESSES)),
-      ...to('too_much', ...eachSource('sender', { op: 'add', rate: PACKETS_PER_SOURCE })),
+      ...to('member_datagram', ...isKnown),
+      ...to('too_much', ...eachOver('sender', DATAGRAMS_PER_SOURCE)),
       // A flood at one port must not close the other.
       ...to('too_much', ...[port, port + 1].map((p) => `udp dport ${p} ${over(DATAGRAMS)}`)),
     ],
@@ -95,19 +102,16 @@ export const floodChains = (port: number): readonly Chain[] => [
     name: 'member_datagram',
     rules: [
       `udp dport ${port + 1} accept`,
-      ...to(
-        'too_much_of_members',
-        ...eachSource('member_sender', { op: 'add', rate: MEMBER_DATAGRAMS, of: ADDRESSES }),
-      ),
+      ...to('too_much_of_members', ...eachOver('member_sender', MEMBER_DATAGRAMS, ADDRESSES)),
       ...to('too_much_of_members', over(ALL_MEMBERS_DATAGRAMS)),
     ],
   },
   {
     name: 'stream',
     rules: [
-      ...to('member_stream', ...isIn('known', ADDRESSES)),
+      ...to('member_stream', ...isKnown),
       ...to('call', TCP_CALL),
-      ...to('called', ...isIn('caller', SOURCES)),
+      ...to('called', ...isCaller),
       ...to('too_much', over(STRAY_PACKETS)),
     ],
   },
@@ -115,31 +119,21 @@ export const floodChains = (port: number): readonly Chain[] => [
     name: 'member_stream',
     rules: [
       'tcp flags & (fin | syn | rst | ack) != syn accept',
-      ...to('too_much_of_members', ...eachSource('member_caller', { op: 'add', rate: MEMBER_CALLS, of: ADDRESSES })),
+      ...to('too_much_of_members', ...eachOver('member_caller', MEMBER_CALLS, ADDRESSES)),
     ],
   },
   {
     name: 'call',
+    // Neither of the first two: it calls too often, or there are too many to remember.
     rules: [
-      ...to('call_again', ...isIn('caller', SOURCES)),
-      ...eachSource('caller', { op: 'add', rate: CALLS_PER_SOURCE }),
-      ...to('too_much', over(CALLS)),
+      ...to('call_again', ...isCaller),
+      ...to('first_call', ...callers('add')),
+      ...to('too_much', over(STRAY_PACKETS)),
     ],
   },
-  {
-    name: 'call_again',
-    rules: [
-      ...to('too_much', ...eachSource('caller', { op: 'update', rate: CALLS_PER_SOURCE })),
-      ...to('too_much', over(CALLS)),
-    ],
-  },
-  {
-    name: 'called',
-    rules: [
-      ...to('too_much', ...eachSource('sender', { op: 'add', rate: PACKETS_PER_SOURCE })),
-      ...to('too_much', over(STREAM_PACKETS)),
-    ],
-  },
+  { name: 'first_call', rules: to('too_much', over(CALLS)) },
+  { name: 'call_again', rules: [...callers('update'), ...to('too_much', over(CALLS))] },
+  { name: 'called', rules: to('too_much', over(STREAM_PACKETS)) },
   { name: 'too_much', rules: ['meta l4proto . th dport @limited drop', 'drop'] },
   { name: 'too_much_of_members', rules: ['meta l4proto . th dport @member_limited drop', 'drop'] },
 ];

@@ -42,6 +42,12 @@ export class Admission {
     return this.#halfOpen.get(conn)?.isWelcome(now) ?? false;
   }
 
+  /** How much is remembered: no more than `2 * MAX_SOURCES`, and what may be half open. */
+  get entries(): { readonly sources: number; readonly halfOpen: number } {
+    const all = [this.#strangers, this.#members];
+    return { sources: all.reduce((sum, { sources }) => sum + sources, 0), halfOpen: this.#halfOpen.size };
+  }
+
   /** It has shown who it is, or is closed. Idempotent, and no matter for streams that were not admitted. */
   done(conn: number): void {
     this.#halfOpen.get(conn)?.done(conn);
@@ -74,6 +80,10 @@ class Callers {
     source.halfOpen++;
     this.#halfOpen.set(conn, source);
     return { kind: 'admitted', displaced };
+  }
+
+  get sources(): number {
+    return this.#sources.size;
   }
 
   isWelcome(now: Millis): boolean {
