@@ -6,6 +6,7 @@ import { MAX_INCARNATION } from '../../../router/runtime/identity.js';
 import { openStore } from '../../../router/open-store.js';
 import { Router, type RouterHooks } from '../../../router/runtime/router-shell.js';
 import type { SessionFx } from '../../../router/session/side.js';
+import type { Trust } from '../../../router/trust/trust.js';
 import { createSwimMembership } from '../../../router/swim/swim-membership.js';
 import type { Secrets } from '../../../router/trust/secrets.js';
 import type { Ip, PeerId, Vni } from '../../../router/types.js';
@@ -30,6 +31,8 @@ export interface HostOptions {
   readonly disk?: Uint8Array | undefined;
   /** Has it a sleeve, which may want sessions and ways over relays? */
   readonly sleeve?: boolean;
+  /** Left out: the cheap one. @param seed another one for each launch */
+  readonly trust?: (publicKey: Uint8Array, seed: string) => Trust;
   /** @see RouterOptions.fullMesh */
   readonly fullMesh?: number;
   /** What it is given at its first launch; later ones are as they are on its disk. Undefined: an open mesh. */
@@ -152,7 +155,7 @@ export class WorldHost {
     return new Router(
       {
         self: id,
-        trust: cheapTrust(publicKey, `${this.name} ${launch}`),
+        trust: (options.trust ?? cheapTrust)(publicKey, `${this.name} ${launch}`),
         name: this.name,
         incarnation,
         port: PORT,
