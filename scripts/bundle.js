@@ -43,7 +43,7 @@ const common = {
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['koffi', 'noise-protocol'], // native: they look for their binaries beside themselves
+  external: ['koffi', 'sodium-native'], // native: they look for their binaries beside themselves
   sourcemap: true,
   banner: { js: COMMONJS },
   absWorkingDir: root,

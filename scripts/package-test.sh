@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs what was built, installs the tarball as the README says, without running any package's install script, and tries
-# the result: the bin starts, `koffi`, `noise-protocol`, the bundled `swim` and its stand-ins load, and nothing was compiled.
+# the result: the bin starts, `koffi`, `sodium-native`, the bundled `swim` and its stand-ins load, and nothing was compiled.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,8 +18,8 @@ main() {
 
   [[ $("$dir/prefix/bin/mesh" --version) == *"$version"* ]] || fail 'mesh --version' "$("$dir/prefix/bin/mesh" --version 2>&1)"
   "$dir/prefix/bin/mesh" demo --help | grep -q keep || fail 'mesh demo --help' 'no word of --keep'
-  (cd "$installed" && node -e 'require("koffi"); require("noise-protocol"); require("swim"); if (require("msgpack").unpack(require("msgpack").pack(7)) !== 7) throw 7') ||
-    fail 'koffi, noise-protocol or swim' 'does not load from the installed package'
+  (cd "$installed" && node -e 'require("koffi"); require("sodium-native"); require("swim"); if (require("msgpack").unpack(require("msgpack").pack(7)) !== 7) throw 7') ||
+    fail 'koffi, sodium-native or swim' 'does not load from the installed package'
   (cd "$installed" && node --input-type=module -e 'await import("mesh")') || fail 'import "mesh"' 'does not load'
   compiled=$(find "$installed" -path '*/build/Release/*' -name '*.node' -o -name '*.o' | head -3)
   [[ -z $compiled ]] || fail 'something was compiled' "$compiled"

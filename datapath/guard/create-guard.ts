@@ -130,7 +130,8 @@ class NftGuard implements Guard {
     this.#next ??= this.#queue(async () => {
       this.#next = undefined;
       this.#underlay.spread();
-      for (const table of this.#tables()) if (this.#running) await table.ensure();
+      if (this.#ports.isNeeded && this.#running) await this.#ports.table.ensure();
+      if (this.#running) await this.#underlay.table.ensure();
     });
     return this.#next;
   }

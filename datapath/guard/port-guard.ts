@@ -12,6 +12,7 @@ const REASONS = Object.keys(DENIALS) as Denial[];
 export class PortGuard {
   readonly table: OwnTable;
   readonly #ports = new Map<string, GuardedPort>();
+  #isNeeded = false;
 
   constructor(vxlanPort: number, nft: Nft, repaired: () => void) {
     this.table = new OwnTable(
@@ -22,7 +23,13 @@ export class PortGuard {
     );
   }
 
+  /** Was there ever a port? A router that starts has better uses for the time that nft takes. */
+  get isNeeded(): boolean {
+    return this.#isNeeded;
+  }
+
   set(port: GuardedPort): void {
+    this.#isNeeded = true;
     this.drop(port.name);
     this.#ports.set(port.name, port);
     for (const [set, key] of portElements(port)) this.table.change('add', set, key);
