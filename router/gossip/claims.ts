@@ -1,7 +1,7 @@
 // Who owns a key that several peers may claim. As EVPN's mobility sequence (RFC 7432 §7.7): the higher sequence wins; on
 // a tie the higher peer id. Unlike there, a withdrawal keeps its rank, so an older claim never comes back through it.
 import type { PeerId } from '../types.js';
-import type { Topic } from '../wire/block.js';
+import { MAX_SEQ, type Topic } from '../wire/block.js';
 import { sameBytes } from '../wire/bytes.js';
 import type { RecordChange } from './chain.js';
 
@@ -55,7 +55,7 @@ export class Claims {
     if (before === undefined) return this.#first(change);
     const claims = isList(before) ? before : [before];
     const at = claims.findIndex((c) => c.owner === owner);
-    const isClaim = !change.gone && seq > 0;
+    const isClaim = counts(change);
     if (!isClaim && at < 0) return [];
     const previous = winnerOf(claims);
     if (at >= 0) claims.splice(at, 1);
@@ -110,8 +110,9 @@ export class Claims {
   }
 
   /** Of a key that nobody claimed before: by far the most, when a peer is met that has many. */
-  #first({ topic, key, owner, seq, value, gone }: RecordChange): readonly WinnerChange[] {
-    if (gone || seq === 0) return [];
+  #first(change: RecordChange): readonly WinnerChange[] {
+    if (!counts(change)) return [];
+    const { topic, key, owner, seq, value } = change;
     const claim: Claim = { owner, seq, value };
     const slots = this.#topics.get(topic) ?? new Map<string, Slot>();
     this.#topics.set(topic, slots.set(key, claim));
@@ -137,6 +138,13 @@ export class Claims {
     this.#contested.delete(topic);
   }
 }
+
+/**
+ * Nothing outranks a withdrawal with the highest sequence of all, so it would take the key from all lower ids for good: whoever claims
+ * with it (a member that lies) would spoil an address for the honest that had it after him.
+ */
+const counts = ({ seq, value, gone }: RecordChange): boolean =>
+  !gone && seq > 0 && (value !== undefined || seq < MAX_SEQ);
 
 function claimsOf(slot: Slot | undefined): readonly Claim[] {
   if (slot === undefined) return [];

@@ -50,6 +50,13 @@ test('a withdrawn claim keeps its rank, so the older one does not come back, and
   );
 });
 
+test('a withdrawal with the highest sequence of all, which nobody could outrank, keeps nobody out', () => {
+  const claims = hear(change(A, 1, one), change(B, 2 ** 48, one), change(B, 2 ** 48));
+  assert.equal(holder(claims), A);
+  assert.equal(holder(hear(change(B, 2 ** 48), change(A, 2 ** 48, one))), A);
+  assert.equal(hear(change(B, 2 ** 48)).highestSeq(blue, key), 0);
+});
+
 test('a withdrawal from a loser changes nothing', () => {
   const claims = hear(change(A, 2, one), change(B, 3, one));
   assert.deepEqual(claims.apply(change(A, 2)), []);

@@ -228,4 +228,19 @@ export const FOUND: readonly Found[] = [
       { at: 2_651, kind: 'restart', host: 'h0', disk: 'kept' },
     ]),
   },
+  {
+    what: 'an address that a liar claimed with the highest sequence can be had again when he is out, by whoever attaches it',
+    scenario: script(5, 12_000, [
+      { at: 0, kind: 'join', host: 'h0', dial: [], founds: true },
+      { at: 0, kind: 'join', host: 'h1', dial: ['h0'], founds: false },
+      { at: 0, kind: 'join', host: 'h2', dial: ['h0'], founds: false },
+      { at: 0, kind: 'join', host: 'h3', dial: ['h0'], founds: false },
+      { at: 2_000, kind: 'attach', host: 'h1', id: 'e1', ip: '10.32.0.4', mac: '02:00:00:00:00:11' },
+      { at: 4_000, kind: 'forge', host: 'h3', about: 'h1', how: 'usurped' },
+      { at: 6_000, kind: 'attach', host: 'h2', id: 'e2', ip: '10.32.0.4', mac: '02:00:00:00:00:11' },
+      { at: 8_000, kind: 'evict', host: 'h0', peer: 'h3' },
+      { at: 10_000, kind: 'detach', host: 'h2', id: 'e2' },
+      { at: 12_000, kind: 'attach', host: 'h0', id: 'e3', ip: '10.32.0.4', mac: '02:00:00:00:00:11' },
+    ]),
+  },
 ];

@@ -1,6 +1,13 @@
 // Members that lie, and members that are put out of the mesh.
 import type { Mac, PeerId } from '../../../router/types.js';
-import { decodeBlock, encodeBlock, peekBlock, SIGNATURE_BYTES, type Block } from '../../../router/wire/block.js';
+import {
+  decodeBlock,
+  encodeBlock,
+  MAX_SEQ,
+  peekBlock,
+  SIGNATURE_BYTES,
+  type Block,
+} from '../../../router/wire/block.js';
 import { encodeIp, encodeMac, ipKey, macKey } from '../../../router/wire/records.js';
 import { encodeFrame, FrameType } from '../../../router/wire/stream.js';
 import { NETWORK, type World, type WorldHost } from '../world.js';
@@ -8,8 +15,6 @@ import type { Forgery } from './scenario.js';
 
 const STOLEN_MAC = '02:00:00:00:66:66' as Mac;
 const STOLEN_IP = '10.32.0.1';
-/** Far above what honest claims come to. The very highest is left out: whoever wrote that spoils the address for good. */
-const HIGH_SEQ = 2 ** 40;
 const HOARDED = 400;
 
 export class Malice {
@@ -90,7 +95,7 @@ export class Malice {
     takes(keys);
     for (const key of keys) {
       this.#usurped.add(`${forger.id} ${key}`);
-      core.ledger.put(NETWORK, key, key.startsWith('mac/') ? encodeMac() : encodeIp({ mac: STOLEN_MAC }), HIGH_SEQ);
+      core.ledger.put(NETWORK, key, key.startsWith('mac/') ? encodeMac() : encodeIp({ mac: STOLEN_MAC }), MAX_SEQ);
     }
     forger.router.dispatch({ kind: 'tick' });
   }
@@ -117,8 +122,8 @@ const forged: Readonly<Record<'altered' | 'erased' | 'extended', Forge>> = {
   extended: (forger, about) => {
     const prev = headAt(forger, about);
     const records = [
-      { key: ipKey(STOLEN_IP as never), seq: HIGH_SEQ, value: encodeIp({ mac: STOLEN_MAC }) },
-      { key: macKey(STOLEN_MAC), seq: HIGH_SEQ, value: encodeMac() },
+      { key: ipKey(STOLEN_IP as never), seq: MAX_SEQ, value: encodeIp({ mac: STOLEN_MAC }) },
+      { key: macKey(STOLEN_MAC), seq: MAX_SEQ, value: encodeMac() },
     ];
     const block: Block = { kind: 'increment', owner: about.id, topic: NETWORK, version: prev + records.length, prev, records }; // prettier-ignore
     return encodeBlock(block, forger.signatures.sign);

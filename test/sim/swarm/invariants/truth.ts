@@ -53,13 +53,14 @@ export function claimsOf(life: Life): ReadonlyMap<PeerId, ReadonlyMap<string, Cl
   return all;
 }
 
-/** The highest (seq, owner) decides, tombstones included. */
+/** The highest (seq, owner) decides, tombstones included but for those with the highest sequence there is. */
 export function truth(life: Life): Truth {
   const winners = new Map<string, Claimed>();
   const members = new Set<PeerId>();
   for (const [owner, claims] of claimsOf(life))
     for (const [key, claim] of claims) {
       if (claim.value !== undefined && key.startsWith('mac/')) members.add(owner);
+      if (claim.value === undefined && claim.seq === 2 ** 48) continue;
       const top = winners.get(key);
       if (top === undefined || claim.seq > top.seq || (claim.seq === top.seq && owner > top.owner))
         winners.set(key, claim);
