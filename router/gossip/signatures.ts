@@ -1,5 +1,6 @@
 // Who wrote a block, beyond doubt: Ed25519 (RFC 8032) by the key whose hash is the owner's id.
-import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { signEd25519, verifyEd25519 } from '../wire/ed25519.js';
 import type { PeerId } from '../types.js';
 import { signatureOf, signedBytes, type Sign } from '../wire/block.js';
 import { peerIdOf } from '../wire/peer-id.js';
@@ -21,16 +22,7 @@ export interface Signatures {
 /** 30 us to sign a small block and 80 to verify it; of 64 KiB 150 and 140. @param privateKey Ed25519 */
 export const ed25519 = (privateKey: KeyObject, publicKey: Uint8Array): Signatures => ({
   publicKey,
-  sign: (signed) => new Uint8Array(sign(null, signed, privateKey)),
-  verify: verifyEd25519,
+  sign: (signed) => signEd25519(privateKey, signed),
+  verify: (signed, owner, key) =>
+    peerIdOf(key) === owner && verifyEd25519(key, signedBytes(signed), signatureOf(signed)),
 });
-
-export const verifyEd25519: Verify = (signed, owner, publicKey) =>
-  peerIdOf(publicKey) === owner && verify(null, signedBytes(signed), keyOf(publicKey), signatureOf(signed));
-
-/** Made anew each time: 10 us of the 80, and those of a thousand owners would be a megabyte. From DER it would be 80 more. */
-const keyOf = (publicKey: Uint8Array): KeyObject =>
-  createPublicKey({
-    key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') },
-    format: 'jwk',
-  });

@@ -1,5 +1,6 @@
 // What the trust of a router takes from the machine: chance, a key for this launch, libsodium and OpenSSL.
-import { createPublicKey, randomBytes, sign, verify } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { signEd25519, verifyEd25519 } from '../wire/ed25519.js';
 import { deriveDatagramKey } from '../trust/datagram-key.js';
 import { OPEN_KEYS, type MeshKeys } from '../trust/mesh-keys.js';
 import { RecordOpener, RecordSealer } from '../trust/records.js';
@@ -8,20 +9,9 @@ import type { Identity } from './identity.js';
 
 const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
 
-const SPKI_HEADER = Buffer.from('302a300506032b6570032100', 'hex'); // RFC 8410 §4: what comes before an Ed25519 key
-
-export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  try {
-    const key = createPublicKey({ key: Buffer.concat([SPKI_HEADER, publicKey]), format: 'der', type: 'spki' });
-    return verify(null, message, key, signature);
-  } catch {
-    return false; // no point of the curve
-  }
-}
-
 export const signerOf = ({ publicKey, privateKey }: Identity): Signer => ({
   publicKey,
-  sign: (message) => new Uint8Array(sign(null, message, privateKey)),
+  sign: (message) => signEd25519(privateKey, message),
 });
 
 /**

@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { noise } from '../../../router/noise.js';
-import { verifyEd25519 } from '../../../router/runtime/load-trust.js';
+import { verifyEd25519 } from '../../../router/wire/ed25519.js';
 import {
   accept,
   answer,
