@@ -8,7 +8,7 @@ import {
   SIGNATURE_BYTES,
   type Block,
 } from '../../../router/wire/block.js';
-import { encodeIp, encodeMac, ipKey, macKey } from '../../../router/wire/records.js';
+import { decodePeer, encodeIp, encodeMac, encodePeer, ipKey, macKey, PEER_KEY } from '../../../router/wire/records.js';
 import { encodeFrame, FrameType } from '../../../router/wire/stream.js';
 import { NETWORK, type World, type WorldHost } from '../world.js';
 import type { Forgery } from './scenario.js';
@@ -77,6 +77,9 @@ export class Malice {
       case 'usurped':
         this.#usurp(forger, about, takes);
         return true;
+      case 'renamed':
+        rename(forger, about);
+        return true;
     }
   }
 
@@ -99,6 +102,13 @@ export class Malice {
     }
     forger.router.dispatch({ kind: 'tick' });
   }
+}
+
+/** It may: names are labels. */
+function rename({ router: { core }, id }: WorldHost, { name }: WorldHost): void {
+  const said = core.options.store.get(id, 'core', PEER_KEY);
+  const record = said === undefined ? 'none' : decodePeer(said.value);
+  if (typeof record !== 'string') core.ledger.put('core', PEER_KEY, encodePeer({ ...record, name }), 0);
 }
 
 /** Of the network's stream of `about`; `last` is its newest block. */

@@ -49,8 +49,9 @@ export type Kind = Action['kind'];
 /**
  *  - `altered`: another's newest block withdraws all that it said. `erased`, `extended`: a block in another's name that the forger signed.
  *  - `old`: all blocks of another that the forger had whenever it forged. `usurped`: another's addresses, in the forger's own name.
+ *  - `renamed`: the forger says that it is called as the other is.
  */
-export const FORGERIES = ['altered', 'erased', 'extended', 'old', 'usurped'] as const;
+export const FORGERIES = ['altered', 'erased', 'extended', 'old', 'usurped', 'renamed'] as const;
 export type Forgery = (typeof FORGERIES)[number];
 
 /** `at`: virtual ms since the beginning; ascending. */

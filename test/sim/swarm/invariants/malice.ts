@@ -28,10 +28,9 @@ export const onlyForgersAreAccused: Invariant = {
   name: 'nobody is named for a forger who forged nothing',
   withinMs: undefined,
   broken: (life) =>
-    firstOf(life.running(), ({ name, log, router: { core } }) => {
-      if (!core.drops.has('block-signature')) return undefined;
-      const forgers = new Set([...life.malice.forgers].map((id) => `block-forged ${life.world.nameOf(id)}`));
-      const wrong = log.find((line) => line.startsWith('block-forged') && !forgers.has(line));
-      return wrong && `${name} logs ${wrong}`;
-    }),
+    firstOf(life.running(), ({ name, router }) =>
+      firstOf(router.core.offences.shown(router.now), ({ kind, by }) =>
+        kind !== 'forged' || life.malice.forgers.has(by) ? undefined : `${name} accuses ${life.world.nameOf(by)}`,
+      ),
+    ),
 };
