@@ -13,9 +13,6 @@ export interface SocketsOptions {
   /** Listen on this address only, and dial from it. Left out: every address of both families. */
   readonly host?: Ip;
   readonly sink: NetworkSink;
-  /** The seam for sealing datagrams, on their way out and in. A string is the reason of a drop. */
-  readonly seal?: (bytes: Uint8Array) => Uint8Array;
-  readonly open?: (bytes: Uint8Array) => Uint8Array | string;
 }
 
 const EVERY_ADDRESS = ['0.0.0.0', '::'] as readonly string[] as readonly Ip[];
@@ -64,7 +61,7 @@ export class Sockets implements Network {
     const socket = isIpv6(to.ip) ? this.#udp6 : this.#udp4;
     if (socket === undefined) return this.#count('datagram-no-family');
     // EPERM (a firewall), ENETUNREACH, ENOBUFS: to the sender no more than a lost datagram.
-    socket.send(this.#options.seal?.(bytes) ?? bytes, to.port, to.ip, (e) => e && this.#count('datagram-unsent'));
+    socket.send(bytes, to.port, to.ip, (e) => e && this.#count('datagram-unsent'));
   }
 
   localAddresses(): readonly Ip[] {
@@ -123,9 +120,7 @@ export class Sockets implements Network {
   #received(bytes: Uint8Array, info: RemoteInfo): void {
     const from = socketAddress(info.address, info.port);
     if (from === undefined) return this.#count('datagram-source');
-    const opened = this.#options.open?.(bytes) ?? bytes;
-    if (typeof opened === 'string') this.#count(`datagram-${opened}`);
-    else this.#options.sink({ kind: 'datagram', from, bytes: opened });
+    this.#options.sink({ kind: 'datagram', from, bytes });
   }
 
   #count(name: string): void {
