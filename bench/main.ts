@@ -1,13 +1,14 @@
 // `make bench`: measures what the README promises, beside what plain `ip` and `bridge` give on the same namespaces.
 //
-//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle,crowd   only these
+//   PARTS=throughput,sleeve,launch,attach,macs,fire,idle,crowd,flood   only these
 //   ROUNDS=15   of throughput and sleeve     IDLE_S=60
-//   BENCH_LOCK=FILE   each round of the sleeve part holds this lock of flock(1), as others on the machine may do
+//   BENCH_LOCK=FILE   each round of the sleeve and the flood part holds this lock of flock(1), as others on the machine may do
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { attachPart } from './parts/attach.js';
 import { crowdPart } from './parts/crowd.js';
 import { firePart } from './parts/fire.js';
+import { floodPart } from './parts/flood.js';
 import { idlePart } from './parts/idle.js';
 import { launchPart } from './parts/launch.js';
 import { macsPart } from './parts/macs.js';
@@ -26,6 +27,7 @@ const PARTS: readonly Part[] = [
   firePart,
   idlePart,
   crowdPart,
+  floodPart,
 ];
 const OUT = 'bench/out';
 

@@ -4,7 +4,7 @@
 //   packet                     from a member's address              else
 //   TCP, a new stream          MEMBER_CALLS                         its source's STREAM_PACKETS_PER_SOURCE, then CALLS
 //   TCP, all else              free: a stream of records            of who called: the same of its source, then STREAM_PACKETS; else STRAY_PACKETS
-//   UDP to the control port    MEMBER_DATAGRAMS, then of all        its source's DATAGRAMS_PER_SOURCE, then DATAGRAMS
+//   UDP to the control port    MEMBER_DATAGRAMS, then of all        DATAGRAMS, then its source's DATAGRAMS_PER_SOURCE
 //   UDP to the sleeve          free: it is data                     the same
 //
 // Anybody can write any source on a first packet, so no rate of a source bounds them all, and a rate of all keeps out whoever is
@@ -30,6 +30,8 @@ import {
 import type { Wanted } from './own-table.js';
 import type { Chain, TableText } from './table-text.js';
 
+/** Before anything else that lets a packet in: a container may write any source. */
+export const FROM_BRIDGE = 'iifname @bridges goto from_bridge';
 const TCP_CALL = 'tcp flags & (fin | syn | rst | ack) == syn';
 /** An IPv6 host has as many addresses of its network as it likes. */
 const SOURCES = [
@@ -82,26 +84,34 @@ export const floodSets = (port: number): TableText['sets'] => {
   };
 };
 
-export const floodEntry = (port: number): readonly string[] => [
-  `udp dport ${port} goto datagram`,
-  `udp dport ${port + 1} goto datagram`,
-  `tcp dport ${port} goto stream`,
-];
-
-export const floodChains = (port: number): readonly Chain[] => [
+/**
+ * What is dropped in a flood is decided by few expressions: each is an indirect call, and all of these together cost less than
+ * the rest of what the kernel does for a packet.
+ */
+export const floodChains = (): readonly Chain[] => [
   {
     name: 'datagram',
     rules: [
       ...to('member_datagram', ...isKnown),
-      ...to('too_much', ...eachOver('sender', DATAGRAMS_PER_SOURCE)),
-      // A flood at one port must not close the other.
-      ...to('too_much', ...[port, port + 1].map((p) => `udp dport ${p} ${over(DATAGRAMS)}`)),
+      // All come first: no element is made for what is dropped.
+      ...to('too_much', over(DATAGRAMS), ...eachOver('sender', DATAGRAMS_PER_SOURCE)),
+      FROM_BRIDGE,
     ],
   },
   {
+    name: 'sleeve',
+    // A flood at one port must not close the other: this one has a bucket of its own.
+    rules: [
+      ...to('from_bridge_or_pass', ...isKnown),
+      ...to('too_much', over(DATAGRAMS), ...eachOver('sender', DATAGRAMS_PER_SOURCE)),
+      FROM_BRIDGE,
+    ],
+  },
+  { name: 'from_bridge_or_pass', rules: [FROM_BRIDGE] },
+  {
     name: 'member_datagram',
     rules: [
-      `udp dport ${port + 1} accept`,
+      FROM_BRIDGE,
       ...to('too_much_of_members', ...eachOver('member_sender', MEMBER_DATAGRAMS, ADDRESSES)),
       ...to('too_much_of_members', over(ALL_MEMBERS_DATAGRAMS)),
     ],
@@ -110,6 +120,7 @@ export const floodChains = (port: number): readonly Chain[] => [
     name: 'stream',
     rules: [
       ...to('member_stream', ...isKnown),
+      FROM_BRIDGE,
       ...to('call', TCP_CALL),
       ...to('called', ...isCaller),
       ...to('too_much', over(STRAY_PACKETS)),
@@ -118,6 +129,7 @@ export const floodChains = (port: number): readonly Chain[] => [
   {
     name: 'member_stream',
     rules: [
+      FROM_BRIDGE,
       'tcp flags & (fin | syn | rst | ack) != syn accept',
       ...to('too_much_of_members', ...eachOver('member_caller', MEMBER_CALLS, ADDRESSES)),
     ],

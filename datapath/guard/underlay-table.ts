@@ -6,7 +6,7 @@
 import { ipBytes, isIpv6 } from '../../router/address.js';
 import type { Ip, Vni } from '../../router/types.js';
 import { concat } from '../netlink/message.js';
-import { floodChains, floodEntry, floodSets } from './flood-rules.js';
+import { floodChains, floodSets, FROM_BRIDGE } from './flood-rules.js';
 import type { Wanted } from './own-table.js';
 import type { TableText } from './table-text.js';
 
@@ -14,6 +14,8 @@ import type { TableText } from './table-text.js';
 const [VNI, INNER_SOURCE] = ['@th,96,24', '@th,176,48'];
 /** Of the probe devices, whose frames are ours alone. */
 const PROBE_VNI = '0xffffff';
+
+const SOURCE = { 4: 'ip saddr', 6: 'ip6 saddr' };
 
 const MAX_COUNTED = 4_096;
 const COUNTED = `size ${MAX_COUNTED}; flags dynamic; counter;`;
@@ -40,7 +42,10 @@ export const underlayTable = (port: number): TableText => ({
     {
       name: 'in',
       hook: 'type filter hook input priority -310;',
-      rules: ['iifname @bridges goto from_bridge', `udp dport ${port} goto vxlan`, ...floodEntry(port - 2)],
+      // One look-up for whatever is not ours, and the same for a flood.
+      rules: [
+        `meta l4proto . th dport vmap { tcp . ${port - 2} : goto stream, udp . ${port - 2} : goto datagram, udp . ${port - 1} : goto sleeve, udp . ${port} : goto vxlan }`,
+      ],
     },
     {
       name: 'through',
@@ -50,17 +55,23 @@ export const underlayTable = (port: number): TableText => ({
     {
       name: 'vxlan',
       rules: [
-        `ip saddr . ${VNI} . ${INNER_SOURCE} @owned4 accept`,
-        `ip6 saddr . ${VNI} . ${INNER_SOURCE} @owned6 accept`,
         'ip saddr @member4 goto member_v4',
         'ip6 saddr @member6 goto member_v6',
+        FROM_BRIDGE,
         'udp dport @stranger drop',
         'drop',
       ],
     },
-    { name: 'member_v4', rules: [`${VNI} ${PROBE_VNI} accept`, 'add @forged4 { ip saddr } drop'] },
-    { name: 'member_v6', rules: [`${VNI} ${PROBE_VNI} accept`, 'add @forged6 { ip6 saddr } drop'] },
-    { name: 'from_bridge', rules: ['udp dport @inside drop', `tcp dport ${port - 2} tcp dport @inside drop`] },
+    ...(['4', '6'] as const).map((family) => ({
+      name: `member_v${family}`,
+      rules: [
+        FROM_BRIDGE,
+        `${SOURCE[family]} . ${VNI} . ${INNER_SOURCE} @owned${family} accept`,
+        `${VNI} ${PROBE_VNI} accept`,
+        `add @forged${family} { ${SOURCE[family]} } drop`,
+      ],
+    })),
+    { name: 'from_bridge', rules: ['th dport @inside drop', 'drop'] },
     {
       name: 'to_peer',
       rules: [
@@ -70,7 +81,7 @@ export const underlayTable = (port: number): TableText => ({
         'ip6 daddr . tcp dport @door6',
       ].map((door) => `${door} drop`),
     },
-    ...floodChains(port - 2),
+    ...floodChains(),
   ],
 });
 
