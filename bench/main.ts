@@ -1,6 +1,7 @@
 // `make bench`: measures what the README promises, beside what plain `ip` and `bridge` give on the same namespaces.
 //
 //   PARTS=throughput,sleeve,launch,attach,macs,fire,idle,crowd,flood   only these
+//   FLOODS=vxlan/streams,sleeve/sleeve   of the flood part only these: the overlay, and what is flooded
 //   ROUNDS=15   of throughput and sleeve     IDLE_S=60
 //   BENCH_LOCK=FILE   each round of the sleeve and the flood part holds this lock of flock(1), as others on the machine may do
 import assert from 'node:assert/strict';

@@ -53,7 +53,8 @@ export const floodPart: Part = {
   title: `${PER_S / 1_000},000 packets a second of garbage and recordings at each port, dropped by us and dropped at the ingress`,
   async run(settings) {
     const all: Flooded[] = [];
-    for (const overlay of OVERLAYS) all.push(...(await inLab((lab) => measure(lab, overlay, settings))));
+    for (const overlay of OVERLAYS)
+      if (chosen(overlay).length > 0) all.push(...(await inLab((lab) => measure(lab, overlay, settings))));
     return {
       columns: ['ratio', 'A/A', 'value'],
       figures: all.flatMap(figures),
@@ -64,6 +65,12 @@ export const floodPart: Part = {
     };
   },
 };
+
+/** FLOODS=vxlan/streams,sleeve/sleeve: only these. */
+function chosen(overlay: string): readonly Port[] {
+  const names = process.env.FLOODS?.split(',');
+  return PORTS.filter((at) => names === undefined || names.includes(`${overlay}/${at}`));
+}
 
 async function measure(lab: Lab, overlay: string, settings: Settings): Promise<Flooded[]> {
   const [a, b] = await cabledHosts(lab);
@@ -76,7 +83,7 @@ async function measure(lab: Lab, overlay: string, settings: Settings): Promise<F
   serve(way);
   await warmUp(way);
   const results: Flooded[] = [];
-  for (const at of PORTS)
+  for (const at of chosen(overlay))
     results.push(
       await settings.exclusively(() => flooded({ overlay, at, way, attacker, router: routers[0], settings })),
     );
