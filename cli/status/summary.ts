@@ -14,6 +14,7 @@ export function renderSummary(doc: StatusDocument, look: Look): string {
   const rows: readonly (readonly [string, string])[] = [
     ['address', doc.self.endpoints.map(clean).join(', ') || '-'],
     ['peers', peerCounts(doc)],
+    ['secret', rotationLine(doc)],
     ['evicted', evictedNames(doc)],
     ['connections', connectionCounts(doc)],
     ['networks', networkLine(doc)],
@@ -49,6 +50,17 @@ function peerCounts(doc: StatusDocument): string {
   if (doc.peers.length === 0) return 'none yet (try: mesh connect HOST)';
   const relayed = doc.peers.filter((peer) => peer.status === 'alive' && peer.reach.startsWith('via ')).length;
   return tally(doc.peers.map((peer) => peer.status)) + (relayed > 0 ? ` (${relayed} through others)` : '');
+}
+
+/** Only while the secret is being changed. */
+function rotationLine({ rotation }: StatusDocument): string {
+  if (rotation === null || rotation.isOver) return '';
+  const { routers, without, oldEndsMs } = rotation;
+  const some = without.slice(0, MAX_TOGETHER).map(({ name, why }) => `${clean(name)}: ${why}`);
+  const more = without.length > MAX_TOGETHER ? [`${without.length - MAX_TOGETHER} more`] : [];
+  const missing = without.length === 0 ? '' : `; not ${[...some, ...more].join(', ')}`;
+  const rest = `the old one is accepted for ${formatDuration(oldEndsMs ?? 0)}`;
+  return `being changed: ${routers - without.length} of ${count(routers, 'router')} have the new one, ${rest}${missing}`;
 }
 
 const evictedNames = ({ evicted }: StatusDocument): string =>

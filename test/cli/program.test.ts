@@ -4,10 +4,14 @@ import { Denied, EXIT, Failure } from '../../cli/command.js';
 import { assertGolden } from './golden.js';
 import { mesh, type World } from './fakes.js';
 
-const COMMANDS = 'launch connect forget evict attach detach expose hide status report stop reset demo'.split(' ');
+const COMMANDS = 'launch connect forget evict attach detach expose hide status report stop reset demo'
+  .split(' ')
+  .flatMap((name) => (name === 'evict' ? [['secret', 'rotate'], [name]] : [[name]]));
 
 test('the help of mesh and of every command is as it was read', async () => {
-  const pages = await Promise.all([['--help'], ...COMMANDS.map((name) => [name, '--help'])].map((argv) => mesh(argv)));
+  const pages = await Promise.all(
+    [['--help'], ...COMMANDS.map((name) => [...name, '--help'])].map((argv) => mesh(argv)),
+  );
   for (const page of pages) assert.deepEqual([page.code, page.err, page.calls], [0, '', []]);
   assertGolden('help', pages.map((page) => page.out).join(`\n${'-'.repeat(80)}\n\n`));
 });
@@ -56,6 +60,11 @@ const WRONG: readonly (readonly [string, string, World?])[] = [
   ['connect http://b', 'mesh: cannot connect: peer "http://b" is malformed, a peer is HOST, HOST:PORT or [IPV6]:PORT\n  try: mesh connect --help'],
   ['forget', 'mesh: cannot forget: PEER is missing\n  try: mesh forget --help'],
   ['evict', 'mesh: cannot evict: PEER is missing\n  try: mesh evict --help'],
+  ['evict b --secret able-zoo', 'mesh: cannot evict: a secret is of use with --rotate alone\n  try: mesh evict PEER --rotate'],
+  ['evict b --rotate --secret hunter2', 'mesh: cannot evict: --secret will not do: it has 7 characters, 12 characters of several kinds, or the words that `mesh secret` prints, will do\n  try: mesh secret rotate, which makes a good one'],
+  ['secret rotat', 'mesh: cannot tell the secret: too many arguments\n  try: mesh secret --help'],
+  ['secret rotate now', 'mesh: cannot rotate the secret: too many arguments\n  try: mesh secret rotate --help'],
+  ['secret rotate --secret hunter2', 'mesh: cannot rotate the secret: --secret will not do: it has 7 characters, 12 characters of several kinds, or the words that `mesh secret` prints, will do\n  try: mesh secret rotate, which makes a good one'],
   ['expose', 'mesh: cannot expose this host: --ip is missing\n  try: mesh expose --ip 10.32.0.254/12'],
   ['expose --ip x', 'mesh: cannot expose this host: --ip "x" is malformed, it is ADDRESS/LENGTH, as 10.32.0.7/12\n  try: mesh expose --help'],
   ['launch --name a/b', 'mesh: cannot launch: --name "a/b" is malformed, it is 1 to 63 of A-Z a-z 0-9 . _ -, beginning with a letter or digit\n  try: mesh launch --help'],
@@ -115,6 +124,8 @@ const NEEDS_ROUTER = {
   'connect b': 'connect to "b"',
   'forget b': 'forget "b"',
   'evict b': 'evict "b"',
+  'evict b --rotate': 'evict "b"',
+  'secret rotate': 'rotate the secret',
   'attach web --ip 10.32.0.1/12': 'attach "web"',
   'detach web': 'detach "web"',
   'expose --ip 10.32.0.1/12': 'expose this host',
@@ -129,9 +140,9 @@ for (const [line, doing] of Object.entries(NEEDS_ROUTER)) {
   test(`mesh ${line} without a router says how to start one`, async () => {
     const refuse = (): Promise<never> => Promise.reject(NO_ROUTER);
     const router = Object.fromEntries(
-      ['connect', 'forget', 'evict', 'attach', 'detach', 'expose', 'hide', 'status', 'report', 'stop', 'reset'].map(
-        (name) => [name, refuse],
-      ),
+      'connect forget evict rotate attach detach expose hide status report stop reset'
+        .split(' ')
+        .map((name) => [name, refuse]),
     );
     const { code, out, err } = await mesh(line.split(' '), { router });
     assert.equal(err, `mesh: cannot ${doing}: the router is not running\n  try: sudo mesh launch\n`);
