@@ -287,7 +287,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
 
   #onDown(c: Connection, reason: string, now: Millis): void {
     this.#exchange.down(c.peer);
-    this.rotation.down(c.peer);
+    this.rotation.down(c.peer, now);
     this.#reach.down(c.peer);
     this.ledger.topology.setSelf(this.#neighbours());
     this.planes.down(c.peer, now);

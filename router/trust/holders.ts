@@ -49,6 +49,11 @@ export class Holders {
     this.#haves.set(neighbour, have);
   }
 
+  /** What it said last on its stream. */
+  last(neighbour: PeerId): Have | undefined {
+    return this.#haves.get(neighbour);
+  }
+
   /** Its stream ended, or is another. */
   down(neighbour: PeerId): void {
     this.#haves.delete(neighbour);

@@ -61,6 +61,8 @@ export const MAX_FORMER_SECRETS = 8;
 export const RETIRE_AFTER_MS = 3_000;
 /** And for so long at most, whoever has not taken the new one, ms. */
 export const RETIRE_WITHIN_MS = 10 * 60_000;
+/** A neighbour that was asked for an order is given so long before another is asked, ms. */
+export const ORDER_WITHIN_MS = 2_000;
 /** How far a rotation may be ahead of the one that is known: who lies about it does not end the counting. */
 export const MAX_ROTATIONS_AHEAD = 2 ** 20;
 /** An operator's secret is tried for so long with whom it is said to be of, ms. */

@@ -6,7 +6,7 @@
 //   changing  all who are alive have it      changing  what is begun is under it
 //   changing  3 s of that, or 10 min in all  steady    no other is accepted; who has not shown that it has it is cut off
 //   any       a stream came up               same      have
-//   any       have, of a newer one           same      want
+//   any       have, of a newer one           same      want, of one neighbour after the other
 //   any       have, of one that we have      same      the higher number counts
 //   any       want, of a member, or of one   same      tell
 //             who has shown that it has it
@@ -22,7 +22,7 @@ import {
   MAX_ROTATION,
 } from '../wire/rotation.js';
 import { Holders, haveOf, type Have, type SealedStream } from './holders.js';
-import { MAX_ROTATIONS_AHEAD, OFFER_MS, RETIRE_AFTER_MS, RETIRE_WITHIN_MS } from './limits.js';
+import { MAX_ROTATIONS_AHEAD, OFFER_MS, ORDER_WITHIN_MS, RETIRE_AFTER_MS, RETIRE_WITHIN_MS } from './limits.js';
 import type { MeshKeys } from './mesh-keys.js';
 import { knownOrder, signedOrder, verifiedOrder, type KnownOrder } from './order.js';
 import { clashes, heldNamed, heldSecret, isNewer, newestOf, retired, taken } from './secrets.js';
@@ -72,8 +72,12 @@ export class Rotation {
   #allHaveAt: Millis | undefined;
   /** Who lives, may have the newest, and has not said that it does. */
   readonly #lacking = new Set<PeerId>();
-  /** Which secret each neighbour was told of on its stream. */
-  readonly #told = new Map<PeerId, string>();
+  /** Which order each neighbour was told on its stream. */
+  readonly #told = new Map<PeerId, Uint8Array>();
+  /** Neighbours that may have an order for us, and were not asked. */
+  readonly #unasked = new Set<PeerId>();
+  /** Whom we asked last, and until when nobody else is. */
+  #asked: { readonly of: PeerId; readonly until: Millis } | undefined;
   #offer: { readonly secret: HeldSecret; readonly until: Millis } | undefined;
 
   constructor(self: PeerId, trust: Trust, secrets: Secrets | undefined, hooks: RotationHooks) {
@@ -170,14 +174,16 @@ export class Rotation {
   }
 
   up(peer: PeerId, now: Millis): void {
-    this.down(peer);
+    this.down(peer, now);
     if (this.#secrets !== undefined) this.#say(peer, newestOf(this.#secrets));
     this.changed(peer, now);
   }
 
-  down(peer: PeerId): void {
+  down(peer: PeerId, now: Millis): void {
     this.#holders.down(peer);
     this.#told.delete(peer);
+    this.#unasked.delete(peer);
+    if (this.#asked?.of === peer) this.#askAnew(now);
   }
 
   /** @param keyId of the newest that it says to have; undefined: it says nothing any more */
@@ -200,17 +206,21 @@ export class Rotation {
     if (typeof frame === 'string') return `rotation-${frame}`;
     if (this.#secrets === undefined) return 'rotation-open';
     if (frame.kind === 'have') return this.#onHave(from, frame, this.#secrets, now);
-    if (frame.kind === 'want') return this.#onWant(from, frame.keyId, newestOf(this.#secrets));
-    return this.#onTold(frame.order, this.#secrets, now);
+    if (frame.kind === 'want') return this.#onWant(from, newestOf(this.#secrets));
+    const dropped = this.#onTold(frame.order, this.#secrets, now);
+    this.#askAnew(now);
+    return dropped;
   }
 
   nextDeadline(): Millis | undefined {
-    const all = [this.isUnderWay ? this.#retireAt() : undefined, this.#offer?.until].filter((at) => at !== undefined);
-    return all.length === 0 ? undefined : (Math.min(...all) as Millis);
+    const all = [this.isUnderWay ? this.#retireAt() : undefined, this.#offer?.until, this.#asked?.until];
+    const next = Math.min(...all.filter((at) => at !== undefined));
+    return next === Infinity ? undefined : (next as Millis);
   }
 
   tick(now: Millis): void {
     if (this.#offer !== undefined && now >= this.#offer.until) this.#offer = undefined;
+    if (this.#asked !== undefined && now >= this.#asked.until) this.#askAnew(now);
     if (this.#secrets === undefined || !this.isUnderWay || now < this.#retireAt()) return;
     const newest = newestOf(this.#secrets);
     this.#set(retired(this.#secrets), newest.keys.id);
@@ -226,24 +236,47 @@ export class Rotation {
   }
 
   #onHave(from: PeerId, have: Have, s: Secrets, now: Millis): string | undefined {
-    const [known, newest] = [heldNamed(s, have.keyId), newestOf(s)];
-    if (have.number > newest.number + MAX_ROTATIONS_AHEAD) return 'rotation-ahead';
+    const known = heldNamed(s, have.keyId);
+    if (have.number > newestOf(s).number + MAX_ROTATIONS_AHEAD) return 'rotation-ahead';
     this.#holders.heard(from, have);
     if (known !== undefined && !this.#holders.hasShown(from, known.keys)) return 'rotation-proof';
-    const isAhead = have.number === newest.number ? have.keyId > newest.keys.id : have.number > newest.number;
-    // Of one that an operator gave us there is no order: we believe the number, and ask when others wait for us to hand it on.
-    const isGiven = known !== undefined && known.order === undefined;
-    const isWanted = known === undefined ? isAhead : isGiven ? this.isUnderWay : have.number > known.number;
-    if (isWanted) this.#hooks.send(from, encodeRotation({ kind: 'want', keyId: have.keyId }));
-    if (isGiven && have.number > known.number) this.#take(taken(s, { ...known, number: have.number }), now);
+    this.#unasked.add(from);
+    this.#ask(now);
+    // Of one that an operator gave us there is no order to believe.
+    if (known !== undefined && known.order === undefined && have.number > known.number)
+      this.#take(taken(s, { ...known, number: have.number }), now);
     return undefined;
   }
 
-  #onWant(from: PeerId, keyId: string, newest: HeldSecret): string | undefined {
-    if (keyId !== newest.keys.id || newest.order === undefined || this.#order === undefined) return undefined;
-    if (this.#told.get(from) === keyId) return 'rotation-again';
+  /** One at a time: an order may be long, and in a moment all neighbours have it. */
+  #ask(now: Millis): void {
+    for (const peer of this.#asked === undefined ? this.#unasked : []) {
+      this.#unasked.delete(peer);
+      const have = this.#holders.last(peer);
+      if (have === undefined || !this.#isWanted(have)) continue;
+      this.#asked = { of: peer, until: (now + ORDER_WITHIN_MS) as Millis };
+      return this.#hooks.send(peer, encodeRotation({ kind: 'want', keyId: have.keyId }));
+    }
+  }
+
+  #askAnew(now: Millis): void {
+    this.#asked = undefined;
+    this.#ask(now);
+  }
+
+  #isWanted({ number, keyId }: Have): boolean {
+    const [known, newest] = [heldNamed(this.#secrets!, keyId), newestOf(this.#secrets!)];
+    if (known === undefined) return number === newest.number ? keyId > newest.keys.id : number > newest.number;
+    // One that an operator gave us is to be handed on to those who were cut off with us.
+    return known.order === undefined ? this.isUnderWay : number > known.number;
+  }
+
+  /** Whatever it asked for, it is told of the newest: that may be another by now. */
+  #onWant(from: PeerId, newest: HeldSecret): string | undefined {
+    if (newest.order === undefined || this.#order === undefined) return undefined;
+    if (this.#told.get(from) === newest.order) return 'rotation-again';
     if (!this.mayHave(from) && !this.#holders.hasShown(from, newest.keys)) return 'rotation-stranger';
-    this.#told.set(from, keyId);
+    this.#told.set(from, newest.order);
     this.#hooks.send(from, encodeRotation({ kind: 'tell', order: newest.order }));
     return undefined;
   }
@@ -290,9 +323,9 @@ export class Rotation {
       this.#allHaveAt = undefined;
     } else if (before.number === newest.number && before.order === newest.order) return;
     this.#order = orderOf(newest);
+    this.#recount(now); // first: what we publish we hear ourselves
     this.#hooks.publish(newest.keys.id);
     for (const peer of this.#hooks.neighbours()) this.#say(peer, newest);
-    this.#recount(now);
   }
 
   #recount(now: Millis): void {

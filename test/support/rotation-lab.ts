@@ -69,6 +69,7 @@ export class LabPeer {
       publish: (keyId) => {
         isKept(keyId);
         this.says.set(this.id, keyId);
+        this.core.published(this.id, keyId, lab.now); // a router learns its own records as well
       },
       send: (to, body) => {
         const frame = decodeRotation(body);
@@ -153,8 +154,8 @@ export class RotationLab {
 
   drop(a: LabPeer, b: LabPeer): void {
     if (!this.#wires.delete(pair(a, b))) return;
-    a.core.down(b.id);
-    b.core.down(a.id);
+    a.core.down(b.id, this.now);
+    b.core.down(a.id, this.now);
   }
 
   crash(p: LabPeer): void {
