@@ -8,7 +8,7 @@ export interface Rate {
 }
 
 /** New streams of all strangers that were not heard of lately; and as many of those that were. Each costs an accept, and mostly a close. */
-export const CALLS: Rate = { perS: 200, burst: 400 };
+export const CALLS: Rate = { perS: 100, burst: 200 };
 /** Calls and all else on the streams of one source (an IPv4 address, or an IPv6 /64): some dozens for one who joins. */
 export const STREAM_PACKETS_PER_SOURCE: Rate = { perS: 50, burst: 400 };
 /** What is no call, of all those that called lately. */
