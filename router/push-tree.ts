@@ -129,7 +129,7 @@ export class PushTree {
 
   /** While many are open at once; then after a while that is up to chance, if that is still so. */
   #mayPrune(from: PeerId, neighbours: readonly PeerId[], now: Millis): boolean {
-    if (this.open(neighbours).length > FEW_OPEN) return true;
+    if (this.#areManyOpen(neighbours)) return true;
     const at = this.#doubted.get(from);
     if (at !== undefined && now < at) return false;
     if (at !== undefined && now < at + DOUBT_MS) return true;
@@ -137,8 +137,14 @@ export class PushTree {
     return false;
   }
 
+  /** Asked at each block that we had: while a large mesh forms, of hundreds of neighbours. What is closed is among them. */
+  #areManyOpen(neighbours: readonly PeerId[]): boolean {
+    return neighbours.length - this.#closed.size > FEW_OPEN || this.open(neighbours).length > FEW_OPEN;
+  }
+
   /** Is it the only one whose branch is open? No circle leads through it, and without it nothing would come. */
   #isLast(from: PeerId, neighbours: readonly PeerId[]): boolean {
+    if (this.#closed.has(from) || this.#areManyOpen(neighbours)) return false;
     const open = this.open(neighbours);
     return open.length === 1 && open[0] === from;
   }
