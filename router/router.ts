@@ -280,9 +280,10 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
     if (isNew) this.#out.log('connection-up', { peer: c.hello.name, id: c.peer, address: c.remote.ip });
   }
 
-  /** A secret that an operator gave us for this mesh must not join it to another. */
+  /** A secret that an operator gave us for this mesh must not join it to another; who crashed before its cache was written knows none. */
   #isOurs({ peer }: Connection, now: Millis): boolean {
-    return this.rotation.admits(peer, this.ledger.book.get(peer)?.record !== undefined, now);
+    const { book } = this.ledger;
+    return this.rotation.admits(peer, book.has(peer) || book.ids().length === 0, now);
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {
