@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { createServer, type Server } from 'node:net';
 import { isIpv6 } from '../address.js';
 import type { Ip, SocketAddress } from '../types.js';
+import { plainBytes } from '../wire/bytes.js';
 import { usableAddresses } from './local-addresses.js';
 import { CannotListen, PortInUse, socketAddress, type Network, type NetworkSink } from './network.js';
 import { Streams } from './streams.js';
@@ -120,7 +121,7 @@ export class Sockets implements Network {
   #received(bytes: Uint8Array, info: RemoteInfo): void {
     const from = socketAddress(info.address, info.port);
     if (from === undefined) return this.#count('datagram-source');
-    this.#options.sink({ kind: 'datagram', from, bytes });
+    this.#options.sink({ kind: 'datagram', from, bytes: plainBytes(bytes) });
   }
 
   #count(name: string): void {

@@ -1,6 +1,7 @@
 // Open TCP streams by number: dialled, accepted, written to without ever waiting, closed.
 import type { Socket } from 'node:net';
 import type { Ip } from '../types.js';
+import { plainBytes } from '../wire/bytes.js';
 import { BROKEN_OFF, dialHost } from './dial.js';
 import { MAX_QUEUED_BYTES, socketAddress, type CloseReason, type NetworkSink } from './network.js';
 
@@ -101,7 +102,7 @@ export class Streams {
     const isOpen = (): boolean => this.#open.get(conn) === stream;
     stream.socket.on('data', (bytes) => {
       if (bytes.length >= LARGE_BYTES) breathe(stream.socket);
-      if (isOpen()) this.#sink({ kind: 'received', conn, bytes });
+      if (isOpen()) this.#sink({ kind: 'received', conn, bytes: plainBytes(bytes) });
     });
     stream.socket.on('error', (e) => {
       if (stream.reason === 'ended') stream.reason = closeReason(e);

@@ -169,3 +169,6 @@ export function joined(...parts: readonly Uint8Array[]): Uint8Array {
   }
   return all;
 }
+
+/** The same memory, not as a Buffer: `slice` of that, which is to be a copy, is a view. */
+export const plainBytes = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.length);

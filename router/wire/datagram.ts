@@ -92,7 +92,7 @@ export const launchNameAt = (b: Uint8Array, at: number): LaunchName =>
 
 /** The header as the tag is over it: on the way a relay changes its hops. */
 export function authenticatedHeader(b: Uint8Array): Uint8Array {
-  const header = b.slice(0, DATAGRAM_HEADER_BYTES);
+  const header = new Uint8Array(b.subarray(0, DATAGRAM_HEADER_BYTES));
   header[HOPS_AT] = 0;
   return header;
 }
@@ -111,7 +111,7 @@ export const tagPart = (b: Uint8Array): Uint8Array => b.subarray(b.length - DATA
 export function decrementHops(b: Uint8Array): Uint8Array | 'expired' {
   const hops = b[HOPS_AT]!;
   if (hops <= 1) return 'expired';
-  const relayed = b.slice();
+  const relayed = new Uint8Array(b);
   relayed[HOPS_AT] = hops - 1;
   return relayed;
 }

@@ -11,6 +11,8 @@ export interface NetworkBench {
   host(which: 0 | 1, port: number, sink: NetworkSink): Network;
 }
 
+const PING = new TextEncoder().encode('ping');
+
 type Kind = NetworkEvent['kind'];
 type Of<K extends Kind> = Extract<NetworkEvent, { kind: K }>;
 
@@ -129,6 +131,17 @@ export function networkContract(name: string, newBench: () => NetworkBench): voi
     const { from, bytes } = await atB.first('datagram');
     assert.deepEqual(from, { ip: ips[0], port: portA });
     assert.equal(Buffer.from(bytes).toString(), 'ping');
+  });
+
+  pair('what comes is plain bytes, of which a slice is a copy', async ({ a, atA, atB, portB }, { ips }) => {
+    a.sendDatagram({ ip: ips[1], port: portB }, PING);
+    a.dial(1, ips[1], portB, 5_000);
+    await atA.first('opened');
+    a.send(1, PING);
+    for (const { bytes } of [await atB.first('datagram'), await atB.first('received')]) {
+      bytes.slice(0, 1)[0] = 0;
+      assert.equal(Buffer.from(bytes).toString(), 'ping');
+    }
   });
 
   pair('a datagram to nobody, or to a family we lack, is silence', async ({ a, atA, atB, portB }, { ips }) => {
