@@ -21,6 +21,7 @@ const HOPES: Readonly<Record<RefusalKind, Hope>> = {
   clone: 'late',
   evicted: 'late',
   foreign: 'late',
+  rotating: 'soon',
   failed: 'soon',
 };
 
@@ -72,7 +73,7 @@ export class Contacts {
     this.dialer.failed(conn, reason, HOPES[why], now);
     if (target === undefined) return [];
     const log: RouterEffect = { kind: 'log', event: 'dial-refused', fields: { target, reason } };
-    if (why === 'failed') return [log, ...this.#answer(target, { note: `${reason}; ${KEPT}` })];
+    if (HOPES[why] === 'soon') return [log, ...this.#answer(target, { note: `${reason}; ${KEPT}` })];
     return [log, ...this.#refuse(target, reason)];
   }
 

@@ -30,6 +30,10 @@ export const TURNED_AWAY = {
     encodeFrame(FrameType.refuse, encodeRefuse({ code: 'retry', sentence: 'it is of another mesh' })),
     'it is of another mesh, and this router is in use in its own',
   ],
+  rotating: [
+    encodeFrame(FrameType.refuse, encodeRefuse({ code: 'retry', sentence: 'the mesh is changing its secret' })),
+    'the secret of the mesh is being changed, and it came with the old one',
+  ],
 } as const;
 
 export interface TurnedAway {

@@ -244,9 +244,7 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
           this.#out.push(fx.kind === 'close' ? fx : { kind: 'send', conn: fx.conn, bytes: fx.bytes });
           break;
         case 'up':
-          if (this.ledger.isEvicted(fx.connection.peer)) this.#partings.turnAway(fx.connection, 'evicted', now);
-          else if (!this.#isOurs(fx.connection, now)) this.#partings.turnAway(fx.connection, 'foreign', now);
-          else this.#onUp(fx.connection, fx.isNew, now);
+          this.#onStream(fx.connection, fx.isNew, now);
           break;
         case 'down':
           this.#onDown(fx.connection, fx.reason, now);
@@ -281,9 +279,12 @@ export class RouterCore implements Core<RouterEvent, RouterEffect> {
   }
 
   /** A secret that an operator gave us for this mesh must not join it to another; who crashed before its cache was written knows none. */
-  #isOurs({ peer }: Connection, now: Millis): boolean {
+  #onStream(c: Connection, isNew: boolean, now: Millis): void {
     const { book } = this.ledger;
-    return this.rotation.admits(peer, book.has(peer) || book.ids().length === 0, now);
+    const isKnown = book.has(c.peer) || book.ids().length === 0;
+    const why = this.ledger.isEvicted(c.peer) ? 'evicted' : this.rotation.turnsAway(c.peer, isKnown, now);
+    if (why === undefined || (why === 'rotating' && !isNew)) return this.#onUp(c, isNew, now);
+    this.#partings.turnAway(c, why, now);
   }
 
   #onDown(c: Connection, reason: string, now: Millis): void {

@@ -36,7 +36,17 @@ export type ConnectionFx =
 
 /**
  * `self`, `not-mesh`: dialling again is of no use. `version`: not before an upgrade. `secret`, `former`, `forged`, `clone`, `evicted`,
- * `foreign`: not before an operator does something. `failed`: it may do better next time.
+ * `foreign`: not before an operator does something. `failed`, `rotating`: it may do better next time.
  */
 export type RefusalKind =
-  'self' | 'not-mesh' | 'version' | 'secret' | 'former' | 'forged' | 'clone' | 'evicted' | 'foreign' | 'failed';
+  | 'self'
+  | 'not-mesh'
+  | 'version'
+  | 'secret'
+  | 'former'
+  | 'forged'
+  | 'clone'
+  | 'evicted'
+  | 'foreign'
+  | 'rotating'
+  | 'failed';

@@ -26,7 +26,7 @@ import { MAX_LAUNCHES_OF } from './limits.js';
 import type { MeshKeys } from './mesh-keys.js';
 import type { DatagramKey, Trust, TrustCrypto } from './trust.js';
 
-/** 992 counters: what a router sends to all others while a datagram is under way. 136 bytes for each peer that was heard. */
+/** 992 counters: what a router sends to all others while a datagram is under way. 136 bytes for each peer and secret that was heard. */
 const WINDOW_WORDS = 32;
 
 interface Sender {
@@ -34,8 +34,8 @@ interface Sender {
   incarnation: number;
   /** One for each secret that is accepted, in their order; each knows the launch. */
   keys: readonly DatagramKey[];
-  /** Undefined: nothing was heard of it. */
-  window: ReplayWindow | undefined;
+  /** Of each key under which something was heard of it: a member that spoils one spoils no other. */
+  readonly windows: Map<LaunchName, ReplayWindow>;
 }
 
 export interface DatagramOptions {
@@ -72,7 +72,7 @@ export class Datagrams {
   constructor({ self, launch, trust }: DatagramOptions) {
     this.#crypto = trust.crypto;
     this.#secrets = acceptedKeys(trust);
-    this.#self = { peer: self, incarnation: 0, keys: this.#derive(self, launch), window: undefined };
+    this.#self = { peer: self, incarnation: 0, keys: this.#derive(self, launch), windows: new Map() };
     this.#enter(this.#self);
   }
 
@@ -82,6 +82,8 @@ export class Datagrams {
     this.#byName.clear();
     for (const sender of [this.#self, ...this.#peers.values()]) {
       sender.keys = this.#derive(sender.peer, launchOf(sender));
+      for (const name of sender.windows.keys())
+        if (!sender.keys.some((key) => key.name === name)) sender.windows.delete(name);
       this.#enter(sender);
     }
   }
@@ -94,8 +96,8 @@ export class Datagrams {
     if (isOf(known, launch)) return void (known.incarnation = incarnation);
     if (known !== undefined) this.#leave(known);
     const former = this.#former.get(peer);
-    const window = isOf(former, launch) ? former.window : undefined;
-    const sender: Sender = { peer, incarnation, keys: this.#derive(peer, launch), window };
+    const windows = isOf(former, launch) ? former.windows : new Map<LaunchName, ReplayWindow>();
+    const sender: Sender = { peer, incarnation, keys: this.#derive(peer, launch), windows };
     this.#former.delete(peer);
     this.#peers.set(peer, sender);
     this.#enter(sender);
@@ -132,11 +134,13 @@ export class Datagrams {
     if (to === undefined) return 'destination';
     const [src, dst] = [sender.peer, to.sender.peer];
     if (refuses(src) || refuses(dst)) return 'evicted';
-    if (sender.window !== undefined && !isNew(sender.window, header.counter)) return 'replay';
+    const known = sender.windows.get(key.name);
+    if (known !== undefined && !isNew(known, header.counter)) return 'replay';
     const payload = key.open(bytes);
     if (payload === undefined) return 'forged';
-    sender.window ??= replayWindow(new ArrayBuffer(bytesFor(WINDOW_WORDS)), 0, WINDOW_WORDS);
-    const isNewest = take(sender.window, header.counter);
+    const window = known ?? replayWindow(new ArrayBuffer(bytesFor(WINDOW_WORDS)), 0, WINDOW_WORDS);
+    sender.windows.set(key.name, window);
+    const isNewest = take(window, header.counter);
     return { kind: header.kind, src, dst, hops: header.hops, payload, isNewest };
   }
 

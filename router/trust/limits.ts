@@ -56,7 +56,9 @@ export const MAX_LAUNCHES_OF = 4_096;
 export const RECORDS_PER_KEY = 65_536;
 /** Secrets that are accepted at a time, and former ones that are remembered by their key ids, so that who has one hears why. */
 export const MAX_HELD_SECRETS = 4;
-export const MAX_FORMER_SECRETS = 8;
+export const MAX_FORMER_SECRETS = 1_024;
+/** So often in one change of the secret a router orders it anew, above the order of one who had no say: two could do so for ever. */
+export const MAX_REORDERED = 3;
 /** An old secret is accepted for so long after all who are alive have the new one, ms: they may not know that of each other yet. */
 export const RETIRE_AFTER_MS = 3_000;
 /** And for so long at most, whoever has not taken the new one, ms. */

@@ -33,3 +33,9 @@ export function verifiedOrder({ crypto }: Trust, signed: Uint8Array): KnownOrder
   if (parts === 'short' || typeof order === 'string') return order;
   return crypto.verify(order.author, joined(NAME, parts.order), parts.signature) ? order : 'forged';
 }
+
+/** By which the secret became the mesh's, as far as we were told. */
+export function orderOf({ order: signed }: { readonly order: Uint8Array | undefined }): KnownOrder | undefined {
+  const order = signed && knownOrder(signed);
+  return typeof order === 'string' ? undefined : order;
+}

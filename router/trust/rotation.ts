@@ -8,6 +8,8 @@
 //   any       a stream came up               same      have
 //   any       have, of a newer one           same      want, of one neighbour after the other
 //   any       have, of one that we have      same      the higher number counts
+//   any       tell, unasked, or by one who is no   same      none
+//             member, or of whom the order is not
 //   any       want, of a member, or of one   same      tell
 //             who has shown that it has it
 //
@@ -21,34 +23,23 @@ import {
   MAX_ORDER_MEMBERS,
   MAX_ROTATION,
 } from '../wire/rotation.js';
-import { Holders, haveOf, type Have, type SealedStream } from './holders.js';
-import { MAX_ROTATIONS_AHEAD, OFFER_MS, ORDER_WITHIN_MS, RETIRE_AFTER_MS, RETIRE_WITHIN_MS } from './limits.js';
+import { Holders, haveOf, type Have } from './holders.js';
+import {
+  MAX_REORDERED,
+  MAX_ROTATIONS_AHEAD,
+  OFFER_MS,
+  ORDER_WITHIN_MS,
+  RETIRE_AFTER_MS,
+  RETIRE_WITHIN_MS,
+} from './limits.js';
 import type { MeshKeys } from './mesh-keys.js';
-import { knownOrder, signedOrder, verifiedOrder, type KnownOrder } from './order.js';
+import { orderOf, signedOrder, verifiedOrder, type KnownOrder } from './order.js';
 import { clashes, heldNamed, heldSecret, isNewer, newestOf, retired, taken } from './secrets.js';
+import type { RotationHooks } from './rotation-world.js';
 import type { HeldSecret, Secrets } from './secrets.js';
 import type { Trust } from './trust.js';
 
-export interface RotationHooks {
-  neighbours(): readonly PeerId[];
-  /** Of a neighbour. */
-  stream(peer: PeerId): SealedStream | undefined;
-  /** Everyone else who is in the mesh, alive or not. */
-  members(): readonly PeerId[];
-  isAlive(peer: PeerId): boolean;
-  evicted(): readonly PeerId[];
-  evict(peer: PeerId): void;
-  /** To disk, before anything that is sent after it. */
-  keep(secrets: Secrets): void;
-  /** What is accepted is other, or what is begun is under another. */
-  trusts(trust: Trust): void;
-  /** In our own records. */
-  publish(keyId: string): void;
-  send(to: PeerId, body: Uint8Array): void;
-  /** Ends the connection to one that has no secret which is accepted. */
-  cut(peer: PeerId, now: Millis): void;
-  log(event: string, fields: Readonly<Record<string, string | number>>): void;
-}
+export type { RotationHooks };
 
 /** What an operator, or the disk, says of the mesh's secret. */
 export type RotationRequest =
@@ -78,6 +69,12 @@ export class Rotation {
   readonly #unasked = new Set<PeerId>();
   /** Whom we asked last, and until when nobody else is. */
   #asked: { readonly of: PeerId; readonly until: Millis } | undefined;
+  /** Whom we asked, and who has not told us yet. */
+  readonly #mayTell = new Set<PeerId>();
+  /** The last order of one who is no member yet, as far as we know. */
+  #unvouched: { readonly by: PeerId; readonly signed: Uint8Array } | undefined;
+  /** How often in this change we ordered anew what another had. */
+  #reordered = 0;
   #offer: { readonly secret: HeldSecret; readonly until: Millis } | undefined;
 
   constructor(self: PeerId, trust: Trust, secrets: Secrets | undefined, hooks: RotationHooks) {
@@ -164,13 +161,20 @@ export class Rotation {
     if (newestOf(this.#secrets).number > 0) this.#hooks.publish(newestOf(this.#secrets).keys.id);
   }
 
-  /** A stream came up. @param isKnown is it a peer of our mesh? @returns false: it is of another, and is not to be used */
-  admits(peer: PeerId, isKnown: boolean, now: Millis): boolean {
+  /** A stream came up. @param isKnown is it a peer of our mesh? @returns why it is not to be used; undefined: it is */
+  turnsAway(peer: PeerId, isKnown: boolean, now: Millis): 'foreign' | 'rotating' | undefined {
+    const keyId = this.#hooks.stream(peer)?.keyId;
     const offered = this.#offer?.secret;
-    if (offered === undefined || this.#hooks.stream(peer)?.keyId !== offered.keys.id) return true;
+    if (offered === undefined || keyId !== offered.keys.id) return this.#mayEnter(peer, keyId) ? undefined : 'rotating';
     this.#offer = undefined;
     if (isKnown && this.#secrets !== undefined) this.#take(taken(this.#secrets, offered), now);
-    return isKnown;
+    return isKnown ? undefined : 'foreign';
+  }
+
+  /** With an old secret only who may have the newest; with one that was retired since the stream was begun, nobody. */
+  #mayEnter(peer: PeerId, keyId: string | undefined): boolean {
+    if (this.#secrets === undefined || keyId === newestOf(this.#secrets).keys.id) return true;
+    return keyId !== undefined && heldNamed(this.#secrets, keyId) !== undefined && this.mayHave(peer);
   }
 
   up(peer: PeerId, now: Millis): void {
@@ -183,6 +187,7 @@ export class Rotation {
     this.#holders.down(peer);
     this.#told.delete(peer);
     this.#unasked.delete(peer);
+    this.#mayTell.delete(peer);
     if (this.#asked?.of === peer) this.#askAnew(now);
   }
 
@@ -194,6 +199,8 @@ export class Rotation {
 
   /** It came, or went, or lives, or does not. */
   changed(peer: PeerId, now: Millis): void {
+    if (this.#unvouched?.by === peer && this.#secrets !== undefined)
+      this.#onTold(this.#unvouched.signed, this.#secrets, now);
     if (!this.isUnderWay) return;
     if (this.#lacks(peer)) this.#lacking.add(peer);
     else this.#lacking.delete(peer);
@@ -207,8 +214,9 @@ export class Rotation {
     if (this.#secrets === undefined) return 'rotation-open';
     if (frame.kind === 'have') return this.#onHave(from, frame, this.#secrets, now);
     if (frame.kind === 'want') return this.#onWant(from, newestOf(this.#secrets));
+    if (!this.#mayTell.delete(from)) return 'rotation-unasked';
     const dropped = this.#onTold(frame.order, this.#secrets, now);
-    this.#askAnew(now);
+    if (this.#asked?.of === from) this.#askAnew(now);
     return dropped;
   }
 
@@ -226,6 +234,7 @@ export class Rotation {
     this.#set(retired(this.#secrets), newest.keys.id);
     this.#hooks.keep(this.#secrets);
     this.#log('secret-retired', newest);
+    this.#reordered = 0;
     for (const peer of this.#hooks.neighbours())
       if (!this.#holders.hasShown(peer, newest.keys)) this.#hooks.cut(peer, now);
   }
@@ -255,6 +264,7 @@ export class Rotation {
       const have = this.#holders.last(peer);
       if (have === undefined || !this.#isWanted(have)) continue;
       this.#asked = { of: peer, until: (now + ORDER_WITHIN_MS) as Millis };
+      this.#mayTell.add(peer);
       return this.#hooks.send(peer, encodeRotation({ kind: 'want', keyId: have.keyId }));
     }
   }
@@ -290,25 +300,38 @@ export class Rotation {
     if (order.number > newestOf(s).number + MAX_ROTATIONS_AHEAD) return 'rotation-ahead';
     if (known === undefined ? !isNewer(secret, newestOf(s)) : known.order !== undefined && !isNewer(secret, known))
       return undefined; // who told us hears of ours
+    if (known === undefined && !this.#mayOrder(order.by)) return this.#refuse(order, signed, now);
     for (const peer of order.evicted) this.#hooks.evict(peer);
     this.#take(taken(s, secret), now);
-    this.#insist(order.by, now);
     return undefined;
   }
 
-  /** What we ordered gives way to the order of another, but not of one who was put out: it is ordered again, above. */
-  #insist(author: PeerId, now: Millis): void {
-    if (!this.#hooks.evicted().includes(author)) return;
-    const ours = this.#secrets!.held.find((secret) => orderOf(secret)?.by === this.#self);
-    if (ours !== undefined && ours !== newestOf(this.#secrets!)) this.#write(ours.text, ours.root, now);
+  /** A member, and while the secret changes one of those whom the order is for: the old secret alone gives no say. */
+  #mayOrder(author: PeerId): boolean {
+    if (author === this.#self) return true;
+    if (this.#hooks.evicted().includes(author)) return false;
+    return this.isUnderWay && this.#order !== undefined ? this.mayHave(author) : this.#hooks.members().includes(author);
   }
 
-  #write(text: string, root: Uint8Array, now: Millis): void {
+  /** Its author may be a member that we are yet to hear of. While the secret changes, what was ordered is ordered again, above. */
+  #refuse({ by, number }: KnownOrder, signed: Uint8Array, now: Millis): string {
+    this.#unvouched = { by, signed };
+    const { text, root } = newestOf(this.#secrets!);
+    if (this.isUnderWay && this.#order !== undefined && this.#reordered++ < MAX_REORDERED)
+      this.#write(text, root, now, this.#order.members, number);
+    return 'rotation-author';
+  }
+
+  /** @param above it is to stand above an order of this number */
+  #write(text: string, root: Uint8Array, now: Millis, among = this.#hooks.members(), above = 0): void {
     if (this.#secrets === undefined) return;
-    const number = Math.min(newestOf(this.#secrets).number + 1, MAX_ROTATION);
-    const members = [this.#self, ...this.#hooks.members()].slice(0, MAX_ORDER_MEMBERS);
+    const number = Math.min(Math.max(newestOf(this.#secrets).number, above) + 1, MAX_ROTATION);
     const evicted = this.#hooks.evicted().slice(-MAX_ORDER_EVICTED);
-    const signed = signedOrder(this.#trust.signer, { number, root, text, evicted, members });
+    const members = [...new Set([this.#self, ...among])].filter((peer) => !evicted.includes(peer));
+    const signed = signedOrder(this.#trust.signer, {
+      ...{ number, root, text, evicted },
+      members: members.slice(0, MAX_ORDER_MEMBERS),
+    });
     this.#take(taken(this.#secrets, heldSecret(text, root, number, signed)), now);
   }
 
@@ -366,9 +389,4 @@ export class Rotation {
   #log(event: string, { keys, number }: HeldSecret): void {
     this.#hooks.log(event, { key: keys.id, rotation: number });
   }
-}
-
-function orderOf({ order: signed }: HeldSecret): KnownOrder | undefined {
-  const order = signed && knownOrder(signed);
-  return typeof order === 'string' ? undefined : order;
 }

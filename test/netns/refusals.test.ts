@@ -12,6 +12,7 @@ import { attached, joinedRouters, sleevesUp } from '../support/mesh-lab.js';
 import { createLab, eventually } from '../support/netns.js';
 import { assertRefused, files, imprint, refuses, type Refusal } from '../support/refusal.js';
 import { launchRouter, RouterProcess } from '../support/router-process.js';
+import { STREAM_VERSION } from '../../router/wire/stream.js';
 
 const MESH = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
@@ -116,7 +117,7 @@ test('a peer that may yet answer is kept, and the warning says what it did', asy
 test('a peer of another version of the control stream is refused in words, and a target of launch keeps them', async () => {
   await standIn(`net.createServer((s) => s.write('mesh\\x09\\x09')).listen(7008)`);
   const peer = `${c.host.v4}:7008`;
-  const why = 'it speaks version 9 of the control stream and this router version 2: upgrade the local mesh';
+  const why = `it speaks version 9 of the control stream and this router version ${STREAM_VERSION}: upgrade the local mesh`;
   await refuses(a, ['connect', peer], { code: 1, says: `connect to "${peer}": ${why}` });
   const d = await launchRouter(lab, lab.host('d'), peer);
   const target = await eventually('the peer was dialled', 5_000, async () =>

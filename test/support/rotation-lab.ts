@@ -149,7 +149,9 @@ export class RotationLab {
       [a, b],
       [b, a],
     ] as const)
-      if (one.core.admits(other.id, true, this.now)) one.core.up(other.id, this.now);
+      if (this.#wires.has(pair(a, b)) && one.core.turnsAway(other.id, true, this.now) === undefined)
+        one.core.up(other.id, this.now);
+      else this.drop(a, b);
   }
 
   drop(a: LabPeer, b: LabPeer): void {

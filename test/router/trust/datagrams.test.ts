@@ -100,6 +100,17 @@ test('while a secret is replaced both are taken, then the new one alone; counter
   assert.deepEqual(taken(b, [first, second, third]), ['stranger', 'stranger', 'replay']);
 });
 
+test('a member that counts ahead in the name of another silences it until the secret is another, and no longer', () => {
+  const [old, current] = [keysOf(1), keysOf(2)];
+  const peers = new DatagramPeers(A, B);
+  const [a, liar, b] = [A, A, B].map((id) => peers.fresh(id, 1, old)) as [Datagrams, Datagrams, Datagrams];
+  const say = (by: Datagrams): Uint8Array => by.seal('swim', B, Uint8Array.of(1))!;
+  for (let n = 0; n < 2_000; n++) say(liar);
+  assert.deepEqual(taken(b, [say(liar), say(a)]), [1, 'replay']);
+  for (const router of [a, b]) router.accept({ keys: current, alsoAccepted: [old] });
+  assert.deepEqual(taken(b, [say(a), say(liar)]), [1, 1]);
+});
+
 test('who has not the secret is a stranger, costs no key, and is told nothing by what goes by', () => {
   const peers = new DatagramPeers(A, B);
   let opened = 0;

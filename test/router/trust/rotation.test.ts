@@ -123,16 +123,25 @@ test('an order that is changed on the way, or written in the name of another, is
   const [a, b] = lab.peers as [LabPeer, LabPeer];
   rotate(lab, a, 1);
   const order = a.core.secrets!.held[0]!.order!;
+  const tell = (told: Uint8Array): string | undefined =>
+    b.core.received(a.id, encodeRotation({ kind: 'tell', order: told }), lab.now);
+  assert.equal(tell(order), 'rotation-unasked');
+  const askAgain = (): void => {
+    lab.drop(a, b);
+    lab.meet();
+    lab.deliver(0); // what a has
+  };
   for (let at = 0; at < order.length; at++) {
-    const changed = order.map((byte, i) => (i === at ? byte ^ 1 : byte));
+    askAgain();
     assert.match(
-      b.core.received(a.id, encodeRotation({ kind: 'tell', order: changed }), lab.now) ?? '',
-      /^rotation-/,
+      tell(order.map((byte, i) => (i === at ? byte ^ 1 : byte))) ?? '',
+      /^rotation-(?!unasked)/,
       `byte ${at}`,
     );
   }
   assert.deepEqual(held(b), ['secret-0']);
-  assert.equal(b.core.received(a.id, encodeRotation({ kind: 'tell', order }), lab.now), undefined);
+  askAgain();
+  assert.equal(tell(order), undefined);
   assert.deepEqual(held(b), ['secret-1', 'secret-0']);
 });
 
@@ -199,4 +208,41 @@ test('an order is sent once on a stream, and to nobody who was no member or has 
   const want = (p: LabPeer): string | undefined =>
     a.core.received(p.id, encodeRotation({ kind: 'want', keyId: secretOf(1).keys.id }), lab.now);
   assert.deepEqual([want(b), want(b), want(stranger)], [undefined, 'rotation-again', 'rotation-stranger']);
+});
+
+test('who comes with the old secret, and is no member, neither enters nor orders while the secret changes', () => {
+  const lab = new RotationLab(4, 1);
+  const [a, b, c, outsider] = lab.peers as [LabPeer, LabPeer, LabPeer, LabPeer];
+  for (const p of [a, b, c]) lab.drop(p, outsider);
+  rotate(lab, a, 1);
+  while (lab.deliver(0));
+  for (let n = 2; n < 5; n++) rotate(lab, outsider, n);
+  lab.meet();
+  for (const p of [a, b, c]) assert.ok(!lab.neighbours(p).includes(outsider));
+  lab.settle(8, 1_000);
+  assert.deepEqual([a, b, c].map(held), [['secret-1'], ['secret-1'], ['secret-1']]);
+});
+
+test('the order of one who entered before the first was heard of is refused, and ordered over', () => {
+  const lab = new RotationLab(4, 1);
+  const [a, b, c, outsider] = lab.peers as [LabPeer, LabPeer, LabPeer, LabPeer];
+  for (const p of [a, b]) lab.drop(p, outsider);
+  rotate(lab, a, 1);
+  for (let n = 2; n < 5; n++) rotate(lab, outsider, n);
+  lab.settle(8, 1_000);
+  assert.deepEqual([a, b, c].map(held), [['secret-1'], ['secret-1'], ['secret-1']]);
+  assert.ok(!lab.neighbours(c).includes(outsider));
+  assert.notEqual(outsider.newest, 'secret-1');
+});
+
+test('a stream that was begun under a secret which is retired by then is of no use', () => {
+  const lab = new RotationLab(2);
+  const [a, b] = lab.peers as [LabPeer, LabPeer];
+  rotate(lab, a, 1);
+  lab.settle(8, 1_000);
+  const stale = { hash: new Uint8Array(64), keyId: secretOf(0).keys.id, outbound: false };
+  lab.sealed = () => stale;
+  assert.equal(a.core.turnsAway(b.id, true, lab.now), 'rotating');
+  lab.sealed = () => ({ ...stale, keyId: secretOf(1).keys.id });
+  assert.equal(a.core.turnsAway(b.id, true, lab.now), undefined);
 });

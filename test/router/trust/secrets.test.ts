@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MAX_FORMER_SECRETS } from '../../../router/trust/limits.js';
 import fc from 'fast-check';
 import {
   clashes,
@@ -56,12 +57,18 @@ test('what is known of one secret is joined: the higher number, and an order if 
   );
 });
 
-test('what is retired is remembered by its key id, eight of them at most, and taken again it is no former one', () => {
+test('what is retired is remembered by its key id, so many at most, and taken again it is no former one', () => {
+  const gone = Array.from({ length: MAX_FORMER_SECRETS + 3 }, (_, i) => `${i}`);
+  assert.equal(onlySecret(secret(0), gone).former.length, gone.length);
+  assert.deepEqual(retired(taken(onlySecret(secret(0), gone), secret(1, 1))).former, [
+    secret(0).keys.id,
+    ...gone.slice(0, MAX_FORMER_SECRETS - 1),
+  ]);
   let all = onlySecret(secret(0));
   for (let n = 1; n <= 12; n++) all = retired(taken(all, secret(n, n)));
   assert.deepEqual(
     all.former,
-    [11, 10, 9, 8, 7, 6, 5, 4].map((n) => secret(n).keys.id),
+    Array.from({ length: 12 }, (_, i) => secret(11 - i).keys.id),
   );
   assert.ok(!taken(all, secret(9)).former.includes(secret(9).keys.id));
 });
