@@ -93,8 +93,7 @@ export class WorldHost {
     const { kernelFaults, chance } = ground;
     this.loop = kernel && new KernelLoop({ id: this.id, ip }, kernel, this.process, kernelFaults, chance);
     this.router = this.#makeRouter(publicKey, launch, 'disk' in options ? options.disk : machine.disk.content.cache);
-    if (options.sleeve === true)
-      this.router.dispatch({ kind: 'sessions', aes: true });
+    if (options.sleeve === true) this.router.dispatch({ kind: 'sessions', aes: true });
     void this.router.network.listen();
     const { contacts, ledger, options: made } = this.router.core;
     const source = {
