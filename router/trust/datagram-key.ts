@@ -3,13 +3,12 @@
 // 40 bytes of HKDF-SHA256 (RFC 5869): the input is the secret's key `datagram`, the salt the 16 random bytes of the launch, the info
 // `mesh datagram 1` and the sender's id. The first 32 are the key (ChaCha20-Poly1305, RFC 8439), the last 8 are what datagrams call the
 // launch by. So one look into a table tells sender, launch and secret; and who has not the secret learns from it nothing at all.
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import type { PeerId } from '../types.js';
 import { joined } from '../wire/bytes.js';
 import {
   authenticatedHeader,
   counterBytes,
-  DATAGRAM_TAG_BYTES,
   LAUNCH_NAME_BYTES,
   launchNameAt,
   sealedPart,
@@ -17,10 +16,9 @@ import {
   type LaunchName,
 } from '../wire/datagram.js';
 import { peerIdBytes } from '../wire/peer-id.js';
+import { openChaCha, sealChaCha, type Sealable } from './chacha.js';
 import type { DatagramKey } from './trust.js';
 
-const CIPHER = 'chacha20-poly1305';
-const AUTH = { authTagLength: DATAGRAM_TAG_BYTES };
 const INFO = new TextEncoder().encode('mesh datagram 1');
 const KEY_BYTES = 32;
 const COUNTER_AT = 4; // in a nonce of 12
@@ -37,28 +35,19 @@ class ChaChaDatagramKey implements DatagramKey {
   }
 
   seal(b: Uint8Array): void {
-    const part = sealedPart(b);
-    const cipher = createCipheriv(CIPHER, this.#key, nonceOf(b), AUTH);
-    cipher.setAAD(authenticatedHeader(b), { plaintextLength: part.length });
-    part.set(cipher.update(part));
-    cipher.final();
-    tagPart(b).set(cipher.getAuthTag());
+    sealChaCha(this.#key, nonceOf(b), sealedPart(b), partsOf(b));
   }
 
   open(b: Uint8Array): Uint8Array | undefined {
-    const part = sealedPart(b);
-    const decipher = createDecipheriv(CIPHER, this.#key, nonceOf(b), AUTH);
-    decipher.setAAD(authenticatedHeader(b), { plaintextLength: part.length });
-    decipher.setAuthTag(tagPart(b));
-    const payload = decipher.update(part);
-    try {
-      decipher.final();
-      return payload;
-    } catch {
-      return undefined;
-    }
+    return openChaCha(this.#key, nonceOf(b), partsOf(b));
   }
 }
+
+const partsOf = (b: Uint8Array): Sealable => ({
+  header: authenticatedHeader(b),
+  part: sealedPart(b),
+  tag: tagPart(b),
+});
 
 /** @param secret `MeshKeys.datagram`. @param launch 16 bytes of the sender's */
 export function deriveDatagramKey(secret: Uint8Array, sender: PeerId, launch: Uint8Array): DatagramKey {

@@ -8,16 +8,14 @@
 // The nonce is four zeros and the record's number, little-endian, from 0; the length is authenticated as well. So a record that was
 // changed, left out, repeated or moved is noticed. After each 65,536 records the key is replaced by HKDF-SHA256 of itself: who comes
 // to know it cannot open what was said before.
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import { HeldBytes } from '../wire/held-bytes.js';
+import { openChaCha, sealChaCha, TAG_BYTES, type Sealable } from './chacha.js';
 import { RECORDS_PER_KEY } from './limits.js';
 import type { Opener, Sealer } from './trust.js';
 
-const CIPHER = 'chacha20-poly1305';
-export const TAG_BYTES = 16;
 export const RECORD_HEADER_BYTES = 2;
 export const MAX_PLAIN_BYTES = 0xffff - TAG_BYTES;
-const AUTH = { authTagLength: TAG_BYTES };
 
 /** The key in force, and how many records it and those before it have served. */
 class RecordKey {
@@ -59,11 +57,7 @@ export class RecordSealer implements Sealer {
     out[0] = length >> 8;
     out[1] = length;
     const { key, nonce } = this.#key.next();
-    const cipher = createCipheriv(CIPHER, key, nonce, AUTH);
-    cipher.setAAD(out.subarray(0, RECORD_HEADER_BYTES), { plaintextLength: plain.length });
-    out.set(cipher.update(plain), RECORD_HEADER_BYTES);
-    cipher.final();
-    out.set(cipher.getAuthTag(), RECORD_HEADER_BYTES + plain.length);
+    sealChaCha(key, nonce, plain, partsOf(out.subarray(0, RECORD_HEADER_BYTES + length)));
     return RECORD_HEADER_BYTES + length;
   }
 }
@@ -97,17 +91,7 @@ export class RecordOpener implements Opener {
 
   #record(record: Uint8Array): Uint8Array | undefined {
     const { key, nonce } = this.#key.next();
-    const sealed = record.subarray(RECORD_HEADER_BYTES, -TAG_BYTES);
-    const decipher = createDecipheriv(CIPHER, key, nonce, AUTH);
-    decipher.setAAD(record.subarray(0, RECORD_HEADER_BYTES), { plaintextLength: sealed.length });
-    decipher.setAuthTag(record.subarray(-TAG_BYTES));
-    const plain = decipher.update(sealed);
-    try {
-      decipher.final();
-      return plain;
-    } catch {
-      return undefined;
-    }
+    return openChaCha(key, nonce, partsOf(record));
   }
 
   #forged(): 'forged' {
@@ -116,3 +100,9 @@ export class RecordOpener implements Opener {
     return 'forged';
   }
 }
+
+const partsOf = (record: Uint8Array): Sealable => ({
+  header: record.subarray(0, RECORD_HEADER_BYTES),
+  part: record.subarray(RECORD_HEADER_BYTES, -TAG_BYTES),
+  tag: record.subarray(-TAG_BYTES),
+});

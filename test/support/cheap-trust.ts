@@ -3,7 +3,8 @@
 // hides nothing.
 import { createHash } from 'node:crypto';
 import { OPEN_KEYS, type MeshKeys } from '../../router/trust/mesh-keys.js';
-import { MAX_PLAIN_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../router/trust/records.js';
+import { TAG_BYTES } from '../../router/trust/chacha.js';
+import { MAX_PLAIN_BYTES, RECORD_HEADER_BYTES } from '../../router/trust/records.js';
 import type { Opener, Sealer, Trust, TrustCrypto } from '../../router/trust/trust.js';
 import type { KeyPair, Noise, NoiseOptions, NoiseResult, NoiseXx } from '../../router/session/noise-xx.js';
 import { joined, sameBytes } from '../../router/wire/bytes.js';
